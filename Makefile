@@ -1,0 +1,64 @@
+# make run     install into .venv and run the Burgers model   (MODEL=..., ARGS="--set nu=0.01")
+# make test    install with the test tools, lint, check types, run tests and tutorials   (ARGS="-k chain")
+# make lint    ruff and pyright only
+# make bench   measure against peers, in .venv-bench   (ARGS="-k chain")
+# make clean   remove environments, caches and build products
+#
+# PYTHON is the interpreter (3.11 or later) the environments are made from.
+
+ifeq ($(OS),Windows_NT)
+  PYTHON ?= python
+  BIN := Scripts
+else
+  PYTHON ?= python3
+  BIN := bin
+endif
+
+VENV ?= .venv
+BENCH_VENV ?= .venv-bench
+MODEL ?= burgers
+ARGS ?=
+JOBS ?= 2
+
+# Quoted, so that cmd.exe takes the forward slashes too.
+PY := "$(VENV)/$(BIN)/python"
+BENCH_PY := "$(BENCH_VENV)/$(BIN)/python"
+TUTORIALS := $(wildcard tutorials)
+
+.PHONY: run test lint bench clean
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+run: $(VENV)/.installed
+	"$(VENV)/$(BIN)/symdfi" run $(MODEL) $(ARGS)
+
+test: lint
+	$(PY) -m pytest -n $(JOBS) --durations=15 $(if $(TUTORIALS),--nbmake) tests $(TUTORIALS) $(ARGS)
+
+lint: $(VENV)/.installed-test
+	$(PY) -m ruff check .
+	$(PY) -m pyright --pythonpath $(PY)
+
+# The number in brackets in each table is the ratio to the fastest of its group.
+bench: $(BENCH_VENV)/.installed-bench
+	$(BENCH_PY) -m pytest tests/benchmarks -W default --benchmark-only --benchmark-group-by=group \
+	    --benchmark-sort=min --benchmark-columns=min,median,iqr,rounds $(ARGS)
+
+# A stamp is older than pyproject.toml when the dependencies may have changed.
+$(VENV)/.installed: pyproject.toml
+	$(call install,$(VENV),$(PY),.)
+
+$(VENV)/.installed-test: pyproject.toml
+	$(call install,$(VENV),$(PY),.[test])
+
+$(BENCH_VENV)/.installed-bench: pyproject.toml
+	$(call install,$(BENCH_VENV),$(BENCH_PY),.[bench])
+
+define install
+$(PYTHON) -m venv "$(1)"
+$(2) -m pip install --quiet --disable-pip-version-check --editable "$(3)"
+$(2) -c "import pathlib; pathlib.Path('$@').touch()"
+endef
+
+clean:
+	$(PYTHON) -c "import glob, shutil; [shutil.rmtree(p) for q in ('.venv*', 'build', 'dist', '*.egg-info', '.pytest_cache', '.ruff_cache', '.hypothesis', '.benchmarks', '**/__pycache__') for p in glob.glob(q, recursive=True)]"
