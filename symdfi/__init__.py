@@ -8,6 +8,8 @@ from symdfi.errors import (
     SymbolicError,
     SymdfiError,
 )
+from symdfi.symbolic.coordinates import coordinates, t
+from symdfi.symbolic.indexed import derivative, tangent
 
 __version__ = "0.1.0"
 
@@ -18,4 +20,8 @@ __all__ = [
     "SingularMatrixError",
     "SymbolicError",
     "SymdfiError",
+    "coordinates",
+    "t",
+    "derivative",
+    "tangent",
 ]

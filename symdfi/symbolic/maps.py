@@ -1,0 +1,281 @@
+"""Index maps: which loop index owns a reference, and what can be proved about an index's range.
+
+A reference ``x[m(i)]`` inside a sum over ``i`` contributes to the derivative by ``x[j]`` where ``m(i) = j``.
+The maps that are solved for ``i``:
+
+========================  ====================================================  ==========================
+map                       owner                                                 condition besides the range
+========================  ====================================================  ==========================
+``c*i + d``               ``(j - d)/c``                                         ``(j - d) mod c = 0``
+``Mod(±i + d, n)``        ``lo + Mod(±(j - d) - lo, n)``                         at most n values of i
+========================  ====================================================  ==========================
+
+Every other map (a gather ``p[i]``, ``p[i] + i``, ``Mod(2*i, n)``) stays a ``KroneckerDelta(m(i), j)`` under
+its sum, which is a scatter-add when compiled.
+
+A proof here takes a size (any symbol without a range) to be at least one.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import sympy as sp
+from sympy.logic.boolalg import Boolean
+
+from symdfi.errors import SymbolicError
+
+#: Inclusive bounds (lower, upper) by index.
+Ranges = Mapping[sp.Symbol, tuple[sp.Expr, sp.Expr]]
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The value of a summation index that makes an index map hit its target, and when it does."""
+
+    value: sp.Expr
+    conditions: tuple[Boolean, ...]
+
+
+#: What hides an index from ``affine``.
+_OPAQUE = (sp.Mod, sp.Indexed, sp.Piecewise, sp.floor, sp.ceiling, sp.Max, sp.Min)
+
+
+def affine(expr: sp.Expr, index: sp.Symbol) -> tuple[sp.Expr, sp.Expr] | None:
+    """``(c, d)`` with ``expr = c*index + d``, c a non-zero rational and d free of ``index``; else None."""
+    if any(index in atom.free_symbols for atom in expr.atoms(*_OPAQUE)):
+        return None
+    slope = sp.expand(expr).coeff(index, 1)
+    if not slope.is_Rational or slope.is_zero:
+        return None
+    offset = sp.expand(expr - slope * index)
+    return None if index in offset.free_symbols else (slope, offset)
+
+
+def check_index(expr: sp.Expr, term: sp.Expr, indices: Iterable[sp.Symbol]) -> None:
+    """Raise ``SymbolicError`` naming ``term`` unless ``expr`` is one of the supported maps of ``indices``."""
+    for index in indices:
+        atoms = [a for a in outermost(expr, (sp.Mod, sp.Indexed)) if index in a.free_symbols]
+        plain = expr.xreplace({atom: sp.Dummy(integer=True) for atom in atoms})
+        if index in plain.free_symbols and affine(plain, index) is None:
+            named = {
+                d: sp.Symbol(d.name, integer=True) for d in (expr.atoms(sp.Dummy) | term.atoms(sp.Dummy))
+            }
+            raise SymbolicError(
+                f"the index map {expr.xreplace(named)} of {index.name} in {term.xreplace(named)} is not "
+                f"supported: use c*{index.name} + d, Mod({index.name} + d, n) or a gather p[{index.name}]"
+            )
+        for atom in atoms:
+            for part in atom.args[:1] if isinstance(atom, sp.Mod) else atom.indices:
+                check_index(part, term, (index,))
+
+
+def solve(
+    expr: sp.Expr, index: sp.Symbol, bounds: tuple[sp.Expr, sp.Expr], target: sp.Expr, ranges: Ranges
+) -> Owner | None:
+    """The owner ``index`` of ``expr = target`` within ``bounds``; None where the map cannot be inverted."""
+    lower, upper = bounds
+    ranges = {**ranges, index: bounds}
+    line = affine(expr, index)
+    if line is not None:
+        slope, offset = line
+        value = sp.expand((target - offset) / slope)
+        conditions = [value >= lower, value <= upper]
+        if abs(slope) != 1:
+            denominator = abs(slope.p)
+            conditions.append(sp.Eq(sp.Mod(sp.expand((target - offset) * slope.q), denominator), 0))
+        return Owner(value, prune(conditions, ranges))
+    if isinstance(expr, sp.Mod):
+        modulus = expr.args[1]
+        line = affine(expr.args[0], index)
+        once = line is not None and abs(line[0]) == 1 and index not in modulus.free_symbols
+        if once and line is not None and never_negative(modulus - (upper - lower + 1), ranges):
+            slope, offset = line
+            value = lower + sp.Mod(sp.expand(slope * (target - offset) - lower), modulus)
+            inside = [target >= 0, target <= modulus - 1]
+            if sp.expand(upper - lower + 1 - modulus) != 0:
+                inside.append(value <= upper)
+            return Owner(value, prune(inside, ranges))
+    return None
+
+
+def prune(conditions: Iterable[Boolean | bool], ranges: Ranges) -> tuple[Boolean, ...]:
+    """The conditions that do not hold already wherever the indices stay in their ``ranges``."""
+    known = set(ranges) | {s for bounds in ranges.values() for bound in bounds for s in bound.free_symbols}
+    kept = []
+    for condition in map(sp.sympify, conditions):
+        if not condition.free_symbols <= known:
+            kept.append(condition)  # about values, which need be neither integer nor positive
+        elif not always(condition, ranges):
+            kept.append(_isolate(condition, ranges))
+    return tuple(kept)
+
+
+def always(condition: Boolean, ranges: Ranges) -> bool:
+    """Whether an inequality can be proved from the ranges alone (sizes are taken to be at least one)."""
+    if isinstance(condition, sp.Ge | sp.Le):
+        large, small = (
+            (condition.lhs, condition.rhs) if isinstance(condition, sp.Ge) else (condition.rhs, condition.lhs)
+        )
+        return never_negative(large - small, ranges)
+    if isinstance(condition, sp.Gt | sp.Lt):
+        large, small = (
+            (condition.lhs, condition.rhs) if isinstance(condition, sp.Gt) else (condition.rhs, condition.lhs)
+        )
+        return never_negative(large - small - 1, ranges)
+    return condition == sp.true
+
+
+def never_negative(expr: sp.Expr, ranges: Ranges) -> bool:
+    """Whether the integer ``expr`` is provably >= 0 for every index value in ``ranges``."""
+    return _proved(expr, tuple(ranges.items()))
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _proved(expr: sp.Expr, bounds: tuple[tuple[sp.Symbol, tuple[sp.Expr, sp.Expr]], ...]) -> bool:
+    expr, ranges = sp.expand(expr), dict(bounds)
+    choices = outermost(expr, (sp.Max, sp.Min))
+    if choices:
+        line = _line(expr, choices[0])
+        if line is None:
+            return False
+        slope, offset = line
+        enough = any if isinstance(choices[0], sp.Max) == bool(slope > 0) else all
+        return enough(_proved(slope * arg + offset, bounds) for arg in choices[0].args)
+    remainders = outermost(expr, (sp.Mod,))
+    if remainders:
+        names = {mod: sp.Dummy(integer=True) for mod in remainders}
+        ends = tuple((d, (sp.S.Zero, mod.args[1] - 1)) for mod, d in names.items())
+        return _proved(expr.xreplace(names), bounds + ends)
+    index = _innermost(expr, ranges)
+    if index is not None:
+        line = affine(expr, index)
+        return line is not None and _proved(_put(line, ranges[index], False), bounds)
+    if not is_known(expr):
+        return False
+    # A polynomial in sizes 1 + d with d >= 0 is >= 0 if no coefficient is negative.
+    shifted = sp.expand(expr.xreplace({s: _one_or_more(s) for s in expr.free_symbols}))
+    return all(factor >= 0 and term.is_nonnegative for term, factor in shifted.as_coefficients_dict().items())
+
+
+@functools.cache
+def _one_or_more(size: sp.Symbol) -> sp.Expr:
+    return 1 + sp.Dummy(integer=True, nonnegative=True)
+
+
+def extreme(expr: sp.Expr, ranges: Ranges, top: bool) -> sp.Expr | None:
+    """The largest (smallest) value of ``expr`` over ``ranges`` in sizes and ``largest``/``smallest`` entries.
+
+    A bound, not always attained, where ``Mod``, ``Max``, ``Min`` or ``floor`` stand in the expression. None
+    where an index occurs in another way.
+    """
+    expr = sp.expand(expr)
+    for atom in outermost(expr, (sp.Mod, sp.Indexed, sp.Max, sp.Min, sp.floor)):
+        if isinstance(atom, sp.Indexed) or atom.has(sp.Indexed) or atom.free_symbols & set(ranges):
+            line = _line(expr, atom)
+            end = None if line is None else _end(atom, ranges, bool(line[0] > 0) == top)
+            return None if line is None or end is None else extreme(line[1] + line[0] * end, ranges, top)
+    index = _innermost(expr, ranges)
+    if index is None:
+        return expr
+    line = affine(expr, index)
+    return None if line is None else extreme(_put(line, ranges[index], top), ranges, top)
+
+
+def _put(line: tuple[sp.Expr, sp.Expr], bounds: tuple[sp.Expr, sp.Expr], top: bool) -> sp.Expr:
+    """The largest (smallest) value of ``slope*index + offset`` for an index within bounds."""
+    slope, offset = line
+    return offset + slope * (bounds[1] if bool(slope > 0) == top else bounds[0])
+
+
+def _end(atom: sp.Expr, ranges: Ranges, top: bool) -> sp.Expr | None:
+    """``extreme`` of one atom that is not affine."""
+    if isinstance(atom, sp.Indexed):
+        return (largest if top else smallest)(atom.base)
+    if isinstance(atom, sp.Mod):
+        return extreme(atom.args[1] - 1, ranges, True) if top else sp.S.Zero
+    ends = [extreme(arg, ranges, top) for arg in atom.args]
+    return None if any(end is None for end in ends) else atom.func(*ends)
+
+
+_Smallest, _Largest = (sp.Function(name, integer=True) for name in ("smallest", "largest"))
+
+
+def smallest(base: sp.IndexedBase) -> sp.Expr:
+    """Stands for the smallest entry of an index array."""
+    return _Smallest(base.label)
+
+
+def largest(base: sp.IndexedBase) -> sp.Expr:
+    return _Largest(base.label)
+
+
+def is_known(expr: sp.Expr) -> bool:
+    """Whether ``expr`` speaks of sizes and indices alone, not of what index arrays hold."""
+    return not expr.has(_Smallest, _Largest, sp.Indexed)
+
+
+def outermost(expr: sp.Basic, kinds: tuple[type, ...]) -> list[sp.Expr]:
+    """The nodes of the given kinds that lie in no other such node."""
+    walk = sp.preorder_traversal(expr)
+    found = []
+    for node in walk:
+        if isinstance(node, kinds):
+            found.append(node)
+            walk.skip()
+    return list(dict.fromkeys(found))
+
+
+def _line(expr: sp.Expr, atom: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
+    """``affine`` in an atom that is no symbol."""
+    hole = sp.Dummy(integer=True)
+    return affine(expr.xreplace({atom: hole}), hole)
+
+
+def _innermost(expr: sp.Expr, ranges: Ranges) -> sp.Symbol | None:
+    """An index in ``expr`` that no bound of the others in it depends on."""
+    present = [index for index in ranges if index in expr.free_symbols]
+    for index in reversed(present):
+        if not any(index in bound.free_symbols for other in present for bound in ranges[other]):
+            return index
+    return present[-1] if present else None
+
+
+def standard(relation: Boolean) -> tuple[Boolean, bool]:
+    """``(atom, positive)``: an inequality as ``e >= 0`` or its negation, so that i < n and i >= n share."""
+    if isinstance(relation, sp.Eq | sp.Ne):
+        return sp.Eq(*relation.args), isinstance(relation, sp.Eq)
+    large, small = relation.args if isinstance(relation, sp.Ge | sp.Gt) else relation.args[::-1]
+    expr = sp.nsimplify(sp.expand(large - small), rational=True)
+    scale = sp.ilcm(1, *(c.q for c in expr.as_coefficients_dict().values()))
+    expr = sp.expand(expr * scale - (1 if isinstance(relation, sp.Gt | sp.Lt) else 0))
+    if expr.could_extract_minus_sign():
+        return sp.Ge(sp.expand(-expr - 1), 0, evaluate=False), False
+    return sp.Ge(expr, 0, evaluate=False), True
+
+
+def inequalities(literal: Boolean) -> list[sp.Expr]:
+    """The integer expressions that are >= 0 where ``literal`` holds (all that it says, unless it is !=)."""
+    if isinstance(literal, sp.Eq):
+        difference = sp.expand(literal.lhs - literal.rhs)
+        return [difference, -difference]
+    if not isinstance(literal, sp.Ge | sp.Le | sp.Gt | sp.Lt):
+        return []
+    atom, positive = standard(literal)
+    return [atom.lhs if positive else sp.expand(-atom.lhs - 1)]
+
+
+def _isolate(condition: Boolean, ranges: Ranges) -> Boolean:
+    """Write an inequality as ``index >= bound`` or ``index <= bound`` for reading, if one index is in it."""
+    if not isinstance(condition, sp.Ge | sp.Le):
+        return condition
+    difference = sp.expand(condition.lhs - condition.rhs)
+    for index in sorted(difference.free_symbols & set(ranges), key=str):
+        line = affine(difference, index)
+        if line is not None and abs(line[0]) == 1:
+            bound = sp.expand(-line[1] / line[0])
+            at_least = isinstance(condition, sp.Ge) == (line[0] > 0)
+            return sp.Ge(index, bound) if at_least else sp.Le(index, bound)
+    return condition
