@@ -1,5 +1,6 @@
 """symdfi: write the physics once in SymPy, at any size, and run it at the speed of hand-written loops."""
 
+from symdfi.compile.function import compile, gradient
 from symdfi.errors import (
     CompileError,
     ConvergenceError,
@@ -14,6 +15,8 @@ from symdfi.symbolic.indexed import derivative, tangent
 __version__ = "0.1.0"
 
 __all__ = [
+    "compile",
+    "gradient",
     "CompileError",
     "ConvergenceError",
     "DivergenceError",

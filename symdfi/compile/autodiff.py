@@ -1,0 +1,111 @@
+"""Derivatives of a loop program, assignment by assignment: tangents forward, adjoints in reverse.
+
+Both are new assignments of the same program. The cost of a tangent or an adjoint is a small multiple of the
+program's own, whatever the depth of nesting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import sympy as sp
+
+from symdfi.compile.loops import Assignment, Loop, Variable, ranges, variables
+from symdfi.compile.lower import Program
+from symdfi.symbolic.indexed import Variation, collected, component, variation
+
+
+def tangent(
+    program: Program, target: Variable, directions: Mapping[Variable, Variable | sp.Expr]
+) -> Variable | None:
+    """The directional derivative of ``target`` (an assignment's) as another assignment's target.
+
+    ``directions`` gives ẋ for every variable x that moves. None if ``target`` does not depend on them.
+    Shared work is stored once, so the tangent of a tangent (u_xx) costs about two more evaluations.
+    """
+    moving = dict(directions)
+    for assignment in _needed(program, target):
+        read = variables(assignment.expr)
+        if assignment.target in moving:
+            continue
+        total = sp.S.Zero
+        for variable, direction in [(x, along) for x, along in moving.items() if x in read]:
+            for term in _variation(assignment.value, variable):
+                at = direction[term.indices] if isinstance(direction, sp.IndexedBase) else direction
+                total += term.contract(at)
+        if total != 0:
+            moving[assignment.target] = program.assign(total, assignment.loops).target
+    return moving.get(target)
+
+
+def adjoint(
+    program: Program, target: Variable, wrt: Iterable[Variable], seed: sp.Expr = sp.S.One
+) -> dict[Variable, sp.Expr | None]:
+    """``seed * ∂target/∂x`` of a scalar assignment for each x in ``wrt``: a right-hand side over x's indices.
+
+    The result for an ``IndexedBase`` x of rank r is an expression in the index symbols ``_g0 … _g{r-1}``
+    (see ``gradient_loops``), to be stored or written out; None where the target does not depend on x.
+    """
+    wrt = tuple(wrt)
+    order = _needed(program, target)
+    active: set[Variable] = set(wrt)
+    for assignment in order:
+        if variables(assignment.expr) & active:
+            active.add(assignment.target)
+    terms: dict[Variable, list[Variation]] = {target: [Variation(seed, ())]}
+    for assignment in reversed(order):
+        if assignment.target not in active or assignment.target not in terms:
+            continue
+        bar = _collect(assignment.target, terms.pop(assignment.target))
+        # Its loops become sums of the terms it hands on, so they need names of their own.
+        names = {loop.index: sp.Dummy(loop.index.name, integer=True) for loop in assignment.loops}
+        own = tuple(loop.subs(names) for loop in assignment.loops)
+        sums = tuple((loop.index, loop.lower, loop.upper) for loop in reversed(own))
+        if isinstance(bar, sp.Symbol | sp.Number):
+            weight = bar
+        else:
+            stored = program.assign(bar, gradient_loops(assignment.target))
+            weight = stored.at(assignment.element(tuple(loop.index for loop in own)))
+        value = assignment.value.xreplace(names)
+        for variable in sorted(variables(assignment.expr) & active, key=str):
+            for term in _variation(value, variable):
+                term = replace(term, coefficient=term.coefficient * weight, sums=term.sums + sums)
+                terms.setdefault(variable, []).append(term)
+    return {x: _collect(x, terms[x]) if x in terms else None for x in wrt}
+
+
+def gradient_loops(variable: Variable) -> tuple[Loop, ...]:
+    """The loops over all elements of a variable, under the standard names ``_g0``, ``_g1``, ..."""
+    if not isinstance(variable, sp.IndexedBase):
+        return ()
+    return tuple(
+        Loop(sp.Symbol(f"_g{k}", integer=True), sp.S.Zero, sp.sympify(extent) - 1)
+        for k, extent in enumerate(variable.shape)
+    )
+
+
+def _variation(expr: sp.Expr, variable: Variable) -> list[Variation]:
+    """The variation almost everywhere: a kink (of ``Max``, ``Abs``) has a derivative, but no second one."""
+    terms = variation(expr, variable)
+    smooth = [
+        t.coefficient.xreplace({d: sp.S.Zero for d in t.coefficient.atoms(sp.DiracDelta)}) for t in terms
+    ]
+    return [replace(t, coefficient=c) for t, c in zip(terms, smooth, strict=True) if c != 0]
+
+
+def _collect(variable: Variable, terms: list[Variation]) -> sp.Expr:
+    loops = gradient_loops(variable)
+    targets = tuple(loop.index for loop in loops)
+    return collected(component(term, targets, ranges(loops)) for term in terms)
+
+
+def _needed(program: Program, target: Variable) -> list[Assignment]:
+    """The assignments that ``target`` depends on, itself included, in the order of evaluation."""
+    needed = {target}
+    order = []
+    for assignment in reversed(list(program.assignments.values())):
+        if assignment.target in needed:
+            needed |= variables(assignment.expr)
+            order.append(assignment)
+    return order[::-1]

@@ -1,0 +1,212 @@
+"""Loop nests to Python source that Numba compiles to vectorised loops.
+
+Every array is flat; indices are unsigned, so that Numba adds no wrap-around tests. Within a nest equal
+subexpressions are computed once, each at the outermost loop where all it needs is known.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import sympy as sp
+
+from symdfi.compile.loops import Definition, Loop, Piece, Variable, variables
+from symdfi.compile.printing import Names, Printer, index_code
+from symdfi.compile.schedule import Nest, Schedule
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Where a variable lives: a flat array (perhaps one row a sample) with an offset, or a local scalar."""
+
+    array: str | None
+    offset: str = ""
+    strides: tuple[str, ...] = ()
+    batched: bool = False
+    scalar: str = ""
+    integer: bool = False
+
+    def element(self, indices: tuple[str, ...]) -> str:
+        """The code of one element, given the codes of its indices."""
+        parts = [f"{i}*{s}" if s != "1" else i for i, s in zip(indices, self.strides, strict=True)]
+        flat = " + ".join(part for part in (self.offset, *parts) if part) or "0"
+        return f"{self.array}[U(_s), U({flat})]" if self.batched else f"{self.array}[U({flat})]"
+
+
+class Writer:
+    """Writes the nests of one phase (before the sample loop, or in it), each as lines of its own."""
+
+    def __init__(self, names: Names, storage: dict[Variable, Storage]) -> None:
+        self.names, self.storage = names, storage
+        self.segments: list[list[str]] = []
+
+    def line(self, text: str, level: int = 0) -> None:
+        self.segments[-1].append("    " * level + text)
+
+    def fill(self, d: Definition) -> None:
+        place = self.storage[d.target]
+        if place.array is None:
+            self.line(f"{place.scalar} = 0.0")
+            return
+        counters = [self.names.fresh("_z") for _ in d.shape]
+        for level, (counter, extent) in enumerate(zip(counters, d.shape, strict=True)):
+            self.line(f"for {counter} in range({index_code(extent, self.names)}):", level)
+        self.line(f"{place.element(tuple(counters))} = 0.0", len(counters))
+
+    def write(self, plan: Schedule) -> None:
+        for d in plan.fills:
+            self.segments.append([])
+            self.fill(d)
+        for nest in plan.nests:
+            self.segments.append([])
+            _NestWriter(self, nest, plan.local).run()
+
+
+class _NestWriter:
+    """One nest: a buffer of lines a loop level, and what is to be done once the loops inside have ended."""
+
+    def __init__(self, writer: Writer, nest: Nest, local: frozenset) -> None:
+        self.writer, self.nest, self.local = writer, nest, local
+        self.depth = len(nest.loops)
+        self.guarded = nest.pieces[0].guard != sp.true
+        self.before: list[list[str]] = [[] for _ in range(self.depth + 1)]
+        self.after: list[list[str]] = [[] for _ in range(self.depth + 1)]
+        self.levels = {loop.index: k + 1 for k, loop in enumerate(nest.loops)}
+        self.known: dict[sp.Basic, str] = {}
+        self.uses: Counter = Counter()
+        self.printer = Printer(self.named, writer.names)
+        for piece in nest.pieces:
+            self.count(piece.value)
+
+    def run(self) -> None:
+        for piece in self.nest.pieces:
+            self.piece(piece)
+        out = self.writer
+        for level, loop in enumerate((None, *self.nest.loops)):
+            if loop is not None:
+                out.line(self.header(loop), level - 1)
+            if self.guarded and level == self.depth:
+                condition = self.printer.condition(self.nest.pieces[0].guard)
+                out.line(f"if {condition}:", level)
+                for text in self.before[level]:
+                    out.line(text, level + 1)
+                continue
+            for text in self.before[level]:
+                out.line(text, level)
+        for level in reversed(range(self.depth + 1)):
+            for text in self.after[level]:
+                out.line(text, level)
+
+    def header(self, loop: Loop) -> str:
+        lower, upper = (index_code(b, self.writer.names) for b in (loop.lower, sp.sympify(loop.upper) + 1))
+        span = upper if lower == "0" else f"{lower}, {upper}"
+        return f"for {self.writer.names[loop.index]} in range({span}):"
+
+    def piece(self, piece: Piece) -> None:
+        code = self.code(piece.value, self.depth)
+        place = self.writer.storage.get(piece.target)
+        free = self.depth - piece.n_sums
+        inner = self.before[self.depth]
+        if piece.target in self.local:
+            # Read only in this nest: the element is a scalar under the name of its value.
+            name = code if code.isidentifier() else self.assign(code, self.level(piece.value))
+            self.known[self.reference(piece)] = name
+            return
+        assert place is not None
+        if place.array is None:
+            where = place.scalar
+        else:
+            where = place.element(tuple(index_code(i, self.writer.names) for i in piece.indices))
+        if not piece.n_sums:
+            if piece.add:
+                inner.append(f"{where} += {code}")
+            else:
+                name = code if code.isidentifier() else self.assign(code, self.depth)
+                self.known[self.reference(piece)] = name
+                inner.append(f"{where} = {name}")
+            return
+        total = self.writer.names.fresh("_r")
+        inner.append(f"{total} += {code}")
+        self.before[free].append(f"{total} = 0.0")
+        self.after[free].append(f"{where} {'+=' if piece.add else '='} {total}")
+
+    @staticmethod
+    def reference(piece: Piece) -> sp.Basic:
+        return piece.target[piece.indices] if isinstance(piece.target, sp.IndexedBase) else piece.target
+
+    def assign(self, code: str, level: int) -> str:
+        name = self.writer.names.fresh("_x")
+        self.before[self.depth if self.guarded else level].append(f"{name} = {code}")
+        return name
+
+    def count(self, expr: sp.Basic) -> None:
+        self.uses[expr] += 1
+        if self.uses[expr] == 1 and not isinstance(expr, sp.Indexed):
+            factored = _factored(expr)
+            for arg in expr.args if factored is None else factored[1:]:
+                self.count(arg)
+
+    def level(self, expr: sp.Basic) -> int:
+        """The innermost loop that an expression's value depends on."""
+        if self.guarded:
+            return self.depth
+        if any(v in self.nest.inner for v in variables(expr)):
+            return self.depth
+        return max((self.levels.get(s, 0) for s in expr.free_symbols), default=0)
+
+    def named(self, expr: sp.Basic) -> str:
+        """An identifier for a value that is written more than once in an operation."""
+        text = self.code(expr)
+        if not text.isidentifier():
+            text = self.known[expr] = self.assign(text, self.level(expr))
+        return text
+
+    def code(self, expr: sp.Basic, parent_level: int | None = None) -> str:
+        """The code of a value: a name if it is shared or can be computed further out, else an expression."""
+        if expr in self.known:
+            return self.known[expr]
+        if isinstance(expr, sp.Symbol):
+            place = self.writer.storage.get(expr)
+            if place is not None:
+                return place.scalar
+            return f"float({self.writer.names[expr]})"
+        if expr.is_Atom and not isinstance(expr, sp.Indexed):
+            return self.printer.literal(expr)
+        level = self.level(expr)
+        if isinstance(expr, sp.Indexed) and self.writer.storage[expr.base].integer:
+            text = f"float({index_code(expr, self.writer.names)})"
+        elif isinstance(expr, sp.Indexed):
+            indices = tuple(index_code(i, self.writer.names) for i in expr.indices)
+            text = self.writer.storage[expr.base].element(indices)
+        elif (factored := _factored(expr)) is not None:
+            text = f"({self.printer.literal(factored[0])}*{self.code(factored[1], level)})"
+        else:
+            text = self.printer.operation(expr, lambda arg: self.code(arg, level), self.uses)
+        outer = parent_level is not None and level < parent_level
+        if self.uses[expr] > 1 or outer:
+            text = self.assign(text, level)
+            self.known[expr] = text
+        return text
+
+
+def _factored(expr: sp.Basic) -> tuple[sp.Expr, sp.Expr] | None:
+    """``(2, x - b)`` of 2x - 2b or of -2b + 2x: SymPy distributes numbers over sums, which hides the sum from
+    the search for common subexpressions."""
+    if not isinstance(expr, sp.Add):
+        return None
+    content, rest = expr.primitive()
+    if content == 1:
+        return None
+    return (-content, -rest) if rest.could_extract_minus_sign() else (content, rest)
+
+
+def strides(shape: Iterable[sp.Expr], names: Names) -> tuple[str, ...]:
+    """Row-major strides as index code."""
+    shape = list(shape)
+    result = []
+    for k in range(len(shape)):
+        text = index_code(sp.Mul(*shape[k + 1 :]), names)
+        result.append(text if text.isalnum() else f"({text})")
+    return tuple(result)

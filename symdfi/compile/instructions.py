@@ -1,0 +1,72 @@
+# pyright: reportCallIssue=false
+"""Single LLVM instructions on float64, for code that is compiled by Numba: exact, without branches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+
+class _Instruction(Protocol):
+    def __call__(self, *operands: Any) -> Any: ...
+
+
+def _instruction(generator: Callable[..., Any]) -> _Instruction:
+    """numba's intrinsic, typed: it supplies typingctx, and the caller only the operands."""
+    return intrinsic(generator)
+
+
+@_instruction
+def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+    """a*b + c, rounded once."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.fma(*args)
+
+    return types.float64(types.float64, types.float64, types.float64), codegen
+
+
+@_instruction
+def select(typingctx: Any, condition: Any, a: Any, b: Any) -> Any:
+    """a if condition else b, as an instruction, never a branch."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.select(*args)
+
+    return types.float64(types.boolean, types.float64, types.float64), codegen
+
+
+@_instruction
+def copysign(typingctx: Any, a: Any, b: Any) -> Any:
+    """|a| with the sign of b."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        double = ir.DoubleType()
+        function_type = ir.FunctionType(double, [double, double])
+        return builder.call(builder.module.declare_intrinsic("llvm.copysign", [double], function_type), args)
+
+    return types.float64(types.float64, types.float64), codegen
+
+
+@_instruction
+def bits(typingctx: Any, a: Any) -> Any:
+    """The 64 bits of a float64."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.IntType(64))
+
+    return types.uint64(types.float64), codegen
+
+
+@_instruction
+def from_bits(typingctx: Any, a: Any) -> Any:
+    """The float64 with these 64 bits."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.DoubleType())
+
+    return types.float64(types.uint64), codegen

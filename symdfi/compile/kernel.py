@@ -1,0 +1,300 @@
+"""A kernel: arguments in groups, outputs, one compiled function."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symdfi.compile import cache, runtime
+from symdfi.compile.assemble import Layout, Parameter, source
+from symdfi.compile.bounds import Check, checks
+from symdfi.compile.emit import Storage, Writer, strides
+from symdfi.compile.loops import Assignment, Definition, Variable, variables
+from symdfi.compile.lower import Program
+from symdfi.compile.printing import Names, index_code
+from symdfi.compile.schedule import schedule
+from symdfi.compile.split import definition
+from symdfi.errors import CompileError
+from symdfi.symbolic.maps import never_negative
+
+
+@dataclass(frozen=True)
+class Group:
+    """Variables that a kernel takes as one flat array, one after the other in row-major order.
+
+    ``batched``: one row a sample. ``integer``: index arrays (int64). ``scalar``: a symbol passed as a float.
+    """
+
+    name: str
+    members: tuple[Variable, ...]
+    batched: bool = False
+    integer: bool = False
+    scalar: bool = False
+
+    @property
+    def type(self) -> str:
+        base = "int64" if self.integer else "float64"
+        return base if self.scalar else base + ("[:, ::1]" if self.batched else "[::1]")
+
+
+@dataclass(frozen=True)
+class CompiledKernel:
+    """The source of ``kernel`` and its compiled and plain-Python forms.
+
+    Called as ``kernel([start, stop,] sizes, *groups, *outputs)``: samples start..stop-1 if one is batched.
+    """
+
+    source: str
+    sizes: tuple[sp.Symbol, ...]
+    batched_outputs: frozenset[str]
+    batched: bool
+    checks: tuple[Check, ...] = ()
+    entry: str = "kernel"
+
+    def check_sizes(self, known: tuple[tuple[sp.Symbol, int], ...]) -> None:
+        """Raise ``ValueError`` if an index leaves its array at these sizes (and ends of index arrays)."""
+        failed = _failed(self.checks, known) if self.checks else None
+        if failed is not None:
+            at = ", ".join(f"{symbol} = {value}" for symbol, value in known)
+            raise ValueError(
+                f"the index of {failed.reference} runs over {failed.lowest}..{failed.highest}, "
+                f"outside 0..{failed.extent - 1}, at {at}"
+            )
+
+    @functools.cached_property
+    def function(self) -> Callable[..., None]:
+        """The compiled function (built or read from the on-disk cache at first use)."""
+        return getattr(cache.load(self.source), self.entry)
+
+    @functools.cached_property
+    def python(self) -> Callable[..., None]:
+        """The same source run by the Python interpreter, for debugging and tests."""
+        namespace: dict[str, Any] = runtime.python_names()
+        exec(compile(self.source, "<kernel>", "exec"), namespace)
+        return np.errstate(all="ignore")(namespace[self.entry])
+
+
+@functools.lru_cache(maxsize=4096)
+def _failed(checks: tuple[Check, ...], known: tuple[tuple[sp.Symbol, int], ...]) -> Check | None:
+    return next((check for check in checks if not check.holds(dict(known))), None)
+
+
+def shape_of(variable: Variable) -> tuple[sp.Expr, ...]:
+    """The extents of a variable; ``CompileError`` for an ``IndexedBase`` without a shape."""
+    if not isinstance(variable, sp.IndexedBase):
+        return ()
+    if variable.shape is None:
+        raise CompileError(
+            f"{variable} has no shape: declare it as IndexedBase({str(variable)!r}, shape=(n,))"
+        )
+    return tuple(sp.sympify(extent) for extent in variable.shape)
+
+
+def count_of(variables: Iterable[Variable]) -> sp.Expr:
+    """How many numbers the variables hold together."""
+    return sp.expand(sp.Add(*(sp.Mul(*shape_of(v)) for v in variables)))
+
+
+def _live(definitions: list[Definition], outputs: frozenset) -> list[Definition]:
+    """The definitions that an output needs: splitting may have shown that a branch is never taken."""
+    needed, kept = set(outputs), []
+    for d in reversed(definitions):
+        if d.target in needed:
+            needed |= d.reads
+            kept.append(d)
+    return kept[::-1]
+
+
+class KernelBuilder:
+    """Collects assignments and outputs over grouped arguments, then emits the kernel."""
+
+    def __init__(self, groups: Iterable[Group], sizes: Iterable[sp.Symbol] = ()) -> None:
+        self.groups = tuple(groups)
+        floats = [m for g in self.groups if not g.integer for m in g.members]
+        self.program = Program(floats, [m for g in self.groups if g.batched for m in g.members])
+        self.sizes = {s for g in self.groups for m in g.members for e in shape_of(m) for s in e.free_symbols}
+        self.sizes |= set(sizes)
+        self._outputs: dict[str, list[tuple[Assignment, tuple[sp.Expr, ...]]]] = {}
+        self._layouts: dict[str, list[tuple[sp.Expr, tuple]]] = {}
+        self._per_sample: set[str] = set()
+
+    def output(
+        self,
+        name: str,
+        assignments: Iterable[Assignment],
+        layout: Iterable[tuple[sp.Expr, tuple]] | None = None,
+        *,
+        per_sample: bool = False,
+    ) -> None:
+        """Write the assignments into the flat output ``name``: one after the other, or each from its
+        ``(offset, strides)`` of ``layout`` on. ``per_sample`` asks for a row a sample even of constants."""
+        if per_sample:
+            self._per_sample.add(name)
+        self._outputs[name] = [(a, tuple(loop.extent for loop in a.loops)) for a in assignments]
+        if layout is not None:
+            self._layouts[name] = [(sp.sympify(offset), steps) for offset, steps in layout]
+
+    def build(self) -> CompiledKernel:
+        """Emit the kernel. ``CompileError`` for a symbol that no argument and no shape declares."""
+        outputs, assignments = self._place_outputs()
+        self._check_symbols(assignments)
+        sizes = tuple(sorted(self.sizes, key=lambda s: (s.name, sp.srepr(s))))
+        reserved = ("np", "jit", "U", "kernel", "sizes", "start", "stop", "_s", *runtime.python_names())
+        names = Names((*reserved, *(g.name for g in self.groups), *self._outputs))
+        definitions = _live([definition(a, self.program) for a in assignments], frozenset(outputs))
+        once = schedule([d for d in definitions if not d.batched], self._kept(definitions, outputs))
+        each = schedule([d for d in definitions if d.batched], frozenset(outputs))
+
+        batched, batched_outputs = any(g.batched for g in self.groups), self._batched_outputs()
+        layout = Layout([Parameter("sizes", "int64[::1]")])
+        layout.parameters += [Parameter(g.name, g.type) for g in self.groups]
+        layout.parameters += [
+            Parameter(n, "float64[:, ::1]" if n in batched_outputs else "float64[::1]") for n in self._outputs
+        ]
+        layout.declared |= {names[s]: f"{names[s]} = sizes[U({k})]" for k, s in enumerate(sizes)}
+        storage = self._storage(definitions, outputs, once.local | each.local, names, layout)
+        for group in self.groups:
+            for member in group.members:
+                place = storage[member]
+                if not isinstance(member, sp.IndexedBase) and place.array is not None:
+                    element, scalar = Storage(place.array, place.offset, (), place.batched), names[member]
+                    layout.declared[scalar] = f"{scalar} = {element.element(())}"
+                    storage[member] = Storage(None, scalar=scalar)
+                    if group.batched:
+                        layout.per_sample.add(scalar)
+        before, inside = Writer(names, storage), Writer(names, storage)
+        before.write(once)
+        inside.write(each)
+        text = source(layout, before.segments, inside.segments, batched)
+        return CompiledKernel(text, sizes, batched_outputs, batched, checks(definitions))
+
+    def _batched_outputs(self) -> frozenset[str]:
+        found = {n for n, parts in self._outputs.items() if any(a.batched for a, _ in parts)}
+        return frozenset(found | self._per_sample)
+
+    def _place_outputs(self) -> tuple[dict[Variable, Storage], list[Assignment]]:
+        """Output variables with their places, and the assignments needed, in order.
+
+        An assignment that only an output needs is computed in place; one that others read too is copied.
+        """
+        wanted = [a for parts in self._outputs.values() for a, _ in parts]
+        needed: set[Variable] = {a.target for a in wanted}
+        order: list[Assignment] = []
+        read: set[Variable] = set()
+        for a in reversed(list(self.program.assignments.values())):
+            if a.target in needed:
+                order.append(a)
+                read |= variables(a.expr)
+                needed |= variables(a.expr)
+        order.reverse()
+        places: dict[Variable, Storage] = {}
+        renamed: dict[Variable, Assignment] = {}
+        copies: list[Assignment] = []
+        batched_names = self._batched_outputs()
+        for name, parts in self._outputs.items():
+            offset: sp.Expr = sp.S.Zero
+            for position, (a, shape) in enumerate(parts):
+                label = sp.Symbol(f"_o_{name}_{position}")
+                variable: Variable = sp.IndexedBase(label, shape=shape) if shape else label
+                batched = name in batched_names
+                alone = a.target not in read and wanted.count(a) == 1 and batched == a.batched
+                if alone:
+                    renamed[a.target] = Assignment(variable, a.loops, a.sums, a.expr, a.batched)
+                else:
+                    value = a.at(tuple(loop.index for loop in a.loops))
+                    copies.append(Assignment(variable, a.loops, (), value, batched))
+                places[variable] = Storage(name, batched=batched)
+                start, steps = self._layouts[name][position] if name in self._layouts else (offset, None)
+                self._offsets[variable] = (start, steps)
+                offset = sp.expand(offset + sp.Mul(*shape))
+        return places, [renamed.get(a.target, a) for a in order] + copies
+
+    @functools.cached_property
+    def _offsets(self) -> dict[Variable, tuple[sp.Expr, tuple | None]]:
+        return {}
+
+    def _check_symbols(self, assignments: list[Assignment]) -> None:
+        known = self.program.values | self.sizes | {m for g in self.groups for m in g.members}
+        known |= {v.label for v in known if isinstance(v, sp.IndexedBase)}
+        for a in assignments:
+            own = {loop.index for loop in a.loops + a.sums}
+            unknown = variables(a.value) - known - own
+            unknown = {
+                v for v in unknown if not (isinstance(v, sp.Symbol) and v.name.startswith(("_a", "_b")))
+            }
+            for v in sorted(unknown, key=str):
+                raise CompileError(f"the symbol {v} in {a.value} is neither an argument nor a size")
+            functions = [f for f in a.value.atoms(sp.core.function.AppliedUndef)]
+            if functions:
+                raise CompileError(f"{functions[0]} in {a.value} is an undefined function")
+
+    @staticmethod
+    def _kept(definitions: list[Definition], outputs: dict[Variable, Storage]) -> frozenset:
+        later = frozenset().union(*(d.reads for d in definitions if d.batched))
+        return frozenset(outputs) | later
+
+    def _storage(
+        self,
+        definitions: list[Definition],
+        outputs: dict[Variable, Storage],
+        local: frozenset,
+        names: Names,
+        layout: Layout,
+    ) -> dict[Variable, Storage]:
+        storage: dict[Variable, Storage] = {}
+
+        def place(
+            variable: Variable, array: str, offset: sp.Expr, batched: bool, steps: tuple | None = None
+        ) -> Storage:
+            start = "" if offset == 0 else index_code(offset, names)
+            if start and not start.isdigit():
+                name = names.fresh("_o")
+                layout.declared[name] = f"{name} = {start}"
+                start = name
+            if steps is None:
+                return Storage(array, start, strides(shape_of(variable), names), batched)
+            return Storage(array, start, tuple(f"({index_code(step, names)})" for step in steps), batched)
+
+        for group in self.groups:
+            offset: sp.Expr = sp.S.Zero
+            for member in group.members:
+                if group.scalar:
+                    storage[member] = Storage(None, scalar=group.name)
+                elif group.integer:
+                    self._integer_member(group, member, offset, names, layout)
+                    storage[member] = Storage(group.name, integer=True)
+                else:
+                    storage[member] = place(member, group.name, offset, group.batched)
+                offset = sp.expand(offset + sp.Mul(*shape_of(member)))
+        for variable, where in outputs.items():
+            offset, steps = self._offsets[variable]
+            storage[variable] = place(variable, str(where.array), offset, where.batched, steps)
+        for d in definitions:
+            if d.target in storage or d.target in local:
+                continue
+            label = d.target.label if isinstance(d.target, sp.IndexedBase) else d.target
+            name = names[label]
+            if d.shape:
+                room = sp.Mul(*(e if never_negative(e, {}) else sp.Max(e, 0) for e in d.shape))
+                layout.arrays[name] = f"{name} = np.empty({index_code(room, names)})"
+                storage[d.target] = Storage(name, "", strides(d.shape, names))
+            else:
+                layout.scalars.append(name)
+                storage[d.target] = Storage(None, scalar=name)
+        return storage
+
+    @staticmethod
+    def _integer_member(
+        group: Group, member: Variable, offset: sp.Expr, names: Names, layout: Layout
+    ) -> None:
+        if not isinstance(member, sp.IndexedBase):
+            raise CompileError(f"the integer argument {member} must be an index array")
+        stop = index_code(sp.expand(offset + sp.Mul(*shape_of(member))), names)
+        start = index_code(offset, names)
+        name = names[member.label]
+        layout.declared[name] = f"{name} = {group.name}[{start}:{stop}]"

@@ -1,0 +1,139 @@
+"""The loop program: what lies between SymPy and Numba.
+
+A program is a list of assignments ``T[a, b] = expr`` over index ranges. ``expr`` holds no sum, or is one sum
+of a sum-free summand, so that nothing is ever computed twice inside a nest. Ranges are integer expressions in
+the sizes: the program, and with it the cost of deriving and compiling it, does not depend on their values.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+
+import sympy as sp
+from sympy.logic.boolalg import Boolean
+
+from symdfi.errors import CompileError
+from symdfi.symbolic.maps import Ranges, extreme, is_known
+
+Variable = sp.Symbol | sp.IndexedBase
+
+
+@dataclass(frozen=True)
+class Loop:
+    """``for index in lower..upper``, both inclusive."""
+
+    index: sp.Symbol
+    lower: sp.Expr
+    upper: sp.Expr
+
+    @property
+    def extent(self) -> sp.Expr:
+        return sp.expand(self.upper - self.lower + 1)
+
+    def subs(self, mapping: dict) -> Loop:
+        lower, upper = (sp.sympify(bound).xreplace(mapping) for bound in (self.lower, self.upper))
+        return Loop(mapping.get(self.index, self.index), lower, upper)
+
+
+def ranges(loops: tuple[Loop, ...]) -> Ranges:
+    """The bounds of each index."""
+    return {loop.index: (loop.lower, loop.upper) for loop in loops}
+
+
+@functools.lru_cache(maxsize=4096)
+def hull(loops: tuple[Loop, ...]) -> tuple[Loop, ...]:
+    """The smallest box around loops whose ranges may depend on one another."""
+    box = []
+    for position, loop in enumerate(loops):
+        outer = ranges(loops[:position])
+        lower, upper = extreme(loop.lower, outer, False), extreme(loop.upper, outer, True)
+        if lower is None or upper is None or not is_known(lower + upper):
+            raise CompileError(f"what varies over {loop.index} = {loop.lower}..{loop.upper} cannot be stored")
+        box.append(Loop(loop.index, lower, upper))
+    return tuple(box)
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """``target[loops - lower] = Σ_sums expr``; ``sums`` from the outermost to the innermost.
+
+    ``lower`` are the lower ends of the ``hull`` of the loops, which is what the target has room for.
+    """
+
+    target: Variable
+    loops: tuple[Loop, ...]
+    sums: tuple[Loop, ...]
+    expr: sp.Expr
+    batched: bool
+
+    @property
+    def shape(self) -> tuple[sp.Expr, ...]:
+        return tuple(loop.extent for loop in hull(self.loops))
+
+    def element(self, indices: tuple[sp.Expr, ...]) -> tuple[sp.Expr, ...]:
+        """The indices of the target's element at the given values of the loop indices."""
+        return tuple(i - loop.lower for i, loop in zip(indices, hull(self.loops), strict=True))
+
+    def at(self, indices: tuple[sp.Expr, ...]) -> sp.Expr:
+        """The value at the given values of the loop indices."""
+        if not self.loops:
+            return self.target
+        return self.target[self.element(indices)]
+
+    @property
+    def value(self) -> sp.Expr:
+        """The right-hand side as one SymPy expression."""
+        limits = [(loop.index, loop.lower, loop.upper) for loop in reversed(self.sums)]
+        return sp.Sum(self.expr, *limits) if limits else self.expr
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One loop nest's work on a target.
+
+    ``target[indices] = value`` (store), or ``+=`` (add). The last ``n_sums`` loops are a reduction whose
+    result is added to (add) or put into (store) the target once they are done. ``guard`` is a run-time test.
+    """
+
+    target: Variable
+    indices: tuple[sp.Expr, ...]
+    value: sp.Expr
+    loops: tuple[Loop, ...]
+    n_sums: int = 0
+    add: bool = False
+    guard: Boolean = sp.true
+
+    def rename(self, mapping: dict) -> Piece:
+        return replace(
+            self,
+            indices=tuple(i.xreplace(mapping) for i in self.indices),
+            value=self.value.xreplace(mapping),
+            loops=tuple(loop.subs(mapping) for loop in self.loops),
+            guard=self.guard.xreplace(mapping),
+        )
+
+
+@dataclass(frozen=True)
+class Definition:
+    """All the pieces that together define one target; ``fill``: it is zeroed before them."""
+
+    target: Variable
+    shape: tuple[sp.Expr, ...]
+    pieces: tuple[Piece, ...]
+    fill: bool
+    batched: bool
+
+    @property
+    def reads(self) -> frozenset:
+        """The variables (symbols and bases) that the pieces read."""
+        return frozenset().union(*(variables(p.value) | variables(p.guard) for p in self.pieces))
+
+
+def variables(expr: sp.Basic) -> frozenset:
+    """The symbols and ``IndexedBase`` of an expression (of an element: its base and those in its indices)."""
+    found: set = set()
+    for node in sp.preorder_traversal(expr):
+        if isinstance(node, sp.IndexedBase | sp.Symbol):
+            found.add(node)
+    return frozenset(found)

@@ -1,0 +1,275 @@
+"""SymPy to the loop program: an assignment a sum, and one a costly part that varies over fewer loops."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+
+import sympy as sp
+from sympy.logic.boolalg import Boolean
+
+from symdfi.compile.loops import Assignment, Loop, Variable, hull, ranges, variables
+from symdfi.errors import CompileError
+from symdfi.symbolic.indexed import Limits, guarded
+from symdfi.symbolic.indexed import fresh as fresh_sum
+from symdfi.symbolic.maps import extreme, inequalities, never_negative
+
+#: A literal of the condition under which a subexpression is evaluated at all.
+Guards = tuple[Boolean, ...]
+
+
+class Program:
+    """Builds the assignments of a kernel for one sample; equal right-hand sides are stored once.
+
+    ``values`` are the floating-point variables (everything else in a condition is an index or a size);
+    ``batched`` are those of them that change from sample to sample.
+    """
+
+    def __init__(self, values: Iterable[Variable], batched: Iterable[Variable] = ()) -> None:
+        self.assignments: dict[Variable, Assignment] = {}
+        self.values: set[Variable] = set(values)
+        self.batched: set[Variable] = set(batched)
+        self._known: dict[tuple, Assignment] = {}
+
+    def define(self, expr: sp.Basic, loops: tuple[Loop, ...] = ()) -> sp.Expr:
+        """Store ``expr`` over ``loops`` and return the reference to it at the loop indices."""
+        return self.assign(expr, loops).at(tuple(loop.index for loop in loops))
+
+    def assign(self, expr: sp.Basic, loops: tuple[Loop, ...] = ()) -> Assignment:
+        """The assignment that holds ``expr`` over ``loops``, made unless an equal one exists."""
+        expr = self._flat(_plain(sp.sympify(expr)), loops, ())
+        names = {loop.index: sp.Symbol(f"_a{k}", integer=True) for k, loop in enumerate(loops)}
+        loops = tuple(loop.subs(names) for loop in loops)
+        expr = expr.xreplace(names)
+        sums: tuple[Loop, ...] = ()
+        if isinstance(expr, sp.Sum):
+            expr, sums = self._open(expr)
+        asked = (expr, loops, sums)
+        if asked in self._known:
+            return self._known[asked]
+        expr, sums = self._factor(expr, sums, loops)
+        flat = self._hoist(expr, loops + sums, _not_empty(sums), self._depends(expr, loops + sums))
+        key = (flat, loops, sums)
+        if key not in self._known:
+            label = sp.Symbol(f"_t{len(self.assignments)}", real=True)
+            shape = tuple(loop.extent for loop in hull(loops))
+            target = sp.IndexedBase(label, shape=shape) if loops else label
+            batched = bool(variables(flat) & self.batched)
+            self._known[key] = self.assignments[target] = Assignment(target, loops, sums, flat, batched)
+            self.values.add(target)
+            if batched:
+                self.batched.add(target)
+        # Asked for again, it must not be taken for new because its parts are stored by now.
+        self._known[asked] = self._known[key]
+        return self._known[key]
+
+    def _lookup(self, expr: sp.Expr, loops: tuple[Loop, ...]) -> sp.Expr | None:
+        """The reference to an assignment that already holds ``expr`` over the loops it varies with."""
+        deps = self._needed(variables(expr), loops)
+        names = {loop.index: sp.Symbol(f"_a{k}", integer=True) for k, loop in enumerate(deps)}
+        known = self._known.get((expr.xreplace(names), tuple(loop.subs(names) for loop in deps), ()))
+        return None if known is None else known.at(tuple(loop.index for loop in deps))
+
+    def is_index_condition(self, condition: sp.Basic) -> bool:
+        """Whether a condition is decided by indices and sizes alone."""
+        return not variables(condition) & self.values
+
+    def _open(self, expr: sp.Sum) -> tuple[sp.Expr, tuple[Loop, ...]]:
+        """A sum's summand and its loops, the outermost first, under standard index names."""
+        expr = fresh_sum(expr)
+        limits: list[Limits] = [tuple(limit) for limit in reversed(expr.limits)]
+        for index, lower, upper in limits:
+            for bound in (lower, upper):
+                if variables(bound) & self.values or bound.has(sp.oo, sp.zoo, sp.nan):
+                    raise CompileError(
+                        f"the bounds of {expr} must be integer expressions in sizes and indices"
+                    )
+            if index in lower.free_symbols | upper.free_symbols:
+                raise CompileError(f"the bounds of {expr} hold their own index")
+        names = {index: sp.Symbol(f"_b{k}", integer=True) for k, (index, _, _) in enumerate(limits)}
+        return expr.function.xreplace(names), tuple(Loop(*limit).subs(names) for limit in limits)
+
+    def _factor(
+        self, expr: sp.Expr, sums: tuple[Loop, ...], loops: tuple[Loop, ...]
+    ) -> tuple[sp.Expr, tuple[Loop, ...]]:
+        """Sum one index at a time where the factors that hold it vary with few others.
+
+        ``Σ_kj A_k B_kj C_ja`` is ``Σ_j (Σ_k A_k B_kj) C_ja``: the chain rule through nested sums then costs what
+        backpropagation does, not a power of the width that grows with the depth.
+        """
+        while len(sums) > 1 and isinstance(expr, sp.Mul) and not expr.has(sp.KroneckerDelta):
+            best: tuple[Loop, tuple[Loop, ...], list[sp.Expr]] | None = None
+            for own in sums:
+                others = loops + tuple(k for k in sums if k is not own)
+                inside = [factor for factor in expr.args if own.index in variables(factor)]
+                if not inside or any(own.index in k.lower.free_symbols | k.upper.free_symbols for k in others):
+                    continue
+                found = set(own.lower.free_symbols | own.upper.free_symbols)
+                deps = self._needed(found.union(*(variables(factor) for factor in inside)), others)
+                if len(deps) < len(others) and (best is None or len(deps) < len(best[1])):
+                    best = own, deps, inside
+            if best is None:
+                break
+            own, deps, inside = best
+            guards = self._kept_guards(_not_empty(sums), deps, loops + sums)
+            part = sp.Sum(guarded(sp.Mul(*inside), guards), (own.index, own.lower, own.upper))
+            expr = sp.Mul(self.define(part, deps), *(factor for factor in expr.args if factor not in inside))
+            sums = tuple(k for k in sums if k is not own)
+        return expr, sums
+
+    def _flat(self, expr: sp.Expr, loops: tuple[Loop, ...], guards: Guards) -> sp.Expr:
+        """``expr`` without sums but, perhaps, one around it.
+
+        The innermost sums go first, so that renaming never walks a deep nest more than once.
+        """
+        if not isinstance(expr, sp.Sum):
+            return self._flatten(expr, loops, guards)
+        own = tuple(Loop(*limit) for limit in reversed(expr.limits) if len(limit) == 3)
+        # An index of the sum's own hides one of the same name around it.
+        outer = tuple(loop for loop in loops if loop.index not in {k.index for k in own})
+        return sp.Sum(self._flatten(expr.function, outer + own, guards + _not_empty(own)), *expr.limits)
+
+    def _flatten(self, expr: sp.Expr, loops: tuple[Loop, ...], guards: Guards) -> sp.Expr:
+        """``expr`` with every sum in it stored and replaced by the reference."""
+        if not expr.has(sp.Sum):
+            return expr
+        if isinstance(expr, sp.Sum):
+            expr = self._flat(expr, loops, guards)
+            deps = self._needed(expr.free_symbols, loops)
+            kept = self._kept_guards(guards, deps, loops)
+            if kept:
+                expr = sp.Sum(guarded(expr.function, kept), *expr.limits)
+            return self.define(expr, deps)
+        if isinstance(expr, sp.Piecewise):
+            return self._branches(expr, guards, lambda e, g: self._flatten(e, loops, g))
+        return expr.func(*(self._flatten(arg, loops, guards) for arg in expr.args))
+
+    def _branches(self, expr: sp.Piecewise, guards: Guards, visit) -> sp.Expr:
+        """Rebuild a ``Piecewise``, visiting each branch under the index conditions that lead to it."""
+        branches, earlier = [], ()
+        for value, condition in expr.args:
+            here = earlier + tuple(sp.And.make_args(condition))
+            here = tuple(c for c in here if c != sp.true and self.is_index_condition(c))
+            branches.append((visit(value, guards + here), condition))
+            if self.is_index_condition(condition):
+                earlier += (sp.Not(condition),)
+        return sp.Piecewise(*branches)
+
+    @staticmethod
+    def _needed(symbols: Iterable[sp.Basic], loops: tuple[Loop, ...]) -> tuple[Loop, ...]:
+        """The loops that ``symbols`` depend on, with those that their ranges depend on."""
+        needed = set(symbols)
+        for loop in reversed(loops):
+            if loop.index in needed:
+                needed |= loop.lower.free_symbols | loop.upper.free_symbols
+        return tuple(loop for loop in loops if loop.index in needed)
+
+    @staticmethod
+    def _kept_guards(guards: Guards, deps: tuple[Loop, ...], loops: tuple[Loop, ...]) -> Guards:
+        """What the guards say of the stored loops alone: outside it the stored element is never read."""
+        stored, known = ranges(deps), ranges(loops)
+        others = {index: bounds for index, bounds in known.items() if index not in stored}
+        kept: dict[Boolean, None] = {}
+        for guard in guards:
+            indices = guard.free_symbols & set(known)
+            if indices <= set(stored):
+                projected = [guard] if indices else []
+            else:
+                ends = [extreme(bound, others, True) for bound in inequalities(guard)]
+                projected = [
+                    sp.Ge(end, 0) for end in ends if end is not None and end.free_symbols & set(stored)
+                ]
+            for literal in projected:
+                if literal != sp.true and not (
+                    inequalities(literal)
+                    and all(never_negative(bound, stored) for bound in inequalities(literal))
+                ):
+                    kept[literal] = None
+        return tuple(kept)
+
+    def _depends(self, expr: sp.Basic, loops: tuple[Loop, ...]) -> frozenset:
+        """The loop indices, and ``"batch"``, that the value of ``expr`` varies with."""
+        found = variables(expr)
+        deps = {loop.index for loop in self._needed(found, loops)}
+        return frozenset(deps | ({"batch"} if found & self.batched else set()))
+
+    def _hoist(self, expr: sp.Expr, loops: tuple[Loop, ...], guards: Guards, scope: frozenset) -> sp.Expr:
+        """Store the largest costly subexpressions that vary with fewer loops than ``scope``."""
+        if not expr.args or isinstance(expr, sp.Indexed) or not is_costly(expr):
+            return expr
+        if isinstance(expr, sp.Piecewise):
+            return self._branches(expr, guards, lambda e, g: self._hoist(e, loops, g, scope))
+        if not isinstance(expr, sp.Expr):
+            return expr
+        if self._depends(expr, loops) < scope:
+            return self._stored(expr, loops, guards)
+        if isinstance(expr, sp.Function):
+            known = self._lookup(expr, loops)
+            if known is not None:
+                return known
+        if not isinstance(expr, sp.Add | sp.Mul):
+            return expr.func(*(self._hoist(arg, loops, guards, scope) for arg in expr.args))
+        # Factors (terms) that vary alike are stored together.
+        parts: dict[frozenset, list[sp.Expr]] = {}
+        for arg in expr.args:
+            parts.setdefault(self._depends(arg, loops), []).append(arg)
+        rebuilt = []
+        for deps, args in parts.items():
+            whole = expr.func(*args)
+            if deps < scope and is_costly(whole):
+                rebuilt.append(self._stored(whole, loops, guards))
+            else:
+                rebuilt += [self._hoist(arg, loops, guards, scope) for arg in args]
+        return expr.func(*rebuilt)
+
+    def _stored(self, expr: sp.Expr, loops: tuple[Loop, ...], guards: Guards) -> sp.Expr:
+        deps = self._needed(variables(expr), loops)
+        return self.define(guarded(expr, self._kept_guards(guards, deps, loops)), deps)
+
+
+def _not_empty(sums: tuple[Loop, ...]) -> Guards:
+    """Where a range may be empty, what is stored for its iterations may lie outside its array."""
+    return tuple(sp.Ge(s.upper, s.lower) for s in sums if s.lower.free_symbols | s.upper.free_symbols)
+
+
+class maximum(sp.Function):
+    """``Max`` of two values without SymPy's search for the larger one, which takes milliseconds a time."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        a, b = self.args if argindex == 1 else self.args[::-1]
+        return sp.Heaviside(a - b)
+
+
+class minimum(sp.Function):
+    """``Min`` of two values."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        a, b = self.args if argindex == 1 else self.args[::-1]
+        return sp.Heaviside(b - a)
+
+
+def _plain(expr: sp.Basic) -> sp.Basic:
+    """``expr`` with ``maximum`` and ``minimum`` for ``Max`` and ``Min``, but in indices and bounds."""
+    if not expr.has(sp.Max, sp.Min) or isinstance(expr, sp.Indexed):
+        return expr
+    if isinstance(expr, sp.Sum):
+        return sp.Sum(_plain(expr.function), *expr.limits)
+    args = [_plain(arg) for arg in expr.args]
+    if isinstance(expr, sp.Max | sp.Min):
+        return functools.reduce(maximum if isinstance(expr, sp.Max) else minimum, args)
+    return expr.func(*args)
+
+
+def is_costly(expr: sp.Basic) -> bool:
+    """Whether evaluating ``expr`` takes more than a few additions and multiplications."""
+    if isinstance(expr, sp.Indexed | sp.Symbol | sp.Number):
+        return False
+    if isinstance(expr, sp.Pow) and not (expr.exp.is_Integer and 0 < expr.exp <= 4):
+        return not expr.is_number
+    if isinstance(expr, sp.Function) and not isinstance(expr, sp.Piecewise | sp.KroneckerDelta | sp.Mod):
+        return True
+    return any(is_costly(arg) for arg in expr.args)

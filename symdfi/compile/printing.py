@@ -1,0 +1,210 @@
+"""Scalar expressions, indices and conditions as Python source."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Callable
+
+import sympy as sp
+from sympy.core.relational import Relational
+
+from symdfi.compile import vmath
+from symdfi.errors import CompileError
+
+#: SymPy functions by the name of the function that computes them in a kernel.
+LIBRARY = {
+    **{
+        name: name
+        for name in ("tan", "asin", "acos", "atan", "asinh", "acosh", "atanh", "erf", "erfc", "gamma")
+    },
+    **{"loggamma": "lgamma", "atan2": "atan2", "floor": "floor", "ceiling": "ceil", "log1p": "log1p"},
+    **{name: name for name in ("maximum", "minimum", "sign")},
+    **{name: name for name in vmath.FUNCTIONS},
+}
+RECIPROCALS = {"sec": "cos", "csc": "sin", "cot": "tan", "sech": "cosh", "csch": "sinh", "coth": "tanh"}
+
+
+class Names:
+    """Python identifiers for symbols: readable, unique, never a keyword or one of the kernel's own names."""
+
+    def __init__(self, reserved: tuple[str, ...] = ()) -> None:
+        self._by_symbol: dict[object, str] = {}
+        self._taken = set(reserved)
+        self._count: dict[str, int] = {}
+
+    def __getitem__(self, symbol: sp.Symbol) -> str:
+        if symbol not in self._by_symbol:
+            stem = re.sub(r"\W", "_", symbol.name) or "_"
+            if not re.match(r"_[abcl]\d+$", stem) or stem in self._taken:
+                stem = stem.lstrip("_") or "v"
+                if stem[0].isdigit():
+                    stem = "v" + stem
+            name, number = stem, 0
+            while name in self._taken or keyword.iskeyword(name):
+                number += 1
+                name = f"{stem}_{number}"
+            self._taken.add(name)
+            self._by_symbol[symbol] = name
+        return self._by_symbol[symbol]
+
+    def fresh(self, prefix: str) -> str:
+        self._count[prefix] = self._count.get(prefix, 0) + 1
+        return f"{prefix}{self._count[prefix]}"
+
+
+def index_code(index: sp.Basic | int, names: Names) -> str:
+    """Integer arithmetic: affine in the indices, with Mod, floor, Max, Min and gathers."""
+    expr: sp.Expr = sp.sympify(index)
+    if isinstance(expr, sp.Integer):
+        return str(int(expr))
+    if isinstance(expr, sp.Symbol):
+        return names[expr]
+    if isinstance(expr, sp.Indexed):
+        indices = expr.indices
+        inner = (
+            " + ".join(
+                f"({index_code(i, names)})*{_extent(expr.base, k + 1, names)}" for k, i in enumerate(indices)
+            )
+            if len(indices) > 1
+            else index_code(indices[0], names)
+        )
+        return f"{names[expr.base.label]}[U({inner})]"
+    if isinstance(expr, sp.Mod):
+        return f"(({index_code(expr.args[0], names)}) % ({index_code(expr.args[1], names)}))"
+    if isinstance(expr, sp.Max | sp.Min):
+        name = "max" if isinstance(expr, sp.Max) else "min"
+        codes = sorted(index_code(arg, names) for arg in expr.args)
+        text = codes[0]
+        for code in codes[1:]:
+            text = f"{name}({text}, {code})"
+        return text
+    if isinstance(expr, sp.floor):
+        return index_code(expr.args[0], names)  # whose fractions are rounded down
+    if isinstance(expr, sp.Add | sp.Mul | sp.Rational):
+        numerator, denominator = sp.together(expr).as_numer_denom()
+        if denominator != 1:
+            return f"(({index_code(sp.expand(numerator), names)}) // {index_code(denominator, names)})"
+    if isinstance(expr, sp.Add):
+        text = ""
+        # n - i - 1: what is added before what is subtracted, numbers last.
+        terms = sorted(expr.args, key=lambda term: (term.is_Number, term.could_extract_minus_sign()))
+        for position, term in enumerate(terms):
+            negative = term.could_extract_minus_sign() and position > 0
+            sign = " - " if negative else " + " if position else ""
+            text += sign + index_code(-term if negative else term, names)
+        return text if text.isidentifier() else f"({text})"
+    if isinstance(expr, sp.Mul):
+        return "*".join(index_code(arg, names) for arg in expr.args)
+    if isinstance(expr, sp.Pow) and expr.exp.is_Integer and expr.exp > 0:
+        return "*".join([index_code(expr.base, names)] * int(expr.exp))
+    raise CompileError(f"{expr} cannot be used as an index, a size or a bound")
+
+
+def _extent(base: sp.IndexedBase, start: int, names: Names) -> str:
+    if base.shape is None:
+        raise CompileError(f"the index array {base} needs a shape")
+    return f"({index_code(sp.Mul(*base.shape[start:]), names)})"
+
+
+class Printer:
+    """Operations of a scalar expression; ``named`` gives an identifier that holds an operand's value."""
+
+    def __init__(self, named: Callable[[sp.Basic], str], names: Names) -> None:
+        self.named, self.names = named, names
+
+    def literal(self, expr: sp.Basic) -> str:
+        if expr.is_Integer:
+            value = f"{int(expr)}.0"
+        elif expr in (sp.oo, -sp.oo, sp.nan, sp.zoo):
+            value = {sp.oo: "inf", -sp.oo: "(-inf)"}.get(expr, "nan")
+        elif expr.is_number and expr.is_real:
+            value = repr(float(expr))
+        elif expr in (sp.true, sp.false):
+            return str(bool(expr))
+        else:
+            raise CompileError(f"{expr} has no value in real arithmetic")
+        return f"({value})" if value.startswith("-") else value
+
+    def operation(self, expr: sp.Basic, code: Callable[[sp.Basic], str], uses) -> str:
+        if isinstance(expr, sp.Add):
+            text = ""
+            for arg in sorted(expr.args, key=lambda a: a.could_extract_minus_sign()):
+                if text and arg.could_extract_minus_sign() and uses[arg] <= 1 and arg.is_Mul:
+                    text += f" - {code(-arg)}"
+                else:
+                    text += f" + {code(arg)}" if text else code(arg)
+            return f"({text})"
+        if isinstance(expr, sp.Mul):
+            return self._product(expr, code, uses)
+        if isinstance(expr, sp.Pow):
+            return self._power(expr.base, expr.exp, code)
+        if isinstance(expr, sp.Piecewise):
+            text = code(expr.args[-1][0]) if expr.args[-1][1] == sp.true else "nan"
+            branches = expr.args[:-1] if expr.args[-1][1] == sp.true else expr.args
+            for value, condition in reversed(branches):
+                text = f"({code(value)} if {self.condition(condition, code)} else {text})"
+            return text
+        return self._function(expr, code)
+
+    def condition(self, condition: sp.Basic, code: Callable[[sp.Basic], str] | None = None) -> str:
+        if condition in (sp.true, sp.false):
+            return str(bool(condition))
+        if isinstance(condition, sp.And | sp.Or):
+            word = " and " if isinstance(condition, sp.And) else " or "
+            # Gathered entries are read only where the tests before them allow it.
+            args = sorted(condition.args, key=lambda arg: len(arg.atoms(sp.Indexed)))
+            return "(" + word.join(self.condition(arg, code) for arg in args) + ")"
+        if isinstance(condition, sp.Not):
+            return f"(not {self.condition(condition.args[0], code)})"
+        if isinstance(condition, Relational):
+            show = (lambda e: index_code(e, self.names)) if code is None else code
+            return f"({show(condition.lhs)} {condition.rel_op} {show(condition.rhs)})"
+        raise CompileError(f"the condition {condition} is not supported")
+
+    def _product(self, expr: sp.Mul, code: Callable[[sp.Basic], str], uses) -> str:
+        above, below, sign = [], [], ""
+        for arg in expr.args:
+            if arg == -1:
+                sign = "-"
+            elif isinstance(arg, sp.Pow) and arg.exp.is_Rational and arg.exp < 0 and uses[arg] <= 1:
+                below.append(self._power(arg.base, -arg.exp, code))
+            else:
+                above.append(code(arg))
+        text = "*".join(above) or "1.0"
+        if below:
+            text = f"{text}/({'*'.join(below)})"
+        return f"({sign}{text})"
+
+    def _power(self, base: sp.Expr, exponent: sp.Expr, code: Callable[[sp.Basic], str]) -> str:
+        if exponent.is_Rational and exponent < 0:
+            return f"(1.0/{self._power(base, -exponent, code)})"
+        if exponent == 1:
+            return code(base)
+        if exponent == sp.Rational(1, 2):
+            return f"sqrt({code(base)})"
+        text = self.named(base)
+        if exponent.is_Integer and exponent <= 4:
+            return "(" + "*".join([text] * int(exponent)) + ")"
+        if exponent.is_Integer:
+            return f"({text} ** {int(exponent)})"
+        if exponent.is_Rational and exponent.q == 2:
+            return f"(sqrt({text})*{self._power(base, exponent - sp.Rational(1, 2), code)})"
+        return f"({text} ** {code(exponent)})"
+
+    def _function(self, expr: sp.Basic, code: Callable[[sp.Basic], str]) -> str:
+        name = expr.func.__name__
+        args = [code(arg) for arg in expr.args]
+        if name in LIBRARY:
+            return f"{LIBRARY[name]}({', '.join(args)})"
+        if name in RECIPROCALS:
+            return f"(1.0/{RECIPROCALS[name]}({args[0]}))"
+        if isinstance(expr, sp.Abs):
+            return f"abs({args[0]})"
+        if isinstance(expr, sp.Heaviside):
+            return f"heaviside({args[0]}, {args[1]})"
+        if isinstance(expr, sp.DiracDelta):
+            return "0.0"  # zero almost everywhere: the derivative of a kink
+        if isinstance(expr, sp.Mod):
+            return f"({args[0]} % {args[1]})"
+        raise CompileError(f"the function {name} in {expr} has no compiled form")

@@ -1,0 +1,94 @@
+"""What the source of a kernel refers to: the functions, the index type and the compiler flags."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+from numba.core.registry import cpu_target
+
+from symdfi.compile import vmath
+
+# Numba imports the rest of itself, for a quarter of a second, when it first compiles or loads something. As part
+# of our own import it does not delay the first kernel from the cache.
+for context in (cpu_target.typing_context, cpu_target.target_context):
+    context.refresh()  # pyright: ignore[reportAttributeAccessIssue]
+
+#: No ``nnan``/``ninf``: kernels keep infinities and NaN meaningful.
+FASTMATH = {"contract", "reassoc", "nsz", "arcp", "afn"}
+
+
+# nan in, nan out.
+def _sign(x: float) -> float:
+    return 1.0 if x > 0.0 else -1.0 if x < 0.0 else x
+
+
+def _heaviside(x: float, half: float) -> float:
+    return 1.0 if x > 0.0 else 0.0 if x < 0.0 else half if x == 0.0 else x
+
+
+def _maximum(a: float, b: float) -> float:
+    return a if a > b or a != a else b
+
+
+def _minimum(a: float, b: float) -> float:
+    return a if a < b or a != a else b
+
+
+_KINKED = {"sign": _sign, "heaviside": _heaviside, "maximum": _maximum, "minimum": _minimum}
+_MATH = ("tan", "asin", "acos", "atan", "asinh", "acosh", "atanh", "erf", "erfc", "gamma", "lgamma", "atan2")
+
+
+def jit(signature: str) -> Callable[[Callable], Callable]:
+    """The decorator of every kernel and loop: compiled for one signature, kept beside its source."""
+    return numba.njit(signature, cache=True, fastmath=FASTMATH, error_model="numpy", nogil=True)
+
+
+def inlined(signature: str) -> Callable[[Callable], Callable]:
+    """As ``jit``, for a kernel that its one caller takes in: a call costs tens of nanoseconds in arguments."""
+    return numba.njit(
+        signature, cache=True, fastmath=FASTMATH, error_model="numpy", nogil=True, forceinline=True
+    )
+
+
+def compiled_names() -> dict[str, Any]:
+    """The names a kernel's source uses, for Numba."""
+    return {
+        "jit": jit,
+        "inlined": inlined,
+        "np": np,
+        "U": np.uint64,
+        "sqrt": math.sqrt,
+        "floor": np.floor,
+        "ceil": np.ceil,
+        "inf": math.inf,
+        "nan": math.nan,
+        **{name: numba.njit(function) for name, function in _KINKED.items()},
+        **{name: getattr(math, name) for name in _MATH},
+        **vmath.FUNCTIONS,
+        "exp": vmath.exp_flushed,
+    }
+
+
+def python_names() -> dict[str, Any]:
+    """The same names for running the source in plain Python: slow, exact, and easy to step through."""
+    numpy_names = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2"}
+    numpy_names |= {"asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh", "tan": "tan"}
+    special = {name: getattr(math, name) for name in ("erf", "erfc", "gamma", "lgamma")}
+    return {
+        "jit": lambda signature: lambda function: function,
+        "np": np,
+        "U": int,
+        "sqrt": np.sqrt,
+        "floor": np.floor,
+        "ceil": np.ceil,
+        "inf": math.inf,
+        "nan": math.nan,
+        **_KINKED,
+        **{name: getattr(np, other) for name, other in numpy_names.items()},
+        **{name: getattr(np, name) for name in vmath.FUNCTIONS},
+        **special,
+    }

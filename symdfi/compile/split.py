@@ -1,0 +1,244 @@
+"""Index conditions to loop ranges: an assignment becomes pieces, each without a condition on indices.
+
+``Piecewise((f(x[i+1]), i < n-1), (0, True))`` and ``x[Mod(i+1, n)]`` are split over the truth of every index
+condition (a Shannon expansion); what the ranges prove impossible is dropped. The interior of a chain is then
+one plain loop that LLVM vectorises, its ends are loops of a few elements, and no element is read outside the
+condition that guards it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import sympy as sp
+from sympy.core.relational import Relational
+from sympy.logic.boolalg import Boolean
+
+from symdfi.compile.loops import Assignment, Definition, Loop, Piece, ranges
+from symdfi.compile.lower import Program
+from symdfi.symbolic.maps import Ranges, affine, inequalities, never_negative, standard
+
+#: Beyond this many different ``Mod`` in one assignment they stay run-time remainders.
+MAX_SPLIT_MODULI = 4
+
+
+def definition(assignment: Assignment, program: Program) -> Definition:
+    """The pieces that compute an assignment."""
+    target, free = assignment.target, assignment.loops
+    indices = assignment.element(tuple(loop.index for loop in free))
+
+    def done(pieces: list[Piece], fill: bool) -> Definition:
+        return Definition(target, assignment.shape, tuple(pieces), fill, assignment.batched)
+
+    terms = [_scatter(assignment, term) or term for term in sp.Add.make_args(assignment.expr)]
+    scattered = [term for term in terms if isinstance(term, Piece)]
+    plain = sp.Add(*(term for term in terms if not isinstance(term, Piece)))
+    whole = Piece(target, indices, plain, free + assignment.sums, len(assignment.sums))
+    pieces = list(_split_piece(whole, program))
+    if not assignment.sums and not scattered:
+        return done(pieces, False)
+    pieces = [p for p in pieces if p.value != 0]
+    alone = len(pieces) == 1 and not scattered
+    if alone and pieces[0].guard == sp.true and pieces[0].loops[: len(free)] == free:
+        return done(pieces, False)
+    pieces += [p for piece in scattered for p in _split_piece(piece, program) if p.value != 0]
+    return done([replace(p, add=True) for p in pieces], True)
+
+
+def _scatter(assignment: Assignment, value: sp.Expr) -> Piece | None:
+    """The term ``δ(p[i], j) f(i)`` of ``T[j]`` as the loop over i that adds f to ``T[p[i]]``."""
+    loops, guard = assignment.loops, sp.true
+    where: dict[sp.Symbol, sp.Expr] = {}
+    for delta in _common_deltas(value):
+        for source, target in (delta.args, delta.args[::-1]):
+            loop = next((k for k in loops if k.index == target), None)
+            if loop is None or source.free_symbols & {target, *where} or _bounds_others(loop, assignment):
+                continue
+            where[loop.index] = source
+            value = value.xreplace({delta: sp.S.One})
+            guard = sp.And(guard, sp.Ge(source, loop.lower), sp.Le(source, loop.upper))
+            loops = tuple(k for k in loops if k is not loop)
+            break
+    if not where:
+        return None
+    indices = assignment.element(tuple(where.get(k.index, k.index) for k in assignment.loops))
+    scattered = Piece(assignment.target, indices, value.xreplace(where), loops + assignment.sums, 0, True)
+    for literal in sp.And.make_args(guard):
+        restricted = restrict(scattered, literal)
+        if restricted is None:
+            return replace(scattered, value=sp.S.Zero)
+        scattered = restricted
+    return scattered
+
+
+def _bounds_others(loop: Loop, assignment: Assignment) -> bool:
+    """Whether the range of another loop depends on this one."""
+    return any(
+        loop.index in k.lower.free_symbols | k.upper.free_symbols for k in assignment.loops + assignment.sums
+    )
+
+
+def _common_deltas(expr: sp.Expr) -> list[sp.KroneckerDelta]:
+    """The deltas that multiply all of ``expr``, which may be a ``Piecewise``."""
+    branches = [value for value, _ in expr.args] if isinstance(expr, sp.Piecewise) else [expr]
+    factors = [sp.Mul.make_args(value) for value in branches if value != 0]
+    deltas = [f for f in factors[0] if isinstance(f, sp.KroneckerDelta)] if factors else []
+    return [delta for delta in deltas if all(delta in others for others in factors)]
+
+
+def _split_piece(piece: Piece, program: Program) -> Iterator[Piece]:
+    value = piece.value
+    deltas = {d: sp.Piecewise((1, sp.Eq(*d.args)), (0, True)) for d in value.atoms(sp.KroneckerDelta)}
+    if deltas:
+        value = value.xreplace(deltas)
+    for position, loop in enumerate(piece.loops):
+        span = sp.expand(loop.upper - loop.lower)
+        piece = replace(piece, loops=_nonempty(piece.loops[:position], span) + piece.loops[position:])
+    names: dict[Boolean, Boolean] = {}
+    atoms: dict[sp.Symbol, Boolean] = {}
+    for relation in sorted(value.atoms(Relational), key=sp.default_sort_key):
+        if program.is_index_condition(relation):
+            atom, positive = standard(relation)
+            symbol = next((s for s, a in atoms.items() if a == atom), None)
+            if symbol is None:
+                symbol = sp.Symbol(f"_c{len(atoms)}")
+                atoms[symbol] = atom
+            names[relation] = symbol if positive else sp.Not(symbol)
+    if names:
+        value = value.xreplace(names)
+    modular = len(value.atoms(sp.Mod)) <= MAX_SPLIT_MODULI
+    yield from _expand(replace(piece, value=value), atoms, modular)
+
+
+def _expand(piece: Piece, atoms: dict[sp.Symbol, Boolean], modular: bool) -> Iterator[Piece]:
+    """Split on the first open condition until none is left."""
+    if modular:
+        plain = {m: e for m in piece.value.atoms(sp.Mod) if (e := _plain_mod(m, piece.loops)) is not None}
+        if plain:
+            piece = replace(piece, value=piece.value.xreplace(plain))
+    # A run-time guard is not part of the split: the indices of a scatter's target keep theirs.
+    # Conditions on gathered entries come last, so that they are tested where the others let them be read.
+    present = sorted(
+        piece.value.free_symbols & set(atoms), key=lambda c: (len(atoms[c].atoms(sp.Indexed)), str(c))
+    )
+    if present:
+        symbol, atom = present[0], atoms[present[0]]
+    else:
+        symbol, atom = None, _mod_atom(piece) if modular else None
+        if atom is None:
+            yield piece
+            return
+    for literal, truth in _cases(atom, piece.loops):
+        narrowed = restrict(piece, literal)
+        if narrowed is not None:
+            value = narrowed.value if symbol is None else narrowed.value.xreplace({symbol: truth})
+            yield from _expand(replace(narrowed, value=value), atoms, modular)
+
+
+def _cases(atom: Boolean, loops: tuple[Loop, ...]) -> Iterator[tuple[Boolean, Boolean]]:
+    """Conditions of which one always holds, each with the truth of ``atom`` under it."""
+    yield atom, sp.true
+    difference = sp.expand(atom.lhs - atom.rhs) if isinstance(atom, sp.Eq) else None
+    if difference is None or _narrow(loops, difference) is None:
+        yield sp.Not(atom), sp.false
+    else:  # i != j as two ranges, without a test at run time
+        yield sp.Ge(difference - 1, 0, evaluate=False), sp.false
+        yield sp.Ge(-difference - 1, 0, evaluate=False), sp.false
+
+
+def restrict(piece: Piece, literal: Boolean) -> Piece | None:
+    """The piece where ``literal`` holds: tighter ranges if they can say it, else a guard; None if nowhere."""
+    known = ranges(piece.loops)
+    bounds = inequalities(literal)
+    if bounds and all(never_negative(bound, known) for bound in bounds):
+        return piece
+    if any(never_negative(-bound - 1, known) for bound in bounds):
+        return None
+    loops: tuple[Loop, ...] | None = piece.loops
+    for bound in bounds:
+        loops = None if loops is None else _narrow(loops, bound)
+    if not bounds or loops is None:
+        return replace(piece, guard=sp.And(piece.guard, literal))
+    if any(_is_empty(loop, loops) for loop in loops):
+        return None
+    return replace(piece, loops=loops)
+
+
+def _narrow(loops: tuple[Loop, ...], expr: sp.Expr) -> tuple[Loop, ...] | None:
+    """The loops restricted to ``expr >= 0``; None where that is no bound on the innermost loop involved.
+
+    The loops outside it keep only the indices that leave it an iteration (Fourier and Motzkin's elimination):
+    what they compute for the inner loop, and read for it, lies within the condition as well.
+    """
+    position = max((k for k, loop in enumerate(loops) if loop.index in expr.free_symbols), default=None)
+    line = None if position is None else affine(expr, loops[position].index)
+    if position is None or line is None or not line[0].is_Integer or expr.has(sp.Indexed):
+        return None
+    loop, (slope, offset) = loops[position], line
+    known = ranges(loops[:position])
+    if slope > 0:
+        bound = -offset if slope == 1 else -sp.floor(offset / slope)
+        narrowed = replace(loop, lower=_tightest(sp.Max, loop.lower, bound, known))
+        others = sp.Min.make_args(loop.upper)
+    else:
+        bound = offset if slope == -1 else sp.floor(offset / -slope)
+        narrowed = replace(loop, upper=_tightest(sp.Min, loop.upper, bound, known))
+        others = sp.Max.make_args(loop.lower)
+    outer = loops[:position]
+    for other in others:
+        outer = _nonempty(outer, sp.expand(offset + slope * other))
+    return (*outer, narrowed, *loops[position + 1 :])
+
+
+def _nonempty(loops: tuple[Loop, ...], span: sp.Expr) -> tuple[Loop, ...]:
+    """The loops restricted, if they can be, to ``span >= 0``."""
+    if never_negative(span, ranges(loops)):
+        return loops
+    return _narrow(loops, span) or loops
+
+
+def _tightest(kind: type, old: sp.Expr, new: sp.Expr, known: Ranges) -> sp.Expr:
+    """``Max`` (``Min``) of two bounds, without those that another makes redundant."""
+    sign = 1 if kind is sp.Max else -1
+    if any(never_negative(sign * (arg - new), known) for arg in kind.make_args(old)):
+        return old
+    kept = [arg for arg in kind.make_args(old) if not never_negative(sign * (new - arg), known)]
+    return kind(*kept, new, evaluate=False)
+
+
+def _is_empty(loop: Loop, loops: tuple[Loop, ...]) -> bool:
+    return any(
+        never_negative(low - high - 1, ranges(loops))
+        for low in sp.Max.make_args(loop.lower)
+        for high in sp.Min.make_args(loop.upper)
+    )
+
+
+def _plain_mod(mod: sp.Mod, loops: tuple[Loop, ...]) -> sp.Expr | None:
+    """``Mod(e, n)`` as e, e - n or e + n where the ranges prove which; None if they do not."""
+    argument, modulus = mod.args
+    known = ranges(loops)
+    for shifted in (argument, argument - modulus, argument + modulus):
+        if never_negative(shifted, known) and never_negative(modulus - 1 - shifted, known):
+            return sp.expand(shifted)
+    return None
+
+
+def _mod_atom(piece: Piece) -> Boolean | None:
+    """A condition whose truth takes a ``Mod`` of a loop index closer to a plain index."""
+    known = ranges(piece.loops)
+    indices = set(known)
+    for mod in sorted(piece.value.atoms(sp.Mod), key=sp.default_sort_key):
+        argument, modulus = mod.args
+        own = [i for i in indices if i in argument.free_symbols]
+        if len(own) != 1 or indices & modulus.free_symbols:
+            continue
+        line = affine(argument, own[0])
+        if line is None or abs(line[0]) != 1:
+            continue
+        for expr in (argument, modulus - 1 - argument):
+            expr = sp.expand(expr)
+            if not never_negative(expr, known) and not never_negative(-expr - 1, known):
+                return sp.Ge(expr, 0, evaluate=False)
+    return None
