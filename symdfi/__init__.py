@@ -9,6 +9,7 @@ from symdfi.errors import (
     SymbolicError,
     SymdfiError,
 )
+from symdfi.linalg import QR, SVD, Cholesky, Dual, TruncatedSVD
 from symdfi.symbolic.coordinates import coordinates, t
 from symdfi.symbolic.indexed import derivative, tangent
 
@@ -23,6 +24,11 @@ __all__ = [
     "SingularMatrixError",
     "SymbolicError",
     "SymdfiError",
+    "QR",
+    "SVD",
+    "Cholesky",
+    "Dual",
+    "TruncatedSVD",
     "coordinates",
     "t",
     "derivative",
