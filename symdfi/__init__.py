@@ -1,6 +1,7 @@
 """symdfi: write the physics once in SymPy, at any size, and run it at the speed of hand-written loops."""
 
 from symdfi.compile.function import compile, gradient
+from symdfi.dynamics import DOP853, RK4, ImplicitMidpoint, Lagrangian, Trajectory, Verlet, integrate
 from symdfi.errors import (
     CompileError,
     ConvergenceError,
@@ -18,6 +19,13 @@ __version__ = "0.1.0"
 __all__ = [
     "compile",
     "gradient",
+    "DOP853",
+    "RK4",
+    "ImplicitMidpoint",
+    "Lagrangian",
+    "Trajectory",
+    "Verlet",
+    "integrate",
     "CompileError",
     "ConvergenceError",
     "DivergenceError",

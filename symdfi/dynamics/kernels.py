@@ -1,0 +1,232 @@
+"""The kernels of a Lagrangian system, emitted from its formulas."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import sympy as sp
+
+from symdfi.compile.kernel import CompiledKernel, Group, KernelBuilder, count_of, shape_of
+from symdfi.compile.loops import Assignment, Loop, Variable
+from symdfi.compile.printing import Names, index_code
+from symdfi.errors import SymbolicError
+from symdfi.linalg import mass
+from symdfi.symbolic.coordinates import t
+from symdfi.symbolic.indexed import normalise
+from symdfi.symbolic.lagrangian import Lagrangian
+from symdfi.symbolic.structure import Structure, structure
+
+#: The signature of every state kernel: what the time steppers take as an argument.
+KERNEL = "void({0}, {0}, {1}, {1}, {1}, {1}, float64, {1})".format("int64[::1]", "float64[::1]")
+#: The time step, an argument of the kernels of the implicit midpoint rule.
+STEP = sp.Symbol("_h", positive=True)
+
+
+class Kernels:
+    """The kernels of a state, each built when it is first asked for.
+
+    They are called as ``kernel(sizes, ints, q, v, params, inputs, t, out)``, all arrays flat: ``sizes`` in
+    order of name, ``ints`` the index arrays, ``params`` the other parameters in declared order.
+    """
+
+    def __init__(self, system: Lagrangian) -> None:
+        self.system = system
+        exprs = (system.L, system.dissipation, *system.external_forces)
+        references = {r for e in exprs for r in e.atoms(sp.Indexed)}
+        index_arrays = {g.base for r in references for k in r.indices for g in k.atoms(sp.Indexed)}
+        self._ints = tuple(p for p in system.parameters if p in index_arrays)
+        self._floats = tuple(p for p in system.parameters if p not in index_arrays)
+        self.groups = (
+            Group("ints", self._ints, integer=True),
+            Group("q", system.coordinates),
+            Group("v", system.velocities),
+            Group("params", self._floats),
+            Group("inputs", system.inputs),
+            Group("t", (t,), scalar=True),
+        )
+
+    def builder(self, *more: Group) -> KernelBuilder:
+        return KernelBuilder((*self.groups, *more), self.system.sizes)
+
+    def row_loops(self, position: int) -> tuple[Loop, ...]:
+        """The loops over the elements of a coordinate."""
+        extents = shape_of(self.system.coordinates[position])
+        pairs = zip(self.system.indices[position], extents, strict=True)
+        return tuple(Loop(index, sp.S.Zero, extent - 1) for index, extent in pairs)
+
+    def kernel_of(self, *vectors: Sequence[sp.Expr]) -> CompiledKernel:
+        """The kernel of one or more vectors over the coordinates, written one after the other."""
+        builder = self.builder()
+        builder.output("out", [
+            builder.program.assign(normalise(expr), self.row_loops(r))
+            for vector in vectors for r, expr in enumerate(vector)
+        ])  # fmt: skip
+        return builder.build()
+
+    @functools.cached_property
+    def acceleration_kernel(self) -> CompiledKernel:
+        """q̈ = M⁻¹F, M diagonal in the loop itself, banded, periodic or dense by elimination."""
+        found, forcing = self.system.mass_structure, self.system.forcing_terms
+        if found.kind == "diagonal":
+            for velocity, entry in zip(self.system.velocities, found.diagonal, strict=True):
+                if entry == 0:
+                    raise SymbolicError(f"L does not depend on {velocity}: the mass matrix is singular everywhere")
+            return self.kernel_of([f / m for f, m in zip(forcing, found.diagonal, strict=True)])
+        return self.solver(found, forcing)
+
+    def solver(self, found: Structure, rhs: Sequence[sp.Expr] | None, *more: Group) -> CompiledKernel:
+        """A kernel that solves ``A x = rhs``, A of the given structure, into ``out``.
+
+        Without ``rhs`` the right-hand side is what ``out`` holds.
+        """
+        builder = self.builder(*more)
+        total, width = count_of(self.system.coordinates), found.width
+        assign = builder.program.assign
+        if found.kind == "dense":
+            builder.output("matrix", *self._dense_parts(found, assign, total))
+            size, kind, solve = total**2, "dense", "solve_dense(matrix, out)"
+        else:
+            if found.bands:
+                bands = [found.bands.get(c, sp.S.Zero) for c in range(-width, width + 1)]
+                parts = [assign(normalise(band), self.row_loops(0)) for band in bands]
+            else:
+                parts = [assign(normalise(m), self.row_loops(r)) for r, m in enumerate(found.diagonal)]
+            builder.output("matrix", parts)
+            size = (2 * width + 1) * total
+            if found.kind == "periodic":
+                kind, solve = "periodic", f"solve_periodic(matrix, {width}, out)"
+            else:
+                kind, solve = "banded", f"solve_banded(matrix, {width}, out.reshape((1, out.size)))"
+        if rhs is not None:
+            builder.output("out", [assign(normalise(e), self.row_loops(r)) for r, e in enumerate(rhs)])
+        returned = f"kernel({{arguments}}, matrix{', out' if rhs is not None else ''})"
+        return _with_solve(builder.build(), size, kind, (returned, solve), more)
+
+    def _dense_parts(
+        self, found: Structure, assign: Callable[..., Assignment], total: sp.Expr
+    ) -> tuple[list[Assignment], list[tuple[sp.Expr, tuple]]]:
+        counts = [count_of([q]) for q in self.system.coordinates]
+        starts = [sp.Add(*counts[:k]) for k in range(len(counts))]
+        parts, layout = [], []
+        for (r, c), expr in found.blocks.items():
+            rows = self.row_loops(r)
+            pairs = zip(self.system.column_indices[c], self.row_loops(c), strict=True)
+            columns = tuple(Loop(index, sp.S.Zero, loop.upper) for index, loop in pairs)
+            parts.append(assign(normalise(expr), rows + columns))
+            steps = (*(step * total for step in _row_major(rows)), *_row_major(columns))
+            layout.append((starts[r] * total + starts[c], steps))
+        return parts, layout
+
+    def _scalar(self, expr: sp.Expr) -> CompiledKernel:
+        builder = self.builder()
+        builder.output("out", [builder.program.assign(normalise(expr))])
+        return builder.build()
+
+    @functools.cached_property
+    def energy_kernel(self) -> CompiledKernel:
+        return self._scalar(self.system.energy_expression)
+
+    @functools.cached_property
+    def lagrangian_kernel(self) -> CompiledKernel:
+        return self._scalar(self.system.L)
+
+    @functools.cached_property
+    def momenta_kernel(self) -> CompiledKernel:
+        return self.kernel_of(self.system.momentum_terms)
+
+    @functools.cached_property
+    def forcing_kernel(self) -> CompiledKernel:
+        return self.kernel_of(self.system.forcing_terms)
+
+    @functools.cached_property
+    def mass_kernel(self) -> CompiledKernel:
+        """M by rows, in full."""
+        builder = self.builder()
+        system = self.system
+        rows = list(zip(system.coordinates, system.indices, system.momentum_terms, strict=True))
+        columns = list(zip(system.velocities, system.column_indices, strict=True))
+        full = structure(rows, columns, dense=True)
+        builder.output("out", *self._dense_parts(full, builder.program.assign, count_of(system.coordinates)))
+        return builder.build()
+
+    @functools.cached_property
+    def discrete_kernel(self) -> CompiledKernel:
+        """∂L/∂v, then ∂L/∂q + Q − ∂R/∂v: the two parts of the discrete Euler–Lagrange equations."""
+        return self.kernel_of(self.system.momentum_terms, self.system.generalized_forces)
+
+    @functools.cached_property
+    def midpoint_kernel(self) -> CompiledKernel:
+        """Solves with the Jacobian of ``∂L/∂v − h/2 (∂L/∂q + Q − ∂R/∂v)`` by the step's displacement δ, where
+        q moves with δ/2 and v with δ/h."""
+        system = self.system
+        pairs = zip(system.momentum_terms, system.generalized_forces, strict=True)
+        found = self._by_displacement([p - STEP / 2 * g for p, g in pairs], sp.Rational(1, 2), 1 / STEP)
+        return self.solver(found, None, Group("h", (STEP,), scalar=True))
+
+    @functools.cached_property
+    def legendre_kernel(self) -> CompiledKernel:
+        """Solves with ∂²L/∂v∂v: one Newton step of the Legendre map p → v."""
+        return self.solver(self.system.mass_structure, None, Group("h", (STEP,), scalar=True))
+
+    def _by_displacement(self, exprs: Sequence[sp.Expr], in_q: sp.Expr, in_v: sp.Expr) -> Structure:
+        """The derivative of ``exprs`` by δ at 0, where q moves with ``in_q`` δ and v with ``in_v`` δ."""
+        system = self.system
+        shifts: list[Variable] = []
+        for k, q in enumerate(system.coordinates):
+            label = sp.Symbol(f"_delta{k}", real=True)
+            shifts.append(sp.IndexedBase(label, shape=q.shape) if isinstance(q, sp.IndexedBase) else label)
+        moved = []
+        for expr in exprs:
+            for q, v, d in zip(system.coordinates, system.velocities, shifts, strict=True):
+                if isinstance(q, sp.IndexedBase):
+                    put = {r: r + in_q * d[r.indices] for r in expr.atoms(sp.Indexed) if r.base == q}
+                    put |= {r: r + in_v * d[r.indices] for r in expr.atoms(sp.Indexed) if r.base == v}
+                else:
+                    put = {q: q + in_q * d, v: v + in_v * d}
+                expr = expr.xreplace(put)
+            moved.append(expr)
+        rows = list(zip(system.coordinates, system.indices, moved, strict=True))
+        found = structure(rows, list(zip(shifts, system.column_indices, strict=True)))
+
+        def at_rest(expr: sp.Expr) -> sp.Expr:
+            zero = {r: sp.S.Zero for r in expr.atoms(sp.Indexed) if r.base in shifts}
+            return expr.xreplace({**zero, **{d: sp.S.Zero for d in shifts if isinstance(d, sp.Symbol)}})
+
+        return replace(
+            found,
+            bands={c: at_rest(e) for c, e in found.bands.items()},
+            blocks={k: at_rest(e) for k, e in found.blocks.items()},
+        )
+
+
+def _row_major(loops: tuple[Loop, ...]) -> list[sp.Expr]:
+    return [sp.Mul(*(loop.extent for loop in loops[k + 1 :])) for k in range(len(loops))]
+
+
+def _with_solve(
+    kernel: CompiledKernel, size: sp.Expr, kind: str, calls: tuple[str, str], more: tuple[Group, ...]
+) -> CompiledKernel:
+    """The kernel's source with a second function, ``solve``, that fills the matrix and solves with it."""
+    names = Names()
+    unpack = [f"    {names[s]} = sizes[U({k})]" for k, s in enumerate(kernel.sizes)]
+    arguments = ", ".join(("sizes, ints, q, v, params, inputs, t", *(g.name for g in more)))
+    types = KERNEL.removesuffix(", float64[::1])") + ", float64" * len(more) + ", float64[::1])"
+    lines = [
+        "from symdfi.linalg import mass",
+        "",
+        f"# {mass.version()}",
+        f"solve_{kind} = mass.load({kind!r}).solve_{kind}",
+        "",
+        "",
+        kernel.source,
+        "",
+        f'@jit("{types}")',
+        f"def solve({arguments}, out):",
+        *unpack,
+        f"    matrix = np.empty({index_code(size, names)})",
+        *(f"    {call.format(arguments=arguments)}" for call in calls),
+        "",
+    ]
+    return replace(kernel, source="\n".join(lines), entry="solve")

@@ -1,0 +1,108 @@
+"""The variational implicit midpoint rule for any Lagrangian. Run from the kernel cache, not imported."""
+
+import numpy as np
+
+from symdfi.compile.runtime import jit
+
+I, V, M = "int64[::1]", "float64[::1]", "float64[:, ::1]"
+KERNEL = f"FunctionType(void({I}, {I}, {V}, {V}, {V}, {V}, float64, {V}))"
+SOLVE = f"FunctionType(void({I}, {I}, {V}, {V}, {V}, {V}, float64, float64, {V}))"
+
+
+@jit(
+    f"int64({KERNEL}, {SOLVE}, {SOLVE}, {I}, {I}, {V}, {V}, {V}, {V}, {M}, "
+    f"float64, float64, int64, float64, int64, {M}, {M})"
+)
+def advance(
+    terms,
+    solve,
+    legendre,
+    sizes,
+    ints,
+    q,
+    v,
+    p,
+    params,
+    inputs,
+    t,
+    h,
+    every,
+    tolerance,
+    iterations,
+    out_q,
+    out_v,
+):
+    """Steps of q and p in place, a row of ``out_q`` and ``out_v`` after every ``every`` of them.
+
+    v is the last midpoint velocity (the predictor of the next), not that of the saved state, which follows
+    from p = ∂L/∂v(q, v) by Newton's method with ``legendre``.
+
+    ``terms`` gives ∂L/∂v and ∂L/∂q + Q − ∂R/∂v one after the other; ``solve`` overwrites a residual with the
+    Newton increment of the midpoint's displacement. Returns the number of steps done: fewer than
+    asked for where Newton's method did not converge.
+    """
+    n = q.size
+    row = inputs[0]
+    middle, displacement = np.empty(n), np.empty(n)
+    both, residual = np.empty(2 * n), np.empty(n)
+    for step in range(out_q.shape[0] * every):
+        if inputs.shape[1] > 0:
+            row = inputs[2 * step + 1]
+        time = t + (step + 0.5) * h
+        for i in range(n):
+            displacement[i] = h * v[i]
+        converged = False
+        for _ in range(iterations):
+            for i in range(n):
+                middle[i] = q[i] + 0.5 * displacement[i]
+                v[i] = displacement[i] / h
+            terms(sizes, ints, middle, v, params, row, time, both)
+            for i in range(n):
+                residual[i] = p[i] + 0.5 * h * both[n + i] - both[i]
+            solve(sizes, ints, middle, v, params, row, time, h, residual)
+            size, change = 0.0, 0.0
+            for i in range(n):
+                displacement[i] += residual[i]
+                change = max(change, abs(residual[i]))
+                size = max(size, abs(q[i]) + abs(displacement[i]))
+            if not np.isfinite(change):
+                return step
+            if change <= tolerance * size:
+                converged = True
+                break
+        if not converged:
+            return step
+        for i in range(n):
+            middle[i] = q[i] + 0.5 * displacement[i]
+            v[i] = displacement[i] / h
+        terms(sizes, ints, middle, v, params, row, time, both)
+        for i in range(n):
+            q[i] += displacement[i]
+            p[i] = both[i] + 0.5 * h * both[n + i]
+        if (step + 1) % every == 0:
+            # The Legendre map at the saved state, started from the midpoint velocity.
+            if inputs.shape[1] > 0:
+                row = inputs[2 * step + 2]
+            time = t + (step + 1) * h
+            middle[:] = v
+            converged = False
+            for _ in range(iterations):
+                terms(sizes, ints, q, middle, params, row, time, both)
+                size, change = 0.0, 0.0
+                for i in range(n):
+                    residual[i] = p[i] - both[i]
+                legendre(sizes, ints, q, middle, params, row, time, h, residual)
+                for i in range(n):
+                    middle[i] += residual[i]
+                    change = max(change, abs(residual[i]))
+                    size = max(size, abs(middle[i]))
+                if not np.isfinite(change):
+                    return step
+                if change <= 1e-13 * max(size, abs(h)):
+                    converged = True
+                    break
+            if not converged:
+                return step
+            out_q[step // every] = q
+            out_v[step // every] = middle
+    return out_q.shape[0] * every

@@ -1,0 +1,345 @@
+"""Lagrangians: Euler–Lagrange equations, momenta, mass matrix, energy and Hamiltonian, at any size.
+
+With generalized coordinates q and velocities v the equations of motion are
+
+    d/dt ∂L/∂v − ∂L/∂q = Q − ∂R/∂v,    that is    M(q, v) q̈ = F(q, v, t),
+
+M = ∂²L/∂v∂v, R the Rayleigh dissipation function, Q the generalized forces. For an indexed coordinate every
+result is one expression in free indices j, k, ..., valid for all of them.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from symdfi.errors import SymbolicError
+from symdfi.symbolic.coordinates import Coordinate, acceleration_of, t
+from symdfi.symbolic.indexed import Variable, canonical, derivative, normalise, tangent
+from symdfi.symbolic.notation import read_coordinates
+from symdfi.symbolic.shapes import shaped
+from symdfi.symbolic.structure import Structure, index_ranges, structure
+
+
+class Lagrangian:
+    """A Lagrangian system.
+
+    ``L`` is a SymPy expression in the coordinates ``q`` and velocities ``v`` (one or a sequence of each,
+    from ``coordinates``), or in ``dynamicsymbols`` and their time derivatives, with ``v`` left out. Numbers
+    that are given at run time are ``parameters`` (found in L if not listed) and ``inputs`` (external
+    signals, functions of time). ``dissipation`` is a Rayleigh function R(q, v); ``forces`` maps a
+    coordinate to a generalized force on it, an indexed one as ``x[j]`` with a free index j (the force on
+    every element) or as ``x[0]`` (on one).
+
+    Raises ``SymbolicError`` for a symbol that is none of these and for an index map that is not supported.
+    """
+
+    def __init__(
+        self,
+        L: sp.Expr,
+        q: Coordinate | AppliedUndef | Sequence,
+        v: Coordinate | Sequence | None = None,
+        *,
+        parameters: Sequence[Variable] | None = None,
+        inputs: Sequence[Variable | AppliedUndef] = (),
+        dissipation: sp.Expr = sp.S.Zero,
+        forces: Mapping[Any, sp.Expr] | None = None,
+    ) -> None:
+        q_list = list(q) if isinstance(q, Sequence | sp.Tuple | sp.MatrixBase) else [q]
+        self._notation, self.coordinates, self.velocities, signals = read_coordinates(q_list, v, inputs)
+        exprs = [self.read(L), self.read(dissipation), *(self.read(f) for f in (forces or {}).values())]
+        bare = shaped(sp.Tuple(*(canonical(normalise(e)) for e in exprs)), ())
+        exprs = [e.xreplace(bare) for e in exprs]
+        self.L, self.dissipation = exprs[0], exprs[1]
+        self.inputs: tuple[Variable, ...] = tuple(bare.get(a, a) for a in signals)
+        self._taken = {s for e in exprs for s in e.free_symbols if isinstance(s, sp.Symbol)}
+        ranks = [len(q.shape) if isinstance(q, sp.IndexedBase) else 0 for q in self.coordinates]
+        #: The free index symbols of a row, one tuple a coordinate.
+        self.indices = tuple(_pick(self._taken, rank) for rank in ranks)
+        self.external_forces = self._read_forces(dict(zip(forces or {}, exprs[2:], strict=True)))
+        everything = (self.L, self.dissipation, *self.external_forces)
+        #: The size symbols: in extents and in the bounds of sums.
+        self.sizes = self._read_sizes(everything)
+        self.parameters = self._read_parameters(parameters, bare, everything)
+        self._check_names()
+
+    # What is derived: each in the internal notation once, shown in the user's.
+
+    @functools.cached_property
+    def momentum_terms(self) -> tuple[sp.Expr, ...]:
+        """p = ∂L/∂v, one expression a coordinate, in the internal notation (what is compiled)."""
+        return tuple(derivative(self.L, at) for at in self._at_rows(self.velocities))
+
+    @functools.cached_property
+    def _rates(self) -> tuple[sp.Expr, ...]:
+        """dp/dt at zero acceleration: (∂p/∂q)·v + ∂p/∂t."""
+        moves = dict(zip(self.coordinates, self.velocities, strict=True))
+        for p in self.momentum_terms:
+            found = [a for a in self.inputs if _depends(p, a)]
+            if found:
+                raise SymbolicError(
+                    f"the momentum {p} depends on the input {found[0]}, whose time derivative is unknown"
+                )
+        return tuple(canonical(tangent(p, moves)) + derivative(p, t) for p in self.momentum_terms)
+
+    @functools.cached_property
+    def forces_on(self) -> tuple[sp.Expr, ...]:
+        """∂L/∂q, one expression a coordinate."""
+        return tuple(derivative(self.L, at) for at in self._at_rows(self.coordinates))
+
+    @functools.cached_property
+    def _drag(self) -> tuple[sp.Expr, ...]:
+        return tuple(derivative(self.dissipation, at) for at in self._at_rows(self.velocities))
+
+    @functools.cached_property
+    def forcing_terms(self) -> tuple[sp.Expr, ...]:
+        """F of M q̈ = F, one expression a coordinate, in the internal notation (what is compiled)."""
+        return tuple(force - rate for force, rate in zip(self.generalized_forces, self._rates, strict=True))
+
+    @functools.cached_property
+    def generalized_forces(self) -> tuple[sp.Expr, ...]:
+        """∂L/∂q + Q − ∂R/∂v, one expression a coordinate, in the internal notation."""
+        parts = zip(self.forces_on, self.external_forces, self._drag, strict=True)
+        return tuple(force + external - drag for force, external, drag in parts)
+
+    @functools.cached_property
+    def mass_structure(self) -> Structure:
+        """M = ∂p/∂v with its structure kept (see ``Structure``)."""
+        rows = list(zip(self.coordinates, self.indices, self.momentum_terms, strict=True))
+        columns = list(zip(self.velocities, self.column_indices, strict=True))
+        return structure(rows, columns)
+
+    @property
+    def lagrangian(self) -> sp.Expr:
+        """L as it was given."""
+        return self._notation.show(self.L)
+
+    @functools.cached_property
+    def momenta(self) -> tuple[sp.Expr, ...]:
+        """The conjugate momenta p = ∂L/∂v, one expression a coordinate."""
+        return tuple(self._show(p) for p in self.momentum_terms)
+
+    @functools.cached_property
+    def forcing(self) -> tuple[sp.Expr, ...]:
+        """F in M q̈ = F, one expression a coordinate."""
+        return tuple(self._show(f) for f in self.forcing_terms)
+
+    @functools.cached_property
+    def mass_matrix(self) -> sp.Matrix:
+        """M, one entry a pair of coordinates: for indexed ones in the indices of the row and the column."""
+
+        def entry(r: int, c: int) -> sp.Expr:
+            v, k = self.velocities[c], self.column_indices[c]
+            ranges = index_ranges(self.coordinates[r], self.indices[r])
+            return self._show(derivative(self.momentum_terms[r], v[k] if k else v, ranges))
+
+        size = len(self.coordinates)
+        return sp.Matrix(size, size, lambda r, c: entry(int(r), int(c)))
+
+    @functools.cached_property
+    def euler_lagrange(self) -> tuple[sp.Eq, ...]:
+        """The equations of motion d/dt ∂L/∂v − ∂L/∂q + ∂R/∂v = Q, one equation a coordinate."""
+        accelerations = {v: acceleration_of(q) for q, v in zip(self.coordinates, self.velocities, strict=True)}
+        equations = []
+        for p, rate, force, external, drag in zip(
+            self.momentum_terms, self._rates, self.forces_on, self.external_forces, self._drag, strict=True
+        ):
+            left = canonical(tangent(p, accelerations)) + rate - force + drag
+            equations.append(sp.Eq(self._show(left), self._show(external), evaluate=False))
+        return tuple(equations)
+
+    @functools.cached_property
+    def energy_expression(self) -> sp.Expr:
+        """Σ p v − L in the internal notation."""
+        return canonical(tangent(self.L, {v: v for v in self.velocities})) - self.L
+
+    @functools.cached_property
+    def energy(self) -> sp.Expr:
+        """The energy (Jacobi integral) Σ v ∂L/∂v − L."""
+        return self._show(self.energy_expression)
+
+    @functools.cached_property
+    def momentum_symbols(self) -> tuple[Variable, ...]:
+        """The symbols that stand for the momenta in the Hamiltonian."""
+        return tuple(
+            sp.IndexedBase(sp.Symbol(f"p_{q.label}", real=True), shape=q.shape)
+            if isinstance(q, sp.IndexedBase) else sp.Symbol(f"p_{q.name}", real=True)
+            for q in self.coordinates
+        )  # fmt: skip
+
+    @functools.cached_property
+    def hamiltonian(self) -> sp.Expr:
+        """H(q, p) = p·v − L with v(q, p) from the Legendre map p = M(q) v + b(q).
+
+        Raises ``SymbolicError`` where p is not affine in v, M is singular or couples an indexed coordinate.
+        """
+        mass = self.mass_structure
+        for expr in (*mass.bands.values(), *mass.blocks.values()):
+            if any(_depends(expr, v) for v in self.velocities):
+                raise SymbolicError(
+                    f"the Legendre map of {self.L} does not invert in closed form: "
+                    "its momenta are not affine in the velocities"
+                )
+        if mass.kind != "diagonal":
+            return self._show(self._coupled_hamiltonian())
+        result = normalise(self.energy_expression)
+        for v, p, entry, own, symbol in zip(
+            self.velocities,
+            self.momentum_terms,
+            mass.diagonal,
+            self.indices,
+            self.momentum_symbols,
+            strict=True,
+        ):
+            if entry == 0:
+                raise SymbolicError(f"the Legendre map does not invert: L does not depend on {v}")
+            offset = normalise(self._without_velocities(p))
+            result = _substitute(result, v, own, ((symbol[own] if own else symbol) - offset) / entry)
+        return self._show(canonical(result))
+
+    def _coupled_hamiltonian(self) -> sp.Expr:
+        """H of scalar coordinates with a mass matrix that couples them."""
+        if any(own for own in self.indices):
+            raise SymbolicError(
+                f"the Legendre map of {self.L} does not invert in closed form: the mass matrix of an indexed "
+                "coordinate is not diagonal"
+            )
+        size = len(self.coordinates)
+        mass = sp.Matrix(size, size, lambda r, c: self.mass_structure.blocks[int(r), int(c)])
+        if sp.simplify(mass.det(method="berkowitz")) == 0:
+            raise SymbolicError(f"the Legendre map of {self.L} does not invert: M = {mass} is singular")
+        offsets = [self._without_velocities(p) for p in self.momentum_terms]
+        shifted = sp.Matrix(size, 1, lambda r, _: self.momentum_symbols[int(r)] - offsets[int(r)])
+        kinetic = (shifted.T * mass.LUsolve(shifted))[0] / 2
+        return sp.simplify(kinetic) - self._without_velocities(self.L)
+
+    def _without_velocities(self, expr: sp.Expr) -> sp.Expr:
+        zero: dict = {v: sp.S.Zero for v in self.velocities if isinstance(v, sp.Symbol)}
+        zero |= {r: sp.S.Zero for r in expr.atoms(sp.Indexed) if r.base in self.velocities}
+        return expr.xreplace(zero)
+
+    @functools.cached_property
+    def is_velocity_free(self) -> bool:
+        """Whether accelerations do not depend on velocities: what Störmer–Verlet needs."""
+        mass = self.mass_structure
+        exprs = [*self.forcing_terms, *mass.bands.values(), *mass.blocks.values()]
+        return not any(_depends(e, v) for e in exprs for v in self.velocities)
+
+    @functools.cached_property
+    def column_indices(self) -> tuple[tuple[sp.Symbol, ...], ...]:
+        """The index symbols of a matrix column, one tuple a coordinate."""
+        used = {s for own in self.indices for s in own}
+        return tuple(_pick(self._taken | used, len(own)) for own in self.indices)
+
+    # Reading and showing
+
+    def read(self, expr: Any) -> sp.Expr:
+        """An expression of the user's in the notation that is compiled (see ``momentum_terms``)."""
+        return self._notation.read(expr)
+
+    def _show(self, expr: sp.Expr) -> sp.Expr:
+        return self._notation.show(merged(expr))
+
+    def _at_rows(self, variables: tuple[Variable, ...]) -> list[sp.Expr]:
+        """Every variable at the free indices of its row."""
+        return [x[j] if j else x for x, j in zip(variables, self.indices, strict=True)]
+
+    def _read_forces(self, forces: dict) -> tuple[sp.Expr, ...]:
+        result = [sp.S.Zero] * len(self.coordinates)
+        for key, force in forces.items():
+            key = normalise(self.read(key))
+            base = key.base if isinstance(key, sp.Indexed) else key
+            if base not in self.coordinates:
+                raise SymbolicError(f"a force acts on {key}, which is no coordinate: {self.coordinates}")
+            position = self.coordinates.index(base)
+            own = self.indices[position]
+            if own and not isinstance(key, sp.Indexed):
+                raise SymbolicError(f"the force on {key} needs indices: forces={{{base}[j]: ...}}")
+            renamed, force = {}, normalise(force)
+            for index, row in zip(key.indices if own else (), own, strict=True):
+                if isinstance(index, sp.Symbol) and index not in renamed and index not in base.free_symbols:
+                    renamed[index] = row
+                else:
+                    force *= sp.KroneckerDelta(row, index)
+            result[position] += canonical(force.xreplace(renamed))
+        return tuple(result)
+
+    def _read_sizes(self, exprs: Iterable[sp.Basic]) -> set[sp.Symbol]:
+        exprs = [normalise(e) for e in exprs]
+        variables = {b for e in exprs for b in e.atoms(sp.IndexedBase)} | {*self.coordinates, *self.inputs}
+        extents = [extent for b in variables if isinstance(b, sp.IndexedBase) for extent in b.shape]
+        limits = [limit for e in exprs for node in e.atoms(sp.Sum) for limit in node.limits]
+        dummies = {index for index, _, _ in limits}
+        bounds = [bound for _, lower, upper in limits for bound in (lower, upper)]
+        found = {s for e in (*extents, *bounds) for s in sp.sympify(e).free_symbols if isinstance(s, sp.Symbol)}
+        return found - dummies
+
+    def _read_parameters(
+        self, parameters: Sequence[Variable] | None, bare: dict, exprs: Iterable[sp.Basic]
+    ) -> tuple[Variable, ...]:
+        exprs = [normalise(e) for e in exprs]
+        bases = {b for e in exprs for b in e.atoms(sp.IndexedBase)}
+        known: set[Variable] = {*self.coordinates, *self.velocities, *self.inputs, t}
+        labels = {b.label for b in bases | known if isinstance(b, sp.IndexedBase)}
+        rows = {s for own in self.indices for s in own}
+        scalars = {s for e in exprs for s in e.free_symbols if isinstance(s, sp.Symbol)}
+        found = (bases | (scalars - labels - self.sizes - rows)) - known
+        if parameters is None:
+            return tuple(sorted(found, key=lambda p: str(p.label if isinstance(p, sp.IndexedBase) else p)))
+        declared = tuple(bare.get(p, p) for p in parameters)
+        for symbol in sorted(found - set(declared), key=str):
+            raise SymbolicError(
+                f"the symbol {symbol} of the Lagrangian is no coordinate, velocity, parameter, input or size"
+            )
+        for symbol in declared:
+            if symbol in known:
+                raise SymbolicError(f"{symbol} is listed as a parameter and is a coordinate, velocity, input or t")
+        return tuple(p for p in declared if p not in self.sizes)
+
+    def _check_names(self) -> None:
+        symbols = (*self.coordinates, *self.velocities, *self.inputs, *self.parameters, *self.sizes)
+        names = [str(s.label if isinstance(s, sp.IndexedBase) else s) for s in symbols]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            raise SymbolicError(f"two of the coordinates, velocities, inputs, parameters and sizes are named {name}")
+
+
+def merged(expr: sp.Expr) -> sp.Expr:
+    """Sums over the same ranges in one sum, for reading."""
+    if not isinstance(expr, sp.Add):
+        return expr
+    groups: dict[tuple, list[sp.Expr]] = {}
+    rest = []
+    for term in expr.args:
+        factor, body = term.as_coeff_Mul()
+        if isinstance(body, sp.Sum):
+            groups.setdefault(tuple(body.limits), []).append(factor * body.function)
+        else:
+            rest.append(term)
+    return sp.Add(*rest, *(sp.Sum(sp.Add(*bodies), *limits) for limits, bodies in groups.items()))
+
+
+def _pick(taken: set, count: int) -> tuple[sp.Symbol, ...]:
+    names = {s.name for s in taken}
+    stems = (f"{letter}{n}" for n in ("", *range(1, 100)) for letter in "jklpqrs")
+    free_names = (name for name in stems if name not in names)
+    return tuple(sp.Symbol(next(free_names), integer=True) for _ in range(count))
+
+
+def _depends(expr: sp.Basic, variable: Variable) -> bool:
+    return (variable.label if isinstance(variable, sp.IndexedBase) else variable) in expr.free_symbols
+
+
+def _substitute(expr: sp.Expr, v: Variable, indices: tuple[sp.Symbol, ...], solved: sp.Expr) -> sp.Expr:
+    """Replace every v[...] by ``solved`` at its indices (whose bound indices occur nowhere in ``expr``)."""
+    if not isinstance(v, sp.IndexedBase):
+        return expr.xreplace({v: solved})
+    put = {
+        ref: solved.xreplace(dict(zip(indices, ref.indices, strict=True)))
+        for ref in expr.atoms(sp.Indexed)
+        if ref.base == v
+    }
+    return expr.xreplace(put)

@@ -1,0 +1,117 @@
+"""Lagrangians as SymPy objects: readable results in the user's notation, and errors that name the culprit."""
+
+from __future__ import annotations
+
+import pytest
+import sympy as sp
+from sympy.physics.mechanics import dynamicsymbols
+
+import symdfi as sd
+from symdfi.symbolic.lagrangian import Lagrangian
+
+n = sp.Symbol("n", integer=True, positive=True)
+i, j = sp.symbols("i j", integer=True)
+alpha = sp.Symbol("alpha", real=True)
+x, v = sd.coordinates("x", n)
+q, qd = sd.coordinates("q")
+m = sp.IndexedBase("m", shape=(n,))
+CHAIN = sp.Sum(m[i] * v[i] ** 2 / 2, (i, 0, n - 1)) - sp.Sum(
+    (x[i + 1] - x[i]) ** 2 / 2 + alpha * (x[i + 1] - x[i]) ** 3 / 3, (i, 0, n - 2)
+)
+
+
+def results(system: Lagrangian) -> list[sp.Basic]:
+    return [*system.euler_lagrange, *system.momenta, system.mass_matrix, *system.forcing, system.energy]
+
+
+def test_velocities_print_as_dots():
+    assert sp.latex(qd) == r"\dot{q}"
+    assert sp.latex(v[j]) == r"{\dot{x}}_{j}"
+    assert sp.latex(sd.coordinates("theta_1")[1]) == r"\dot{\theta}_{1}"
+
+
+def test_equations_of_a_chain_are_one_equation():
+    system = Lagrangian(CHAIN, x, v)
+    (equation,) = system.euler_lagrange
+    assert system.momenta == (m[j] * v[j],)
+    assert equation.lhs.coeff(sp.IndexedBase(sp.Symbol("xddot", real=True), shape=(n,))[j]) == m[j]
+    assert system.parameters == (alpha, m)
+    assert system.sizes == {n}
+
+
+def test_no_dummies_are_shown():
+    y, u = sd.coordinates("y", n)
+    A = sp.IndexedBase("A", shape=(n, n))
+    L = CHAIN + sp.Sum(A[i, j] * y[j] * x[i], (i, 0, n - 1), (j, 0, n - 1)) + sp.Sum(u[i] ** 2, (i, 0, n - 1))
+    system = Lagrangian(L, [x, y], [v, u], dissipation=sp.Sum(v[i], (i, 0, n - 1)) ** 2)
+    shown = [*results(system), system.hamiltonian]
+    assert not any(expr.atoms(sp.Dummy) for expr in shown)
+    assert not any("_" in str(symbol) for expr in shown[:-1] for symbol in expr.atoms(sp.Symbol))
+    assert not any(r"\_" in sp.latex(expr) for expr in shown)
+
+
+def test_functions_of_time_come_back():
+    theta, time = dynamicsymbols("theta"), sd.t
+    l, g, b = sp.symbols("l g b", positive=True)
+    system = Lagrangian(
+        l**2 * theta.diff(time) ** 2 / 2 + g * l * sp.cos(theta),
+        theta,
+        dissipation=b * theta.diff(time) ** 2 / 2,
+    )
+    (equation,) = system.euler_lagrange
+    expected = l**2 * theta.diff(time, 2) + g * l * sp.sin(theta) + b * theta.diff(time)
+    assert sp.expand(equation.lhs - equation.rhs - expected) == 0
+    assert system.lagrangian.has(theta)
+    for expr in results(system):
+        assert {s.name for s in expr.atoms(sp.Symbol)} <= {"l", "g", "b", "t"}
+
+
+def test_force_on_one_element_and_on_all():
+    F, k = sp.Symbol("F"), sp.Symbol("k", integer=True)
+    system = Lagrangian(CHAIN, x, v, forces={x[0]: F, x[k]: -k * x[k]})
+    force = system.euler_lagrange[0].rhs
+    free = system.indices[0][0]
+    assert sp.simplify(force.subs(free, 0) - F) == 0
+    assert sp.simplify(force.subs(free, 3) + 3 * x[3]) == 0
+
+
+def test_index_of_a_force_does_not_capture_bound_ones():
+    k = sp.Symbol("k", integer=True)
+    A = sp.IndexedBase("A", shape=(n, n))
+    force = sp.Sum(A[k, i] * A[i, j] * x[j], (i, 0, n - 1), (j, 0, n - 1))
+    system = Lagrangian(CHAIN, x, v, forces={x[k]: force})
+    (own,) = system.indices[0]
+    shown = system.external_forces[0]
+    assert own in shown.free_symbols
+    assert own not in {limit[0] for limit in shown.limits}
+
+
+@pytest.mark.parametrize(
+    ("build", "match"),
+    [
+        (lambda: Lagrangian(CHAIN, x, v, parameters=[m]), "symbol alpha"),
+        (lambda: Lagrangian(CHAIN, x, v, parameters=[m, alpha, x]), "x is listed as a parameter"),
+        (lambda: Lagrangian(qd**2, q, [qd, qd]), "1 coordinates but 2 velocities"),
+        (lambda: Lagrangian(qd**2, q, v), "both be Symbol"),
+        (lambda: Lagrangian(CHAIN, x, sd.coordinates("x", n + 1)[1]), "same shape"),
+        (lambda: Lagrangian(qd**2, q), "function of time"),
+        (lambda: Lagrangian(qd**2 + sp.Function("f")(sd.t), q, qd), r"f\(t\)"),
+        (lambda: Lagrangian(qd**2, q, qd, forces={alpha: 1}), "alpha, which is no coordinate"),
+        (lambda: Lagrangian(CHAIN, x, v, forces={x: 1}), "needs indices"),
+        (lambda: Lagrangian(qd**2 * sp.Symbol("q"), q, qd), "named q"),
+        (lambda: Lagrangian(sp.Sum(v[i**2] ** 2, (i, 0, n - 1)), x, v).momenta, "not supported"),
+        (lambda: Lagrangian(alpha * qd**2, q, qd, inputs=[alpha]).forcing, "depends on the input alpha"),
+        (lambda: sd.coordinates("1x"), "begins with a letter"),
+        (lambda: sd.coordinates("x", 0), "positive integer"),
+    ],
+)
+def test_errors(build, match):
+    with pytest.raises((sd.SymbolicError, ValueError), match=match):
+        build()
+
+
+def test_velocity_freedom():
+    assert Lagrangian(CHAIN, x, v).is_velocity_free
+    assert not Lagrangian(CHAIN, x, v, dissipation=sp.Sum(v[i] ** 2, (i, 0, n - 1))).is_velocity_free
+    assert not Lagrangian(q**2 * qd**2 / 2, q, qd).is_velocity_free
+    assert not Lagrangian(qd**4 / 4, q, qd).is_velocity_free
