@@ -1,0 +1,251 @@
+"""Parametrized ansatz functions û(x; θ), and ready-made ones: all are ordinary SymPy inside."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symdfi.errors import SymbolicError
+from symdfi.symbolic.indexed import canonical, normalise
+from symdfi.symbolic.shapes import shaped
+
+Parameter = sp.Symbol | sp.IndexedBase
+#: ``start(bounds, generator)``: values of all parameters to begin a fit from, bounds of shape (dim, 2).
+Start = Callable[[np.ndarray, np.random.Generator], dict[str, np.ndarray]]
+
+
+@dataclass(frozen=True, init=False)
+class Ansatz:
+    """û(x; θ): an expression in ``variables`` (symbols) and ``parameters`` (symbols or ``IndexedBase``).
+
+    θ packs the parameters in declared order, each in row-major order. An ``IndexedBase`` without a shape gets
+    the one its indices run over. ``start`` proposes parameters to begin a fit from.
+
+    Raises ``SymbolicError`` for a symbol that is neither a variable nor a parameter nor a size.
+    """
+
+    expr: sp.Expr
+    variables: tuple[sp.Symbol, ...]
+    parameters: tuple[Parameter, ...]
+    start: Start | None
+
+    def __init__(
+        self,
+        expr: sp.Expr,
+        variables: Sequence[sp.Symbol],
+        parameters: Sequence[Parameter],
+        start: Start | None = None,
+    ) -> None:
+        expr = sp.sympify(expr)
+        if expr.has(sp.Idx):
+            expr = canonical(normalise(expr))
+        found = shaped(expr, [p for p in parameters if isinstance(p, sp.IndexedBase)])
+        object.__setattr__(self, "expr", expr.xreplace(found) if found else expr)
+        object.__setattr__(self, "variables", tuple(variables))
+        object.__setattr__(self, "parameters", tuple(found.get(p, p) for p in parameters))
+        object.__setattr__(self, "start", start)
+        if not self.parameters:
+            raise SymbolicError(f"the ansatz {expr} has no parameters")
+        known = {*self.variables, *self.sizes, *self.parameters}
+        known |= {p.label for p in self.parameters if isinstance(p, sp.IndexedBase)}
+        # One walk, where SymPy's free_symbols walks a nest of sums again from every sum in it.
+        nodes = set(sp.preorder_traversal(self.expr))
+        bound = {limit[0] for node in nodes if isinstance(node, sp.Sum) for limit in node.limits}
+        unknown = sorted({s for s in nodes if isinstance(s, sp.Symbol)} - known - bound, key=str)
+        if unknown:
+            raise SymbolicError(f"the symbol {unknown[0]} of the ansatz is neither a variable nor a parameter")
+
+    @functools.cached_property
+    def sizes(self) -> tuple[sp.Symbol, ...]:
+        """The size symbols among the parameters' extents."""
+        symbols = {s for p in self.parameters for e in _shape(p) for s in sp.sympify(e).free_symbols}
+        return tuple(sorted(symbols, key=lambda s: s.name))
+
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:
+        return tuple(str(p.label if isinstance(p, sp.IndexedBase) else p) for p in self.parameters)
+
+    @functools.cached_property
+    def count(self) -> sp.Expr:
+        """p, the length of θ: a number, or an expression in the sizes."""
+        return sp.expand(sp.Add(*(sp.Mul(*_shape(p)) for p in self.parameters)))
+
+    def size_values(self, length: int) -> dict[sp.Symbol, int]:
+        """The sizes that make θ ``length`` long. ``ValueError`` if none or several do."""
+        if length not in self._solved_sizes:
+            self._solved_sizes[length] = self._solve_sizes(length)
+        return self._solved_sizes[length]
+
+    @functools.cached_property
+    def _solved_sizes(self) -> dict[int, dict[sp.Symbol, int]]:
+        # Every evaluation of a kernel asks for the sizes, and SymPy takes longer to answer than the kernel.
+        return {}
+
+    def _solve_sizes(self, length: int) -> dict[sp.Symbol, int]:
+        if not self.sizes:
+            if int(self.count) != length:
+                raise ValueError(f"theta has {length} entries, this ansatz has {self.count} parameters")
+            return {}
+        if len(self.sizes) > 1:
+            raise ValueError(f"the sizes {self.sizes} of the ansatz do not follow from theta: use numbers for them")
+        size = next(iter(self.sizes))
+        roots = [r for r in sp.solve(self.count - length, size) if r.is_Integer and r > 0]
+        if len(roots) != 1:
+            raise ValueError(f"theta has {length} entries, this ansatz has {self.count} parameters")
+        return {size: int(roots[0])}
+
+    def pack(self, values: Mapping[Any, Any]) -> np.ndarray:
+        """θ from values by symbol or name. ``ValueError`` for a missing, unknown or misshapen one."""
+        given = {str(k.label if isinstance(k, sp.IndexedBase) else k): np.asarray(v, float) for k, v in values.items()}
+        for name in [*(n for n in self.names if n not in given), *(n for n in given if n not in self.names)]:
+            raise ValueError(f"{'no value for' if name in self.names else 'unknown'} parameter {name}")
+        theta = np.concatenate([given[n].ravel() for n in self.names])
+        for name, part in self.unpack(theta).items():
+            if part.shape != given[name].shape:
+                raise ValueError(f"the parameter {name} has shape {given[name].shape}, expected {part.shape}")
+        return theta
+
+    def unpack(self, theta: np.ndarray) -> dict[str, np.ndarray]:
+        """The parameters by name from θ of shape ``(..., p)``."""
+        theta = np.asarray(theta, dtype=float)
+        sizes = self.size_values(theta.shape[-1])
+        result, begin = {}, 0
+        for name, parameter in zip(self.names, self.parameters, strict=True):
+            shape = tuple(int(sp.sympify(e).subs(sizes)) for e in _shape(parameter))
+            end = begin + int(np.prod(shape, dtype=int))
+            result[name] = theta[..., begin:end].reshape((*theta.shape[:-1], *shape))
+            begin = end
+        return result
+
+
+def _shape(parameter: Parameter) -> tuple:
+    return tuple(parameter.shape) if isinstance(parameter, sp.IndexedBase) else ()
+
+
+def _array(name: str, *shape: int | sp.Expr) -> sp.IndexedBase:
+    return sp.IndexedBase(sp.Symbol(name, real=True), shape=shape)
+
+
+def gaussians(variables: Sequence[sp.Symbol], count: int | sp.Expr, *, period: Sequence | None = None) -> Ansatz:
+    """A mixture Σᵢ aᵢ exp(−Σ_d (w_{i,d} (x_d − b_{i,d}))²) of ``count`` Gaussians.
+
+    Parameters a (count), w and b (count, or (count, dim) in more than one dimension); 1/(√2 w) is the standard
+    deviation. ``period`` gives each variable's period P (or None): x − b is then measured on the circle,
+    by P/π sin(π (x − b)/P).
+    """
+    variables = tuple(variables)
+    if sp.sympify(count).is_positive is False:
+        raise SymbolicError(f"a mixture of {count} Gaussians: the number must be positive")
+    i = sp.Symbol("i", integer=True)
+    periods = tuple(period) if period is not None else (None,) * len(variables)
+    many = len(variables) > 1
+    shape = (count, len(variables)) if many else (count,)
+    a, w, b = _array("a", count), _array("w", *shape), _array("b", *shape)
+    exponent = sp.S.Zero
+    for d, (x, length) in enumerate(zip(variables, periods, strict=True)):
+        key = (i, d) if many else (i,)
+        distance = x - b[key]
+        if length is not None:
+            distance = length / sp.pi * sp.sin(sp.pi * distance / length)
+        exponent += (w[key] * distance) ** 2
+    expr = sp.Sum(a[i] * sp.exp(-exponent), (i, 0, sp.sympify(count) - 1))
+
+    def start(bounds: np.ndarray, generator: np.random.Generator) -> dict[str, np.ndarray]:
+        number, dim = int(count), len(variables)
+        lengths = bounds[:, 1] - bounds[:, 0]
+        if dim == 1:
+            centres = bounds[:, 0] + lengths * (np.arange(number)[:, None] + 0.5) / number
+        else:
+            centres = bounds[:, 0] + lengths * generator.random((number, dim))
+        # Neighbours overlap: a width of about one and a half spacings.
+        widths = np.broadcast_to(number ** (1 / dim) / (1.5 * lengths), (number, dim))
+        flat = (lambda z: z) if many else (lambda z: z[:, 0])
+        return {"a": np.zeros(number), "w": flat(widths).copy(), "b": flat(centres)}
+
+    # With a symbol for the count nothing says how many to start from.
+    return Ansatz(expr, variables, [a, w, b], start if sp.sympify(count).is_Integer else None)
+
+
+def mlp(
+    variables: Sequence[sp.Symbol],
+    widths: Sequence[int],
+    activation: Callable = sp.tanh,
+    *,
+    period: Sequence | None = None,
+) -> Ansatz:
+    """A fully connected network with ``activation`` after every hidden layer and a linear output.
+
+    h⁰ = x, hˡ_k = σ(Σ_j Wˡ[k, j] hˡ⁻¹_j + bˡ[k]), û = Σ_j c[j] hᴸ_j + d. Every layer is one nested sum, so
+    derivation and compilation cost what the depth costs, not the width. A variable with a ``period`` P enters
+    as the pair cos(2πx/P), sin(2πx/P).
+
+    Parameters W1 (widths[0], features), b1, W2, b2, ..., c, d.
+    """
+    variables = tuple(variables)
+    if not widths or min(widths) < 1:
+        raise SymbolicError("an mlp needs at least one hidden layer, each at least one wide")
+    periods = tuple(period) if period is not None else (None,) * len(variables)
+    features: list[sp.Expr] = []
+    for x, length in zip(variables, periods, strict=True):
+        angle = x if length is None else 2 * sp.pi * x / length
+        features += [x] if length is None else [sp.cos(angle), sp.sin(angle)]
+    parameters: list[Parameter] = []
+    shapes: dict[str, tuple[int, ...]] = {}
+
+    def declare(name: str, *shape: int) -> sp.IndexedBase:
+        shapes[name] = shape
+        parameters.append(_array(name, *shape))
+        return parameters[-1]
+
+    first, offset = declare("W1", int(widths[0]), len(features)), declare("b1", int(widths[0]))
+
+    def layer(k: sp.Symbol) -> sp.Expr:
+        return _applied(activation, sp.Add(*(first[k, d] * f for d, f in enumerate(features))) + offset[k])
+
+    for level in range(2, len(widths) + 1):
+        layer = _next_layer(layer, level, int(widths[level - 2]), int(widths[level - 1]), declare, activation)
+    j = sp.Symbol("j", integer=True)
+    c, d = declare("c", int(widths[-1])), sp.Symbol("d", real=True)
+    parameters.append(d)
+    expr = sp.Sum(c[j] * layer(j), (j, 0, int(widths[-1]) - 1)) + d
+
+    def start(bounds: np.ndarray, generator: np.random.Generator) -> dict[str, np.ndarray]:
+        values: dict[str, np.ndarray] = {"d": np.zeros(())}
+        for name, shape in shapes.items():
+            scale = 0.3 if name[0] == "b" or name == "c" else 1 / np.sqrt(shape[-1])
+            values[name] = scale * generator.normal(size=shape)
+        # The first layer looks in all directions of its features, its steps spread over the domain.
+        values["W1"], centre, column = np.zeros(shapes["W1"]), np.zeros(shapes["W1"]), 0
+        for (low, high), length in zip(bounds, periods, strict=True):
+            if length is None:
+                values["W1"][:, column] = generator.normal(size=widths[0]) * 4 / (high - low)
+                centre[:, column] = low + generator.random(widths[0]) * (high - low)
+                column += 1
+                continue
+            angle = 2 * np.pi * np.arange(widths[0]) / widths[0]
+            values["W1"][:, column : column + 2] = 2 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+            column += 2
+        values["b1"] = 0.5 * generator.normal(size=widths[0]) - (values["W1"] * centre).sum(axis=1)
+        return values
+
+    return Ansatz(expr, variables, parameters, start)
+
+
+def _next_layer(
+    below: Callable, level: int, width_in: int, width_out: int, declare: Callable, activation: Callable
+) -> Callable:
+    weights, offset = declare(f"W{level}", width_out, width_in), declare(f"b{level}", width_out)
+    j = sp.Symbol(f"j{level}", integer=True)
+    return lambda k: _applied(activation, sp.Sum(weights[k, j] * below(j), (j, 0, width_in - 1)) + offset[k])
+
+
+def _applied(activation: Callable, argument: sp.Expr) -> sp.Expr:
+    """σ(argument). A SymPy function is not evaluated: its search for special values walks the layers below."""
+    if isinstance(activation, sp.FunctionClass):
+        return activation(argument, evaluate=False)
+    return activation(argument)

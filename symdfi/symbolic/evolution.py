@@ -1,0 +1,68 @@
+"""Evolution equations ∂ₜu = f(x, t, u, u_x, ...)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from symdfi.errors import SymbolicError
+from symdfi.symbolic.coordinates import t
+
+
+@dataclass(frozen=True, init=False)
+class EvolutionEquation:
+    """``Eq(u(t, x).diff(t), f)`` with f any expression in t, x, u and its space derivatives.
+
+    Further symbols of f are ``parameters``, given as numbers with the ``Problem``.
+
+    Raises ``SymbolicError`` if the left side is not ∂ₜu, or f holds a time derivative or a second field.
+    """
+
+    field: AppliedUndef
+    variables: tuple[sp.Symbol, ...]
+    rhs: sp.Expr
+    parameters: tuple[sp.Symbol, ...]
+
+    def __init__(self, equation: sp.Eq) -> None:
+        if not isinstance(equation, sp.Eq):
+            raise SymbolicError(f"an evolution equation is Eq(u(t, x).diff(t), f), not {equation!r}")
+        # Carried out by the rules of differentiation, so that (u²/2)_x may be left as it is.
+        lhs, rhs = equation.lhs, equation.rhs.replace(sp.Derivative, lambda e, *by: e.diff(*by))
+        if not (isinstance(lhs, sp.Derivative) and isinstance(lhs.expr, AppliedUndef) and lhs.variables == (t,)):
+            raise SymbolicError(f"the left side must be the time derivative of a field, u(t, x).diff(t), not {lhs}")
+        field = lhs.expr
+        variables = tuple(a for a in field.args if a != t)
+        if t not in field.args or not all(isinstance(x, sp.Symbol) for x in variables) or not variables:
+            raise SymbolicError(f"the field {field} must be a function of t and space variables")
+        if t in rhs.free_symbols and any(t in d.variables for d in rhs.atoms(sp.Derivative)):
+            raise SymbolicError(f"the right side {rhs} holds a time derivative: solve the equation for {lhs}")
+        others = {f for f in rhs.atoms(AppliedUndef)} - {field}
+        if others:
+            raise SymbolicError(f"the right side holds {sorted(others, key=str)[0]}, which is not the field {field}")
+        for derivative in rhs.atoms(sp.Derivative):
+            if derivative.expr != field or not set(derivative.variables) <= set(variables):
+                raise SymbolicError(f"{derivative} is no space derivative of {field}")
+        object.__setattr__(self, "field", field)
+        object.__setattr__(self, "variables", variables)
+        object.__setattr__(self, "rhs", rhs)
+        arrays = rhs.atoms(sp.Indexed)
+        if arrays:
+            raise SymbolicError(f"the right side holds {sorted(arrays, key=str)[0]}: parameters must be numbers")
+        free = rhs.free_symbols - {t, *variables}
+        object.__setattr__(self, "parameters", tuple(sorted(free, key=lambda s: s.name)))
+
+    @property
+    def derivatives(self) -> tuple[tuple[sp.Symbol, ...], ...]:
+        """The space derivatives in f as sorted tuples of variables, ``()`` for u itself; lower orders first."""
+        found = {()} | {tuple(sorted(d.variables, key=str)) for d in self.rhs.atoms(sp.Derivative)}
+        return tuple(sorted(found, key=lambda d: (len(d), str(d))))
+
+    def with_values(self, values: dict[tuple[sp.Symbol, ...], sp.Expr]) -> sp.Expr:
+        """f with u and its derivatives replaced by the given expressions."""
+        put = {d: values[tuple(sorted(d.variables, key=str))] for d in self.rhs.atoms(sp.Derivative)}
+        return self.rhs.xreplace(put).xreplace({self.field: values[()]})
+
+    def __str__(self) -> str:
+        return str(sp.Eq(self.field.diff(t), self.rhs, evaluate=False))

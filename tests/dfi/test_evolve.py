@@ -1,0 +1,214 @@
+"""The evolve loop: the inertial equation's energy identity, solvers, continuation, bounds, results."""
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import symdfi as sd
+from symdfi import results
+
+X, Y = sp.symbols("x y")
+u = sp.Function("u")(sd.t, X)
+ADVECTION_DIFFUSION = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), -u.diff(X) + u.diff(X, 2) / 10))
+
+
+@pytest.fixture(scope="module")
+def redundant():
+    """Two distinct Gaussians and a copy of the first: J is rank-deficient."""
+    problem = sd.Problem(ADVECTION_DIFFUSION, sd.gaussians([X], 3), sd.Box([(-8, 8)]), sd.Grid(200))
+    return problem, problem.ansatz.pack({"a": [0.5, 0.5, 0.3], "w": [1, 1, 0.7], "b": [0, 0, 1.5]})
+
+
+def test_energy_identity_of_the_inertial_equation(redundant):
+    """ε|v(T)|² + ∫(‖r‖² + ‖J v‖²) dt = ε|v(0)|² + ∫‖f‖² dt, up to the step's first order (THEORY-DFI, §1)."""
+    problem, theta0 = redundant
+    epsilon, defects = 0.05, []
+    for h in (0.02, 0.01, 0.005):
+        solution = sd.evolve(problem, theta0, (0, 1), h, sd.DFI(epsilon=epsilon, initial="zero"))
+        stored = 0.0
+        # Implicit Euler: the rows at θ_n with the velocity v_{n+1}, which is the one saved at t_n.
+        for theta, v in zip(solution.theta[:-1], solution.velocity[:-1], strict=True):
+            J, f = problem.rows(theta, 0.0)
+            stored += h * (np.sum((J @ v - f) ** 2) + np.sum((J @ v) ** 2) - np.sum(f**2))
+        final = epsilon * np.sum(solution.last.velocity**2)
+        defects.append(abs(final + stored))
+        assert final > 0.01
+    assert defects[-1] <= 4e-2 * final
+    np.testing.assert_allclose(np.log2(np.array(defects[:-1]) / defects[1:]), 1, atol=0.2)
+
+
+def test_null_directions_are_left_alone(redundant):
+    """The two equal Gaussians stay equal without any damping, though nothing in f asks for it."""
+    problem, theta0 = redundant
+    theta = sd.evolve(problem, theta0, (0, 1), 0.01, sd.DFI(epsilon=1e-4)).theta[-1]
+    for part in problem.ansatz.unpack(theta).values():
+        assert part[0] == pytest.approx(part[1], abs=1e-9)
+
+
+@pytest.mark.parametrize("scheme", ["euler", "bdf2", "rk4", "rk4-extrapolated"])
+@pytest.mark.parametrize("solver", [sd.QR(), sd.SVD(), sd.Dual()], ids=repr)
+def test_solvers_give_the_same_run(redundant, solver, scheme):
+    problem, theta0 = redundant
+    run = lambda s: sd.evolve(problem, theta0, (0, 0.5), 0.05, sd.DFI(epsilon=1e-3, scheme=scheme, solver=s))  # noqa: E731
+    np.testing.assert_allclose(run(solver).theta, run(sd.Cholesky()).theta, rtol=1e-8, atol=1e-10)
+
+
+def test_fewer_points_than_parameters():
+    problem = sd.Problem(ADVECTION_DIFFUSION, sd.gaussians([X], 12), sd.Box([(-4, 6)]), sd.Grid(30))
+    theta0 = sd.fit(problem, sp.exp(-(X**2)))
+    primal, dual = (
+        sd.evolve(problem, theta0, (0, 0.2), 0.02, sd.DFI(epsilon=1e-4, solver=s)).theta for s in (sd.QR(), sd.Dual())
+    )
+    np.testing.assert_allclose(dual, primal, rtol=1e-7, atol=1e-8)
+
+
+@pytest.mark.parametrize("scheme", ["euler", "bdf2", "rk4", "rk4-extrapolated"])
+def test_a_continued_run_is_the_run_that_did_not_stop(redundant, scheme):
+    problem, theta0 = redundant
+    stepper = sd.DFI(epsilon=1e-3, scheme=scheme)
+    whole = sd.evolve(problem, theta0, (0, 1), 0.05, stepper)
+    half = sd.evolve(problem, theta0, (0, 0.5), 0.05, stepper)
+    rest = sd.evolve(problem, half.last, (0.5, 1), 0.05, stepper)
+    np.testing.assert_allclose(rest.theta, whole.theta[10:], rtol=1e-12, atol=1e-13)
+
+
+def test_a_run_continued_from_theta_and_its_velocity(redundant):
+    """For what comes from a file: one solve more at the seam."""
+    problem, theta0 = redundant
+    stepper = sd.DFI(epsilon=1e-6, scheme="rk4")
+    whole = sd.evolve(problem, theta0, (0, 1), 0.05, stepper)
+    half = sd.evolve(problem, theta0, (0, 0.5), 0.05, stepper)
+    rest = sd.evolve(problem, half.theta[-1], (0.5, 1), 0.05, stepper, velocity0=half.velocity[-1])
+    np.testing.assert_allclose(rest.evaluate(problem.points), whole.evaluate(problem.points), atol=1e-6)
+
+
+def test_heat_in_a_square():
+    """V9, small: e^{−t/2} cos(x/2) cos(y/2), zero on the boundary of [−π, π]² by the ansatz."""
+    w = sp.Function("u")(sd.t, X, Y)
+    heat = sd.EvolutionEquation(sp.Eq(w.diff(sd.t), w.diff(X, 2) + w.diff(Y, 2)))
+    network = sd.mlp([X, Y], [6, 6])
+    walls = sp.cos(X / 2) * sp.cos(Y / 2)
+    ansatz = sd.Ansatz(walls * network.expr, [X, Y], network.parameters, network.start)
+    problem = sd.Problem(heat, ansatz, sd.Box([(-np.pi, np.pi)] * 2), sd.GaussLegendre(16))
+    theta0 = sd.fit(problem, walls, tolerance=1e-8)
+    solution = sd.evolve(problem, theta0, (0, 1), 0.02, sd.DFI(gamma=1e-10, mu=0.99, scheme="rk4"), save_every=10)
+    points = np.random.default_rng(0).uniform(-np.pi, np.pi, (2000, 2))
+    exact = np.exp(-0.5) * np.cos(points[:, 0] / 2) * np.cos(points[:, 1] / 2)
+    error = np.linalg.norm(solution.evaluate(points) - exact) / np.linalg.norm(exact)
+    assert error <= 1e-5
+    assert solution.dataset["u"].dims == ("time", "x", "y")
+    assert solution.dataset["u"].sel(time=1.0, x=0.0, y=0.0, method="nearest").item() == pytest.approx(
+        np.exp(-0.5), abs=1e-4
+    )
+    assert len(solution.plot().axes) == 5
+
+
+def test_the_bound_bounds_the_error_of_a_dissipative_linear_equation():
+    """‖e(t)‖ ≤ ‖e₀‖ + ∫‖r‖: one-sided Lipschitz constant 0. Too few Gaussians, so the residual is the error."""
+    heat = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), u.diff(X, 2)))
+    problem = sd.Problem(heat, sd.gaussians([X], 2), sd.Box([(-12, 12)]), sd.Grid(400))
+    weights = [(1.0, 1.0, 0.0), (-0.7, 1.5, 0.8), (0.5, 2.0, -1.0)]
+
+    def exact(x, t):
+        spread = [(a, 1 / w**2 + 4 * t, 1 / w**2, b) for a, w, b in weights]
+        return sum(a * np.sqrt(s0 / s) * np.exp(-((x - b) ** 2) / s) for a, s, s0, b in spread)
+
+    theta0 = sd.fit(problem, lambda x: exact(x, 0.0))
+    solution = sd.evolve(problem, theta0, (0, 1), 0.005, sd.DFI(gamma=1e-8, scheme="rk4"))
+    x = np.linspace(-12, 12, 2001)
+    errors = np.array([np.linalg.norm(solution.evaluate(x, t) - exact(x, t)) for t in solution.t]) * np.sqrt(
+        x[1] - x[0]
+    )
+    bound = solution.bound(0.0, initial_error=errors[0])
+    assert errors[-1] > 1e-3
+    assert (errors <= bound * (1 + 1e-6) + 1e-9).all()
+    assert bound[-1] <= 10 * errors[-1]
+    np.testing.assert_allclose(solution.error_bound, solution.bound(0.0), rtol=1e-15)
+    # A constant residual r integrates to r (e^{ℓt} − 1)/ℓ.
+    constant = np.ones_like(solution.residual)
+    object.__setattr__(solution, "residual", constant)
+    np.testing.assert_allclose(solution.bound(0.7), np.expm1(0.7 * solution.t) / 0.7, rtol=1e-5)
+
+
+def test_between_saves_theta_is_a_cubic(redundant):
+    problem, theta0 = redundant
+    stepper = sd.DFI(epsilon=1e-6, scheme="rk4")
+    fine = sd.evolve(problem, theta0, (0, 1), 0.01, stepper)
+    coarse = sd.evolve(problem, theta0, (0, 1), 0.01, stepper, save_every=10)
+    assert len(coarse.t) == 11
+    for k in (0, 10, 37, 55, 100):
+        np.testing.assert_allclose(coarse.theta_at(fine.t[k]), fine.theta[k], atol=2e-6)
+    x = np.linspace(-1, 2, 7)
+    np.testing.assert_allclose(coarse.evaluate(x, 0.3), problem.evaluate(fine.theta[30], x), atol=1e-8)
+    np.testing.assert_array_equal(coarse.evaluate(x), problem.evaluate(fine.theta[-1], x))
+    for t in (-0.1, 1.1):
+        with pytest.raises(ValueError, match="lies outside the solution, 0.0 to 1.0"):
+            coarse.theta_at(t)
+
+
+def test_the_end_is_saved_and_steps_divide_the_span(redundant):
+    problem, theta0 = redundant
+    solution = sd.evolve(problem, theta0, (1, 2), 0.3, sd.DFI(epsilon=1e-3), save_every=2)
+    np.testing.assert_allclose(solution.t, [1, 1 + 2 / 3, 2])
+    assert solution.dt == pytest.approx(1 / 3)
+
+
+def test_residuals_on_fresh_and_on_solved_points(redundant):
+    problem, theta0 = redundant
+    solution = sd.evolve(problem, theta0, (0, 0.5), 0.02, sd.DFI(epsilon=1e-6, scheme="rk4"))
+    assert (solution.relative_residual < 1e-4).all()
+    np.testing.assert_allclose(solution.residual, solution.residual_solved, rtol=0.1, atol=1e-12)
+    # Points too few for the ansatz: solved points say nothing, fresh ones do.
+    few = sd.Problem(ADVECTION_DIFFUSION, sd.gaussians([X], 8), sd.Box([(-4, 4)]), sd.Grid(12))
+    theta0 = few.ansatz.pack({"a": np.ones(8), "w": np.full(8, 4.0), "b": np.linspace(-3.5, 3.5, 8)})
+    overfitted = sd.evolve(few, theta0, (0, 1e-4), 1e-4, sd.DFI(epsilon=1e-10))
+    assert overfitted.residual[-1] > 10 * overfitted.residual_solved[-1]
+
+
+def test_dataset_and_file(redundant, tmp_path):
+    problem, theta0 = redundant
+    solution = sd.evolve(problem, theta0, (0, 1), 0.1, sd.DFI(epsilon=1e-3))
+    path = solution.save(tmp_path / "deep" / "run.nc")
+    loaded = results.load(path)
+    assert loaded.identical(solution.dataset)
+    assert loaded["theta"].dims == ("time", "parameter")
+    np.testing.assert_array_equal(loaded["theta"], solution.theta)
+    np.testing.assert_allclose(loaded["u"].isel(time=-1), solution.evaluate(loaded["x"].values))
+    assert "Derivative(u(t, x), t)" in loaded.attrs["equation"]
+    assert loaded.attrs["dt"] == pytest.approx(0.1)
+
+
+def test_plot(redundant, tmp_path):
+    problem, theta0 = redundant
+    figure = sd.evolve(problem, theta0, (0, 2), 0.05, sd.DFI(epsilon=1e-3, scheme="rk4")).plot()
+    assert [axis.get_title() for axis in figure.axes[:3]] == ["u(x, t)", "profiles", "relative residual"]
+    figure.savefig(tmp_path / "field.png")
+
+
+def test_steppers_refuse_bad_settings():
+    for bad in (dict(), dict(epsilon=1.0, gamma=1.0)):
+        with pytest.raises(ValueError, match="give exactly one of epsilon and gamma"):
+            sd.DFI(**bad)
+    with pytest.raises(ValueError, match="give exactly one of gamma and rtol"):
+        sd.DiracFrenkel()
+    with pytest.raises(ValueError, match="epsilon = -1.0 must be finite and not negative"):
+        sd.DFI(epsilon=-1.0)
+    with pytest.raises(ValueError, match="unknown scheme 'heun': one of euler, bdf2"):
+        sd.DFI(epsilon=1.0, scheme="heun")
+    with pytest.raises(ValueError, match="initial = 'guess'"):
+        sd.DFI(epsilon=1.0, initial="guess")
+    with pytest.raises(ValueError, match="mu = 1.5"):
+        sd.DFI(epsilon=1.0, mu=1.5)
+
+
+def test_a_stepper_that_ends_at_truncation(redundant):
+    problem, theta0 = redundant
+    runs = [
+        sd.evolve(problem, theta0, (0, 0.5), 0.01, stepper)
+        for stepper in (
+            sd.DiracFrenkel(rtol=1e-8),
+            sd.DFI(epsilon=1e-8, scheme="rk4", initial="truncated-svd"),
+        )
+    ]
+    np.testing.assert_allclose(runs[0].theta[-1], runs[1].theta[-1], atol=1e-6)
+    assert runs[0].effective_rank[-1] == 6

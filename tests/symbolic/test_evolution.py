@@ -1,0 +1,60 @@
+"""Evolution equations ∂ₜu = f: what they hold, and what they refuse."""
+
+import pytest
+import sympy as sp
+
+import symdfi as sd
+
+t = sd.t
+X, Y, nu, c = sp.symbols("x y nu c")
+u = sp.Function("u")(t, X, Y)
+v = sp.Function("v")(t, X, Y)
+
+
+def equation(f):
+    return sd.EvolutionEquation(sp.Eq(u.diff(t), f, evaluate=False))
+
+
+def test_parts():
+    pde = equation(nu * (u.diff(X, 2) + u.diff(Y, 2)) - c * u * u.diff(X) + sp.sin(t) * X)
+    assert pde.field == u
+    assert pde.variables == (X, Y)
+    assert pde.parameters == (c, nu)
+    assert pde.derivatives == ((), (X,), (X, X), (Y, Y))
+
+
+def test_values_are_put_in():
+    pde = equation(u.diff(Y, X) * u + u.diff(X) ** 2)
+    a, b, d = sp.symbols("a b d")
+    assert pde.with_values({(): a, (X,): b, (X, Y): d}) == a * d + b**2
+
+
+def test_derivatives_left_undone_are_carried_out():
+    flux = equation(-sp.Derivative(u**2 / 2, X) + sp.Derivative(nu * sp.Derivative(u, X), X) + X)
+    assert sp.expand(flux.rhs - (-u * u.diff(X) + nu * u.diff(X, 2) + X)) == 0
+
+
+@pytest.mark.parametrize(
+    ("f", "message"),
+    [
+        (u.diff(t) + u, "time derivative"),
+        (u.diff(t, X), "time derivative"),
+        (v.diff(X), r"v\(t, x, y\), which is not the field u\(t, x, y\)"),
+        (sp.Function("u")(t, X + 1, Y), r"u\(t, x \+ 1, y\), which is not the field"),
+        (sp.IndexedBase("k")[0] * u, r"the right side holds k\[0\]"),
+    ],
+)
+def test_what_is_no_evolution_equation_is_refused(f, message):
+    with pytest.raises(sd.SymbolicError, match=message):
+        equation(f)
+
+
+def test_the_left_side_is_a_first_time_derivative_of_a_field():
+    for lhs in (u.diff(t, 2), u.diff(X), u, 2 * u.diff(t), sp.Symbol("w")):
+        with pytest.raises(sd.SymbolicError, match="the left side must be the time derivative"):
+            sd.EvolutionEquation(sp.Eq(lhs, u, evaluate=False))
+    with pytest.raises(sd.SymbolicError, match="an evolution equation is Eq"):
+        sd.EvolutionEquation(sp.Eq(u.diff(t), u.diff(t)))
+    with pytest.raises(sd.SymbolicError, match="must be a function of t and space variables"):
+        w = sp.Function("w")(t)
+        sd.EvolutionEquation(sp.Eq(w.diff(t), -w))
