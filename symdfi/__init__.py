@@ -3,6 +3,7 @@
 from symdfi.compile.function import compile, gradient
 from symdfi.dfi import DFI, Box, DiracFrenkel, GaussLegendre, Grid, Problem, Solution, evolve, fit, fit_error
 from symdfi.dynamics import DOP853, RK4, ImplicitMidpoint, Lagrangian, Trajectory, Verlet, integrate
+from symdfi.ep import Centered, Cost, EPTrainer, FixedEnds, OneSided, Orbit, Periodic, extremize
 from symdfi.errors import (
     CompileError,
     ConvergenceError,
@@ -39,6 +40,14 @@ __all__ = [
     "Trajectory",
     "Verlet",
     "integrate",
+    "Centered",
+    "Cost",
+    "EPTrainer",
+    "FixedEnds",
+    "OneSided",
+    "Orbit",
+    "Periodic",
+    "extremize",
     "CompileError",
     "ConvergenceError",
     "DivergenceError",

@@ -1,0 +1,22 @@
+"""Equilibrium propagation in Lagrangian systems.
+
+Signs, once and for all. The nudged action is
+
+    S_β = ∫₀ᵀ (L + β c) dt,    dC/dθ = d/dβ ∂_θS_β at β = 0,    C = ∫₀ᵀ c dt,
+
+with the partial derivative ∂_θ taken at fixed path. With L = T − V the nudged potential is V − βc: a positive
+β pushes *uphill* in the cost, and a gradient step is θ ← θ − η dC/dθ. Hamiltonian texts write the same with a
+minus sign, dC/dθ = −d/dβ ∫ ∂_θH dt, because ∂_θL at fixed (q, q̇) is −∂_θH at fixed (q, p). Energy-based texts
+nudge E + βc and read +∂_θE: that is L = −E and β of the other sign.
+"""
+
+from symdfi.ep.boundary import Boundary, FixedEnds, Periodic
+from symdfi.ep.cost import Cost
+from symdfi.ep.extremum import Orbit, extremize
+from symdfi.ep.nudging import Centered, Nudging, OneSided
+from symdfi.ep.trainer import EPTrainer, GradientCheck
+
+__all__ = [
+    "Boundary", "Centered", "Cost", "EPTrainer", "FixedEnds", "GradientCheck", "Nudging", "OneSided", "Orbit",
+    "Periodic", "extremize",
+]

@@ -1,0 +1,203 @@
+"""The discrete action of a nudged Lagrangian, its derivatives and its cost.
+
+With nodes q_0 … q_N, h = T/N and the midpoint rule
+
+    S_β = Σ_k h (L + β c)((q_k + q_{k+1})/2, (q_{k+1} − q_k)/h, t_{k+1/2}).
+
+Every derivative of the EP theorem is exact for this action (THEORY-EP, §1), so the gradient of the discrete
+cost is what the estimate tends to as β → 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symdfi.compile import threads
+from symdfi.compile.kernel import CompiledKernel, count_of, shape_of
+from symdfi.dynamics.system import Lagrangian
+from symdfi.ep.boundary import Boundary
+from symdfi.ep.cost import Cost
+from symdfi.ep.kernels import ActionKernels, name_of
+from symdfi.symbolic.coordinates import t
+
+#: Values by symbol or name: arrays over the midpoints, constants, or functions of time.
+Signals = Mapping[Any, Any]
+
+#: The weights (α, β) of L and c: ``(1, β)`` makes S_β, and these the action alone and the cost alone.
+Weights = tuple[float, float]
+FREE: Weights = (1.0, 0.0)
+COST: Weights = (0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A discrete action's numbers: grid, sizes, parameters, and input and target values at the midpoints."""
+
+    boundary: Boundary
+    steps: int
+    h: float
+    extents: Mapping[sp.Symbol, int]
+    limits: tuple[tuple[sp.Symbol, int], ...]
+    sizes: np.ndarray
+    ints: np.ndarray
+    params: np.ndarray
+    signals: np.ndarray
+    times: np.ndarray
+
+
+class DiscreteAction:
+    """∫ (αL + βc) dt on a time grid, for any weights (α, β), and its derivatives by path and parameters.
+
+    Raises ``SymbolicError`` for a system with dissipation or generalized forces: it has no action.
+    """
+
+    def __init__(self, system: Lagrangian, cost: Cost | None = None) -> None:
+        self.system = system
+        self.kernels = ActionKernels(system, cost if cost is not None else Cost(sp.S.Zero))
+        self.parameters = self.kernels.nudged.parameters
+
+    # Numbers
+
+    def numbers(
+        self, boundary: Boundary, steps: int, n_dof: int, params: Mapping | None, signals: Signals | None
+    ) -> Numbers:
+        """The numbers on a grid. ``ValueError`` for what is missing, unknown, misshapen, not finite."""
+        if steps < 2:
+            raise ValueError(f"steps = {steps}: a trajectory needs at least two")
+        compiled = self.kernels.compiled
+        used = self._used(params)
+        sizes, ints, packed = compiled.pack(used, n_dof)
+        extents = compiled.sizes(n_dof, used)
+        h = boundary.T / steps
+        times = h * (np.arange(steps) + 0.5)
+        limits, rows = compiled.limits(n_dof, used), self._sampled(signals, times, extents)
+        # Here for every kernel: what scatters by an index array skips elements out of range.
+        self.kernels.value.check_sizes(limits)
+        return Numbers(boundary, steps, h, extents, limits, sizes, ints, packed, rows, times.reshape(-1, 1))
+
+    def _used(self, params: Mapping | None) -> dict[str, Any]:
+        """The parameters and sizes of L + βc among the given ones, by name."""
+        nudged = self.kernels.nudged
+        given = {name_of(key): value for key, value in (params or {}).items()}
+        known = [name_of(p) for p in nudged.parameters]
+        allowed = {*known, *(s.name for s in nudged.sizes)}
+        for name in sorted(set(given) - allowed - {name_of(p) for p in self.system.parameters}):
+            raise ValueError(f"{name} is no parameter of this system: {', '.join(known) or 'it has none'}")
+        for name in known:
+            if name not in given:
+                raise ValueError(f"no value for the parameter {name} (needed: {', '.join(known)})")
+            if not np.isfinite(np.asarray(given[name], dtype=float)).all():
+                raise ValueError(f"the parameter {name} is not finite")
+        return {name: value for name, value in given.items() if name in allowed}
+
+    def _sampled(
+        self, signals: Signals | None, times: np.ndarray, extents: Mapping[sp.Symbol, int]
+    ) -> np.ndarray:
+        """Inputs and targets at the midpoints, a column a number, and two columns for the weights."""
+        given = {name_of(key): value for key, value in (signals or {}).items()}
+        wanted = {name_of(a): ("input", a) for a in self.system.inputs}
+        wanted |= {name_of(y): ("target", y) for y in self.kernels.targets}
+        for name in sorted(set(given) - set(wanted)):
+            raise ValueError(f"{name} is no input or target: {', '.join(wanted) or 'there is none'}")
+        columns = []
+        for name, (kind, symbol) in wanted.items():
+            if name not in given:
+                raise ValueError(f"no value for the {kind} {name}")
+            value = given[name]
+            value = np.array([value(time) for time in times] if callable(value) else value, dtype=float)
+            shape = self.kernels.compiled.shape(symbol, extents)
+            full = (times.size, *shape)
+            if value.shape not in (shape, full):
+                raise ValueError(
+                    f"the {kind} {name} has shape {value.shape}, expected {shape} or {full}, a row a midpoint"
+                )
+            if not np.isfinite(value).all():
+                raise ValueError(f"the {kind} {name} is not finite")
+            columns.append(np.broadcast_to(value, full).reshape(times.size, -1))
+        return np.concatenate([*columns, np.empty((times.size, 2))], axis=1)
+
+    def n_dof(self, params: Mapping | None) -> int | None:
+        """The length of a state from the shapes, sizes and parameters; None where they leave it open."""
+        given = {name_of(key): value for key, value in (params or {}).items()}
+        total = count_of(self.system.coordinates)
+        total = total.subs({s: int(given[s.name]) for s in self.kernels.nudged.sizes if s.name in given})
+        for p in self.parameters:
+            pairs = zip(shape_of(p), np.shape(given.get(name_of(p), 0.0)), strict=False)
+            total = total.subs({extent: own for extent, own in pairs if isinstance(extent, sp.Symbol)})
+        return int(total) if total.is_Integer else None
+
+    def is_autonomous(self, numbers: Numbers) -> bool:
+        """Whether L, with these inputs, does not depend on time."""
+        drive = numbers.signals[:, : int(count_of(self.system.inputs).subs(numbers.extents))]
+        return t not in self.system.L.free_symbols and not np.ptp(drive, axis=0).any()
+
+    # The action and its derivatives
+
+    def value(self, numbers: Numbers, path: np.ndarray, weights: Weights = FREE) -> float:
+        """∫ (αL + βc) dt."""
+        (rows,) = self._run(self.kernels.value, numbers, path, weights, [1])
+        return numbers.h * float(rows.sum())
+
+    def gradient(self, numbers: Numbers, path: np.ndarray, weights: Weights = FREE) -> np.ndarray:
+        """The derivative by the free nodes, ``(n_free, d)``: the discrete Euler–Lagrange equations."""
+        d, h = path.shape[1], numbers.h
+        (slope,) = self._run(self.kernels.slope, numbers, path, weights, [2 * d])
+        by_q, by_v = 0.5 * h * slope[:, :d], slope[:, d:]
+        left, right = by_q - by_v, by_q + by_v
+        if numbers.boundary.periodic:
+            return left + np.roll(right, 1, axis=0)
+        return left[1:] + right[:-1]
+
+    def hessian(
+        self, numbers: Numbers, path: np.ndarray, weights: Weights = FREE
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The second derivative by the free nodes: (lower, diagonal, upper) of ``BlockTridiagonalLU``."""
+        d, h = path.shape[1], numbers.h
+        flat = self._run(self.kernels.hessian, numbers, path, weights, [d * d] * 3)
+        qq, qv, vv = (block.reshape(-1, d, d) for block in flat)
+        vq = qv.transpose(0, 2, 1)
+        even, odd = h / 4 * qq + vv / h, (qv + vq) / 2
+        across = h / 4 * qq - vv / h + (qv - vq) / 2
+        first, last = even - odd, even + odd
+        if numbers.boundary.periodic:
+            # across[k] couples row k to column k + 1 of the ring, its transpose row k + 1 to column k.
+            return np.roll(across.transpose(0, 2, 1), 1, axis=0), first + np.roll(last, 1, axis=0), across
+        return across[1:-1].transpose(0, 2, 1), first[1:] + last[:-1], across[1:-1]
+
+    def parameter_gradient(
+        self, numbers: Numbers, path: np.ndarray, weights: Weights, along: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """∂_θ at fixed path, by name; with a variation of the path, ∂_θ of the derivative ``along`` it."""
+        variables, shape = self.kernels.differentiable, self.kernels.compiled.shape
+        shapes = {name_of(p): shape(p, numbers.extents) for p in variables}
+        counts = [int(np.prod(own, dtype=int)) for own in shapes.values()]
+        direction = []
+        if along is not None:
+            direction = [np.concatenate([_middle(along), np.diff(along, axis=0) / numbers.h], axis=1)]
+        kernel = self.kernels.impulse if along is None else self.kernels.mixed
+        (rows,) = self._run(kernel, numbers, path, weights, [sum(counts)], *direction)
+        parts = np.split(numbers.h * rows.sum(axis=0), np.cumsum(counts)[:-1])
+        return {name: part.reshape(own) for (name, own), part in zip(shapes.items(), parts, strict=False)}
+
+    def _run(
+        self, kernel: CompiledKernel, numbers: Numbers, path: np.ndarray, weights: Weights, widths: list[int],
+        *more: np.ndarray,
+    ) -> list[np.ndarray]:  # fmt: skip
+        """A kernel at all midpoints of a path: an array (N, width) an output."""
+        kernel.check_sizes(numbers.limits)
+        signals = numbers.signals.copy()
+        signals[:, -2:] = weights
+        q, v = _middle(path), np.diff(path, axis=0) / numbers.h
+        out = [np.empty((numbers.steps, width)) for width in widths]
+        arguments = (numbers.sizes, numbers.ints, q, v, numbers.params, signals, numbers.times, *more)
+        threads.run(kernel.function, numbers.steps, *arguments, *out)
+        return out
+
+
+def _middle(path: np.ndarray) -> np.ndarray:
+    return 0.5 * (path[1:] + path[:-1])

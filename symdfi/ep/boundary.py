@@ -1,0 +1,106 @@
+"""Boundary conditions of an extremal trajectory. Each fixes which nodes q_0 … q_N of the time grid are free.
+
+Only conditions for which the boundary term of the theorem (THEORY-EP, §1) vanishes are offered; the estimate
+for a trajectory given by its initial state alone is wrong, and there is no class for it.
+"""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+class Boundary(abc.ABC):
+    """The end time, and how a path over all nodes follows from the free ones."""
+
+    T: float
+    periodic: bool
+
+    @property
+    def n_dof(self) -> int | None:
+        """The number of degrees of freedom, where the condition tells it."""
+        return None
+
+    @abc.abstractmethod
+    def free(self, path: np.ndarray) -> np.ndarray:
+        """The free nodes of a path over all N + 1 nodes, ``(n_free, d)``."""
+
+    @abc.abstractmethod
+    def path(self, free: np.ndarray) -> np.ndarray:
+        """All N + 1 nodes from the free ones."""
+
+    @abc.abstractmethod
+    def variation(self, free: np.ndarray) -> np.ndarray:
+        """The variation of all N + 1 nodes for one of the free ones: nodes held fixed do not move."""
+
+    @abc.abstractmethod
+    def guess(self, steps: int, n_dof: int) -> np.ndarray:
+        """A path over all nodes to begin Newton's method from."""
+
+
+@dataclass(frozen=True, init=False)
+class FixedEnds(Boundary):
+    """q(0) = q0 and q(T) = qT."""
+
+    q0: np.ndarray
+    qT: np.ndarray
+    T: float
+    periodic = False
+
+    def __init__(self, q0: ArrayLike, qT: ArrayLike, T: float) -> None:
+        first, last = (np.array(q, dtype=float, ndmin=1).ravel() for q in (q0, qT))
+        if first.shape != last.shape:
+            raise ValueError(f"q0 has {first.size} degrees of freedom, qT has {last.size}")
+        if not (np.isfinite(first).all() and np.isfinite(last).all()):
+            raise ValueError("the ends q0 and qT must be finite")
+        object.__setattr__(self, "q0", first)
+        object.__setattr__(self, "qT", last)
+        object.__setattr__(self, "T", _positive(T))
+
+    @property
+    def n_dof(self) -> int:
+        return self.q0.size
+
+    def free(self, path: np.ndarray) -> np.ndarray:
+        return path[1:-1]
+
+    def path(self, free: np.ndarray) -> np.ndarray:
+        return np.concatenate([self.q0[None], free, self.qT[None]])
+
+    def variation(self, free: np.ndarray) -> np.ndarray:
+        return np.pad(free, ((1, 1), (0, 0)))
+
+    def guess(self, steps: int, n_dof: int) -> np.ndarray:
+        return self.q0 + np.linspace(0.0, 1.0, steps + 1)[:, None] * (self.qT - self.q0)
+
+
+@dataclass(frozen=True, init=False)
+class Periodic(Boundary):
+    """q(0) = q(T) and p(0) = p(T), the period T given (that of the drive)."""
+
+    T: float
+    periodic = True
+
+    def __init__(self, T: float) -> None:
+        object.__setattr__(self, "T", _positive(T))
+
+    def free(self, path: np.ndarray) -> np.ndarray:
+        return path[:-1]
+
+    def path(self, free: np.ndarray) -> np.ndarray:
+        return np.concatenate([free, free[:1]])
+
+    def variation(self, free: np.ndarray) -> np.ndarray:
+        return self.path(free)
+
+    def guess(self, steps: int, n_dof: int) -> np.ndarray:
+        return np.zeros((steps + 1, n_dof))
+
+
+def _positive(time: float) -> float:
+    if not (np.isfinite(time) and time > 0):
+        raise ValueError(f"the end time T = {time} must be positive and finite")
+    return float(time)

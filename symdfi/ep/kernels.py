@@ -1,0 +1,150 @@
+"""The kernels of a nudged Lagrangian: αL + βc at the midpoints of a path, and its derivatives.
+
+The weights α and β are inputs, the last two: (1, β) is the nudged Lagrangian, (0, 1) the cost alone.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from symdfi.compile.autodiff import adjoint, gradient_loops, tangent
+from symdfi.compile.kernel import CompiledKernel, Group, KernelBuilder, count_of
+from symdfi.compile.loops import Loop, Variable
+from symdfi.dynamics.system import Lagrangian
+from symdfi.ep.cost import Cost
+from symdfi.errors import SymbolicError
+from symdfi.symbolic.indexed import normalise
+from symdfi.symbolic.structure import structure
+
+ALPHA, BETA = sp.symbols("_alpha _beta", real=True)
+
+
+def name_of(key: Any) -> str:
+    """The name under which a value is given: of a symbol, an indexed base, a function of time, or itself."""
+    if isinstance(key, sp.IndexedBase):
+        return str(key.label)
+    return key.func.__name__ if isinstance(key, AppliedUndef) else str(key)
+
+
+class ActionKernels:
+    """αL + βc and its derivatives, every one over a batch of midpoints (q, v, t), a row a midpoint.
+
+    Raises ``SymbolicError`` for a system with dissipation or generalized forces: it has no action.
+    """
+
+    def __init__(self, system: Lagrangian, cost: Cost) -> None:
+        if system.dissipation != 0 or any(f != 0 for f in system.external_forces):
+            raise SymbolicError(
+                "a system with dissipation or generalized forces is no extremum of an action: equilibrium "
+                "propagation on it needs another scheme"
+            )
+        functions = {y: sp.Symbol(name_of(y), real=True) for y in cost.targets if isinstance(y, AppliedUndef)}
+        running = system.read(cost.running.xreplace(functions))
+        self.targets: tuple[Variable, ...] = tuple(functions.get(y, y) for y in cost.targets)
+        #: L + βc as a system; its parameters are those of L and of c.
+        self.nudged = Lagrangian(
+            ALPHA * system.L + BETA * running, system.coordinates, system.velocities,
+            inputs=[*system.inputs, *self.targets, ALPHA, BETA],
+        )  # fmt: skip
+        self.compiled = self.nudged.compile()
+        self.variables = (*self.nudged.coordinates, *self.nudged.velocities)
+        groups = {g.name: g for g in self.compiled.groups}
+        #: The parameters with a gradient: all but index arrays.
+        self.differentiable: tuple[Variable, ...] = groups["params"].members
+        once = ("ints", "params")
+        self._groups = tuple(
+            g if name in once else Group(name, g.members, batched=True) for name, g in groups.items()
+        )
+
+    def _builder(self, *more: Group) -> KernelBuilder:
+        return KernelBuilder((*self._groups, *more), self.nudged.sizes)
+
+    @functools.cached_property
+    def value(self) -> CompiledKernel:
+        """αL + βc."""
+        builder = self._builder()
+        builder.output("value", [builder.program.assign(normalise(self.nudged.L))], per_sample=True)
+        return builder.build()
+
+    @functools.cached_property
+    def slope(self) -> CompiledKernel:
+        """∂_q and ∂_v."""
+        builder = self._builder()
+        value = builder.program.assign(normalise(self.nudged.L)).target
+        _write(builder, self.variables, adjoint(builder.program, value, self.variables))
+        return builder.build()
+
+    @functools.cached_property
+    def hessian(self) -> CompiledKernel:
+        """∂_q∂_q, ∂_q∂_v and ∂_v∂_v, each d × d by rows."""
+        system = self.nudged
+        builder = self._builder()
+        for name, rows, columns in (
+            ("qq", system.forces_on, system.coordinates),
+            ("qv", system.forces_on, system.velocities),
+            ("vv", system.momentum_terms, system.velocities),
+        ):
+            self._write_matrix(builder, name, rows, columns)
+        return builder.build()
+
+    def _write_matrix(
+        self, builder: KernelBuilder, name: str, rows: Sequence[sp.Expr], columns: Sequence[Variable]
+    ) -> None:
+        system = self.nudged
+        counts = [count_of([q]) for q in system.coordinates]
+        starts, total = [sp.Add(*counts[:k]) for k in range(len(counts))], sp.Add(*counts)
+        found = structure(
+            list(zip(system.coordinates, system.indices, rows, strict=True)),
+            list(zip(columns, system.column_indices, strict=True)),
+            dense=True,
+        )
+        parts, layout = [], []
+        for (r, c), entry in found.blocks.items():
+            own = self.compiled.row_loops(r)
+            pairs = zip(system.column_indices[c], self.compiled.row_loops(c), strict=True)
+            across = tuple(Loop(index, loop.lower, loop.upper) for index, loop in pairs)
+            parts.append(builder.program.assign(normalise(entry), own + across))
+            steps = (*(total * step for step in _row_major(own)), *_row_major(across))
+            layout.append((starts[r] * total + starts[c], steps))
+        builder.output(name, parts, layout, per_sample=True)
+
+    @functools.cached_property
+    def impulse(self) -> CompiledKernel:
+        """∂_θ: the rate of the momentum conjugate to θ."""
+        builder = self._builder()
+        value = builder.program.assign(normalise(self.nudged.L)).target
+        _write(builder, self.differentiable, adjoint(builder.program, value, self.differentiable))
+        return builder.build()
+
+    @functools.cached_property
+    def mixed(self) -> CompiledKernel:
+        """∂_θ of the derivative along a direction (λ_q, λ_v), given as one more argument."""
+        directions = tuple(
+            sp.IndexedBase(sp.Symbol(f"_lambda_{k}", real=True), shape=x.shape)
+            if isinstance(x, sp.IndexedBase) else sp.Symbol(f"_lambda_{k}", real=True)
+            for k, x in enumerate(self.variables)
+        )  # fmt: skip
+        builder = self._builder(Group("direction", directions, batched=True))
+        value = builder.program.assign(normalise(self.nudged.L)).target
+        moved = tangent(builder.program, value, dict(zip(self.variables, directions, strict=True)))
+        bars = {} if moved is None else adjoint(builder.program, moved, self.differentiable)
+        _write(builder, self.differentiable, bars)
+        return builder.build()
+
+
+def _write(
+    builder: KernelBuilder, variables: Iterable[Variable], bars: Mapping[Variable, sp.Expr | None]
+) -> None:
+    """The derivatives by ``variables``, one after the other, zero where there is none."""
+    assign = builder.program.assign
+    parts = [assign(sp.S.Zero if bars.get(x) is None else bars[x], gradient_loops(x)) for x in variables]
+    builder.output("derivative", parts, per_sample=True)
+
+
+def _row_major(loops: tuple[Loop, ...]) -> list[sp.Expr]:
+    return [sp.Mul(*(k.extent for k in loops[p + 1 :])) for p in range(len(loops))]

@@ -1,0 +1,372 @@
+"""Gradients by equilibrium propagation, by the adjoint, by differences, and by dense algebra."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+from sympy.physics.mechanics import dynamicsymbols
+
+import symdfi as sd
+
+n, e = sp.symbols("n e", integer=True, positive=True)
+i = sp.Symbol("i", integer=True)
+q, v = sd.coordinates("q")
+r, s = sd.coordinates("r")
+x, u = sd.coordinates("x", n)
+k = sp.IndexedBase("k", shape=(n,))
+K = sp.IndexedBase("K", shape=(e,))
+left, right = (sp.IndexedBase(sp.Symbol(name, integer=True), shape=(e,)) for name in ("l", "m"))
+weight = sp.IndexedBase("w", shape=(n,))
+y = sp.IndexedBase("y", shape=(n,))
+a, b, c, f, z = sp.symbols("a b c f z")
+theta, phi, drive, target = dynamicsymbols("theta phi f z")
+WAVE = 2 * np.pi / 1.3
+
+
+duffing = sd.Lagrangian(
+    sp.Sum(u[i] ** 2 / 2 - k[i] * x[i] ** 2 / 2 - a * x[i] ** 4 / 4, (i, 0, n - 1))
+    - b * sp.Sum((x[i + 1] - x[i]) ** 2, (i, 0, n - 2)) / 2 + f * x[0],
+    x, u, inputs=[f],
+)  # fmt: skip
+readout = sd.Cost((x[n - 1] - z) ** 2 / 2, targets=[z])
+
+
+@dataclass(frozen=True)
+class Case:
+    """A system as it is written for symdfi, and L and c once more as plain functions of numbers or symbols.
+
+    These are called as ``L(q, v, t, p, w)``: lists of coordinates and velocities, the time, all numbers of
+    the trainable parameters one after the other, and all inputs and targets.
+    """
+
+    system: sd.Lagrangian
+    cost: sd.Cost
+    boundary: Any
+    params: dict
+    plain: Callable
+    plain_cost: Callable
+    trainable: tuple
+    inputs: dict = field(default_factory=dict)
+    targets: dict = field(default_factory=dict)
+    steps: int = 12
+
+
+def smooth(d: int, shift: float = 0.0) -> np.ndarray:
+    return np.sin(1.0 + shift + 1.7 * np.arange(d))
+
+
+def chain_case(d: int, steps: int) -> Case:
+    """A Duffing chain of symbolic length, its springs an array, its last element read out."""
+    return Case(
+        duffing,
+        readout,
+        sd.Periodic(WAVE),
+        {k: 3 + 0.4 * smooth(d), a: 0.5, b: 0.7},
+        lambda q, v, t, p, w: sum(v[j] ** 2 / 2 - p[j] * q[j] ** 2 / 2 for j in range(d))
+        - p[d] * sum(q[j] ** 4 for j in range(d)) / 4
+        - p[d + 1] * sum((q[j + 1] - q[j]) ** 2 for j in range(d - 1)) / 2 + w[0] * q[0],
+        lambda q, v, t, p, w: (q[d - 1] - w[1]) ** 2 / 2,
+        (k, a, b),
+        {f: lambda t: 0.8 * np.cos(1.3 * t)},
+        {z: lambda t: 0.3 * np.sin(1.3 * t)},
+        steps,
+    )  # fmt: skip
+
+
+CASES = {
+    "one oscillator": chain_case(1, 9),
+    "chain of two": chain_case(2, 16),
+    "chain of five": chain_case(5, 11),
+    "mass that depends on position": Case(
+        sd.Lagrangian(
+            (1 + a * q**2) * v**2 / 2 + s**2 / 2 + b * v * s * sp.cos(q - r) - q**2 - r**2, [q, r], [v, s]
+        ),
+        sd.Cost(q**2 / 2 + r * q),
+        sd.FixedEnds([0.3, -0.4], [0.8, 0.5], 1.3),
+        {a: 0.7, b: 0.4},
+        lambda q, v, t, p, w: (1 + p[0] * q[0] ** 2) * v[0] ** 2 / 2 + v[1] ** 2 / 2
+        + p[1] * v[0] * v[1] * sp.cos(q[0] - q[1]) - q[0] ** 2 - q[1] ** 2,
+        lambda q, v, t, p, w: q[0] ** 2 / 2 + q[0] * q[1],
+        (a, b),
+    ),
+    "magnetic field": Case(
+        sd.Lagrangian(
+            (v**2 + s**2) / 2 + a * (q * s - r * v) * (1 + b * q**2) - (q**2 + 2 * r**2) / 2, [q, r], [v, s]
+        ),
+        sd.Cost((q - r) ** 2 / 2),
+        sd.FixedEnds([0.3, -0.4], [0.8, 0.5], 1.3),
+        {a: 0.7, b: 0.4},
+        lambda q, v, t, p, w: (v[0] ** 2 + v[1] ** 2) / 2
+        + p[0] * (q[0] * v[1] - q[1] * v[0]) * (1 + p[1] * q[0] ** 2) - (q[0] ** 2 + 2 * q[1] ** 2) / 2,
+        lambda q, v, t, p, w: (q[0] - q[1]) ** 2 / 2,
+        (a, b),
+    ),
+    "relativistic particle": Case(
+        sd.Lagrangian(-sp.sqrt(1 - v**2 / a**2) * a**2 - b * q**2 / 2, q, v),
+        sd.Cost(q**2 / 2),
+        sd.FixedEnds(0.1, 0.7, 1.0),
+        {a: 1.2, b: 0.5},
+        lambda q, v, t, p, w: -sp.sqrt(1 - v[0] ** 2 / p[0] ** 2) * p[0] ** 2 - p[1] * q[0] ** 2 / 2,
+        lambda q, v, t, p, w: q[0] ** 2 / 2,
+        (a, b),
+    ),
+    "explicit time": Case(
+        sd.Lagrangian(
+            v**2 / 2 * (2 + sp.sin(1.3 * sd.t)) - a * q**2 - b * q**4 + q * sp.cos(1.3 * sd.t), q, v
+        ),
+        sd.Cost(q**2 / 2 * sp.sin(sd.t) ** 2),
+        sd.Periodic(WAVE),
+        {a: 3.0, b: 0.4},
+        lambda q, v, t, p, w: v[0] ** 2 / 2 * (2 + sp.sin(1.3 * t)) - p[0] * q[0] ** 2 - p[1] * q[0] ** 4
+        + q[0] * sp.cos(1.3 * t),
+        lambda q, v, t, p, w: q[0] ** 2 / 2 * sp.sin(t) ** 2,
+        (a, b),
+        steps=20,
+    ),
+    "functions of time": Case(
+        sd.Lagrangian(
+            theta.diff(sd.t) ** 2 / 2 + phi.diff(sd.t) ** 2 / 2 + a * sp.cos(theta)
+            - b * (theta - phi) ** 2 / 2 - phi**2 + drive * phi,
+            [theta, phi], inputs=[drive],
+        ),
+        sd.Cost((theta - target) ** 2 / 2 + c * phi.diff(sd.t) ** 2, targets=[target]),
+        sd.Periodic(WAVE),
+        {a: 3.0, b: 0.7, c: 0.2},
+        lambda q, v, t, p, w: v[0] ** 2 / 2 + v[1] ** 2 / 2 + p[0] * sp.cos(q[0])
+        - p[1] * (q[0] - q[1]) ** 2 / 2 - q[1] ** 2 + w[0] * q[1],
+        lambda q, v, t, p, w: (q[0] - w[1]) ** 2 / 2 + p[2] * v[1] ** 2,
+        (a, b, c),
+        {drive: lambda t: np.cos(1.3 * t)},
+        {target: 0.4},
+    ),
+    "gathered springs": Case(
+        sd.Lagrangian(
+            sp.Sum(u[i] ** 2 / 2 - x[i] ** 2 - a * x[i] ** 4 / 4, (i, 0, n - 1))
+            - sp.Sum(K[i] * (x[left[i]] - x[right[i]]) ** 2, (i, 0, e - 1)) / 2,
+            x, u,
+        ),
+        sd.Cost(sp.Sum(weight[i] * (x[i] - y[i]) ** 2, (i, 0, n - 1)) / 2, targets=[y]),
+        sd.FixedEnds([0.1, 0.4, -0.3], [0.5, 0.2, 0.3], 1.2),
+        {K: np.array([0.5, 1.0, 0.8, 0.3]), a: 0.5, weight: np.array([1.0, 0.4, 2.0]),
+         left: np.array([0, 1, 2, 0]), right: np.array([1, 2, 0, 1])},
+        lambda q, v, t, p, w: sum(v[j] ** 2 / 2 - q[j] ** 2 - p[4] * q[j] ** 4 / 4 for j in range(3))
+        - sum(p[j] * (q[l] - q[m]) ** 2 for j, (l, m) in enumerate(((0, 1), (1, 2), (2, 0), (0, 1)))) / 2,
+        lambda q, v, t, p, w: sum(p[5 + j] * (q[j] - w[j]) ** 2 for j in range(3)) / 2,
+        (K, a, weight),
+        {},
+        {y: np.outer(np.linspace(0, 1, 12), [0.1, -0.2, 0.3])},
+    ),
+    "chain on a wall": Case(
+        sd.Lagrangian(
+            b * s**2 / 2 - r**2
+            + sp.Sum(u[i] ** 2 / 2 - k[i] * (x[i] - r) ** 2 / 2 - x[i] ** 4, (i, 0, n - 1)),
+            [r, x], [s, u],
+        ),
+        sd.Cost(a * (r - x[0]) ** 2 * s**2 / 2 + sp.Sum(u[i] ** 2, (i, 0, n - 1)) / 2 + k[0] * k[1] * r),
+        sd.FixedEnds([0.2, 0.1, 0.4], [0.5, 0.2, -0.3], 1.2),
+        {k: np.array([0.5, 1.0]), a: 0.5, b: 1.3},
+        lambda q, v, t, p, w: v[0] ** 2 * p[3] / 2 - q[0] ** 2
+        + sum(v[j] ** 2 / 2 - p[j - 1] * (q[j] - q[0]) ** 2 / 2 - q[j] ** 4 for j in (1, 2)),
+        lambda q, v, t, p, w: p[2] * (q[0] - q[1]) ** 2 * v[0] ** 2 / 2 + (v[1] ** 2 + v[2] ** 2) / 2
+        + p[0] * p[1] * q[0],
+        (k, a, b),
+    ),
+}  # fmt: skip
+
+
+def dense_gradient(case: Case, path: np.ndarray) -> tuple[np.ndarray, float]:
+    """dC/dθ and C by implicit differentiation of the discrete action, written out interval by interval."""
+    steps, d = path.shape[0] - 1, path.shape[1]
+    theta = np.concatenate([np.ravel(case.params[p]) for p in case.trainable]).astype(float)
+    h = case.boundary.T / steps
+    times = h * (np.arange(steps) + 0.5)
+    signals = {**case.inputs, **case.targets}.values()
+    rows = [np.array([g(t) for t in times]) if callable(g) else np.asarray(g) for g in signals]
+    rows = [row if row.ndim else np.full(steps, row) for row in rows]
+    signal = np.column_stack([np.empty((steps, 0)), *rows])
+
+    ends = sp.symbols(f"a:{2 * d}", real=True)
+    p, w, t = sp.symbols(f"p:{theta.size}"), sp.symbols(f"w:{signal.shape[1]}"), sp.Symbol("t")
+    middle = [(ends[j] + ends[d + j]) / 2 for j in range(d)]
+    speed = [(ends[d + j] - ends[j]) / h for j in range(d)]
+    L, cost = (h * sp.sympify(g(middle, speed, t, p, w)) for g in (case.plain, case.plain_cost))
+    slope = [L.diff(z) for z in ends]
+    parts = sp.lambdify(
+        [ends, p, w, t],
+        [cost, [cost.diff(z) for z in ends], [cost.diff(z) for z in p], slope,
+         [[g.diff(z) for z in ends] for g in slope], [[g.diff(z) for z in p] for g in slope]],
+    )  # fmt: skip
+
+    size = (steps + 1) * d
+    total, pull, explicit, force = 0.0, np.zeros(size), np.zeros(theta.size), np.zeros(size)
+    hessian, mixed = np.zeros((size, size)), np.zeros((size, theta.size))
+    for step in range(steps):
+        at = np.arange(step * d, (step + 2) * d)
+        numbers = parts(path[step : step + 2].ravel(), theta, signal[step], times[step])
+        cost_value, cost_slope, cost_theta, S_slope, S_hessian, S_mixed = map(np.array, numbers)
+        total += cost_value
+        pull[at] += cost_slope
+        explicit += cost_theta
+        force[at] += S_slope
+        hessian[np.ix_(at, at)] += S_hessian
+        mixed[at] += S_mixed
+    free = np.eye(size)[:, d:-d]
+    if case.boundary.periodic:
+        free = np.eye(size)[:, :-d]
+        free[-d:, :d] = np.eye(d)
+    assert np.abs(free.T @ force).max() < 1e-11 * np.abs(hessian).max()
+    moved = np.linalg.solve(free.T @ hessian @ free, free.T @ mixed)
+    return explicit - (free.T @ pull) @ moved, float(total)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_gradient(name: str) -> None:
+    case = CASES[name]
+    nudging = sd.Centered(1e-4)
+    trainer = sd.EPTrainer(case.system, case.cost, case.boundary, case.steps, case.trainable, nudging)
+    free = trainer.free(case.params, case.inputs, case.targets)
+    checked = trainer.check_gradient(case.params, case.inputs, case.targets, free.q)
+    exact, loss = dense_gradient(case, free.q)
+    adjoint = np.concatenate([np.ravel(g) for g in checked.adjoint.values()])
+    assert checked.loss == pytest.approx(loss, rel=1e-12)
+    assert np.linalg.norm(adjoint - exact) < 1e-11 * np.linalg.norm(exact)
+    assert checked.finite_difference_error < 1e-7
+    assert checked.error < 1e-5
+    shapes = [np.shape(case.params[p]) for p in case.trainable]
+    assert [np.shape(g) for g in checked.equilibrium_propagation.values()] == shapes
+
+
+# Nudging
+
+LINEAR = {k: 3 + 0.4 * smooth(3), a: 0.0, b: 0.7}
+DRIVE = {f: lambda t: 0.8 * np.cos(1.3 * t)}
+
+
+def error(cost: sd.Cost, targets: dict, nudging: Any) -> float:
+    trainer = sd.EPTrainer(duffing, cost, sd.Periodic(WAVE), 32, [k, b], nudging)
+    free = trainer.free(LINEAR, DRIVE, targets)
+    found, exact = trainer.response(free), trainer.adjoint(free)
+    return float(np.linalg.norm(found["k"] - exact["k"]) / np.linalg.norm(exact["k"]))
+
+
+@pytest.mark.parametrize("beta", (1e-2, 0.3, 10.0))
+def test_centred_is_exact_for_a_frozen_error(beta: float) -> None:
+    """L quadratic, c = ε(t) x linear: the path is linear in β and ∂_θS quadratic, so no β is too large."""
+    cost, targets = sd.Cost(x[n - 1] * z, targets=[z]), {z: lambda t: 0.3 * np.cos(1.3 * t) + 0.1}
+    assert error(cost, targets, sd.Centered(beta)) < 1e-12 / min(beta, 1.0)
+    assert error(cost, targets, sd.OneSided(beta)) > 1e-3 * beta
+
+
+def test_centred_is_not_exact_for_a_quadratic_cost() -> None:
+    """With the error free to change, S_β's Hessian depends on β."""
+    large, small = (error(readout, {z: 0.4}, sd.Centered(beta)) for beta in (0.2, 0.1))
+    assert large > 1e-3
+    assert large / small == pytest.approx(4, rel=0.05)
+
+
+def chain_of_two(nudging: Any = None, steps: int = 16) -> sd.EPTrainer:
+    return sd.EPTrainer(duffing, readout, sd.Periodic(WAVE), steps, [k, a, b], nudging)
+
+
+def test_too_large_a_nudge() -> None:
+    case = CASES["chain of two"]
+    with pytest.raises(sd.ConvergenceError, match="nudged by beta = 50 .*reduce beta") as caught:
+        chain_of_two(sd.Centered(50.0)).gradient(case.params, case.inputs, case.targets)
+    assert caught.value.beta == 50.0
+    assert caught.value.partial.shape == (17, 2)
+    assert caught.value.residual > 0
+
+
+@pytest.mark.parametrize("beta", (0.0, np.nan, np.inf))
+@pytest.mark.parametrize("scheme", (sd.OneSided, sd.Centered))
+def test_no_nudge(scheme: type, beta: float) -> None:
+    with pytest.raises(ValueError, match="must be finite and not zero"):
+        scheme(beta)
+
+
+def test_nudged_phases_factorise_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The free phase factorises once a Newton step and once at its end; what follows uses that last one."""
+    from symdfi.ep import extremum
+
+    made = []
+
+    class Counted(extremum.BlockTridiagonalLU):
+        def __init__(self, *blocks: Any, **options: Any) -> None:
+            made.append(self)
+            super().__init__(*blocks, **options)
+
+    monkeypatch.setattr(extremum, "BlockTridiagonalLU", Counted)
+    case, trainer = CASES["chain of two"], chain_of_two(sd.Centered(1e-3))
+    free = trainer.free(case.params, case.inputs, case.targets)
+    assert len(made) == free.iterations + 1
+    trainer.response(free)
+    trainer.adjoint(free)
+    assert len(made) == free.iterations + 1
+    assert all(extremum.nudge(free, beta).iterations < 12 for beta in (-1e-3, 1e-3))
+
+
+def test_response_is_as_exact_on_a_long_grid() -> None:
+    """Chord steps stop at roundoff, however much of it there is."""
+    case = CASES["chain of two"]
+    trainer = chain_of_two(sd.Centered(1e-3), 3000)
+    assert trainer.check_gradient(case.params, case.inputs, case.targets).error < 1e-4
+
+
+def test_scalar_and_named_parameters() -> None:
+    """Names do for symbols everywhere, and a number for an array of rank 0."""
+    oscillator = sd.Lagrangian(v**2 / 2 - a * q**2 / 2, q, v)
+    trainer = sd.EPTrainer(oscillator, sd.Cost(q**2 / 2), sd.FixedEnds(0.4, -0.7, 2.0), 20, ["a"])
+    by_name, by_symbol = trainer.gradient({"a": 1.21}), trainer.gradient({a: np.array(1.21)})
+    assert by_name == by_symbol
+    assert np.shape(by_name[1]["a"]) == ()
+    assert "a " in str(trainer.check_gradient({"a": 1.21}))
+
+
+def test_cost_that_the_path_does_not_feel() -> None:
+    """C = ∫ b² dt: dC/db = 2bT, and nothing for the spring."""
+    trainer = sd.EPTrainer(
+        sd.Lagrangian(v**2 / 2 - a * q**2 / 2, q, v), sd.Cost(b**2), sd.FixedEnds(0.4, -0.7, 2.0), 20, [a, b]
+    )
+    loss, gradient = trainer.gradient({a: 1.21, b: 3.0})
+    assert loss == pytest.approx(18)
+    assert gradient["b"] == pytest.approx(12)
+    assert gradient["a"] == pytest.approx(0, abs=1e-12)
+
+
+# Refused
+
+
+def test_trainer_refuses() -> None:
+    case = CASES["gathered springs"]
+    arguments = (case.system, case.cost)
+    with pytest.raises(sd.SymbolicError, match="use FixedEnds or Periodic"):
+        sd.EPTrainer(*arguments, ("q0", "v0"), 10, [a])  # type: ignore[arg-type]
+    with pytest.raises(sd.SymbolicError, match="c is no parameter of Lagrangian or cost .* K, a, w"):
+        sd.EPTrainer(*arguments, case.boundary, 10, [c])
+    with pytest.raises(sd.SymbolicError, match="l is no parameter .* has a gradient"):
+        sd.EPTrainer(*arguments, case.boundary, 10, [left])
+    damped = sd.Lagrangian(v**2 / 2 - a * q**2 / 2, q, v, dissipation=b * v**2)
+    with pytest.raises(sd.SymbolicError, match="dissipation"):
+        sd.EPTrainer(damped, sd.Cost(q**2), sd.Periodic(1.0), 10, [a])
+    plain = sd.Lagrangian(v**2 / 2 - a * q**2 / 2, q, v)
+    with pytest.raises(sd.SymbolicError, match="are named a"):
+        sd.EPTrainer(plain, sd.Cost(sp.Symbol("a", real=True) * q), sd.Periodic(1.0), 10, [a])
+    with pytest.raises(sd.SymbolicError, match="a scalar expression"):
+        sd.Cost(sp.Matrix([q, v]))
+
+
+def test_bad_signals() -> None:
+    case, trainer = CASES["chain of two"], chain_of_two()
+    for inputs, targets, message in (
+        (case.inputs, None, "no value for the target z"),
+        (None, case.targets, "no value for the input f"),
+        (case.inputs, {z: np.nan}, "the target z is not finite"),
+        (case.inputs, {**case.targets, "w": 1.0}, "w is no input or target: f, z"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            trainer.gradient(case.params, inputs, targets)
