@@ -1,0 +1,63 @@
+"""Advection and diffusion of a Gaussian by redundant Gaussians: the normal equations are singular throughout."""
+
+from __future__ import annotations
+
+import numpy as np
+import sympy as sp
+
+from symdfi.dfi import Problem
+from symdfi.symbolic.ansatz import gaussians
+from symdfi.symbolic.coordinates import t
+from symdfi.symbolic.evolution import EvolutionEquation
+
+from .base import Settings
+from .evolution import COMMON, EvolutionModel, X, u
+from .spectral import SpectralProblem
+
+c = sp.Symbol("c", real=True)
+nu = sp.Symbol("nu", positive=True)
+
+
+def params(s: Settings) -> dict[str, float]:
+    if not float(s["nu"]) >= 0:
+        raise ValueError(f"the setting nu = {s['nu']} must not be negative")
+    return {"c": float(s["c"]), "nu": float(s["nu"])}
+
+
+def start(problem: Problem) -> np.ndarray:
+    """All units alike: together they are the profile exactly."""
+    units = int(problem.ansatz.count) // 3
+    return problem.ansatz.pack({"a": np.full(units, 1 / units), "w": np.ones(units), "b": np.zeros(units)})
+
+
+def exact(s: Settings, x: np.ndarray, time: float) -> np.ndarray:
+    width = 1 + 4 * float(s["nu"]) * time
+    # The nearest image on the circle: the Gaussian is far narrower.
+    away = np.mod(x - float(s["c"]) * time + 10, 20) - 10
+    return np.exp(-(away**2) / width) / np.sqrt(width)
+
+
+def spectral(s: Settings) -> SpectralProblem:
+    def linear(k: np.ndarray) -> np.ndarray:
+        return -1j * float(s["c"]) * k - float(s["nu"]) * k**2
+
+    return SpectralProblem(-10.0, 10.0, linear, np.zeros_like, np.zeros_like)
+
+
+MODEL = EvolutionModel(
+    name="advection",
+    title="Advection and diffusion with redundant Gaussians",
+    description="Identical units: Dirac–Frenkel dynamics is singular at all times, with inertia it is not.",
+    defaults={
+        "c": 1.0, "nu": 0.1, **COMMON, "T": 2.0, "dt": 1e-2, "dt_start": 1e-2, "points": 400,
+        "gamma": 1e-6, "mu": 1.0, "units": 4,
+    },
+    equation=EvolutionEquation(sp.Eq(u.diff(t), nu * u.diff(X, 2) - c * u.diff(X))),
+    bounds=(-10.0, 10.0),
+    profile=sp.exp(-(X**2)),
+    build=lambda s: gaussians([X], int(s["units"])),
+    params=params,
+    spectral=spectral,
+    start=start,
+    exact=exact,
+)  # fmt: skip

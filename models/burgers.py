@@ -1,0 +1,40 @@
+"""Burgers' equation: a bump steepens into a shock of width ν, followed by a periodic network."""
+
+from __future__ import annotations
+
+import numpy as np
+import sympy as sp
+
+from symdfi.symbolic.coordinates import t
+from symdfi.symbolic.evolution import EvolutionEquation
+
+from .base import Settings
+from .evolution import COMMON, EvolutionModel, X, network, u
+from .spectral import SpectralProblem
+
+nu = sp.Symbol("nu", positive=True)
+
+
+def params(s: Settings) -> dict[str, float]:
+    if not float(s["nu"]) > 0:
+        raise ValueError(f"the setting nu = {s['nu']} must be positive")
+    return {"nu": float(s["nu"])}
+
+
+def spectral(s: Settings) -> SpectralProblem:
+    # −u u_x = −(u²)_x / 2
+    return SpectralProblem(-1.0, 1.0, lambda k: -float(s["nu"]) * k**2, lambda k: -0.5j * k, np.square)
+
+
+MODEL = EvolutionModel(
+    name="burgers",
+    title="Burgers' equation",
+    description="A bump on a circle steepens into a shock, which viscosity keeps smooth.",
+    defaults={"nu": 1e-3, **COMMON, "widths": "9,9,9"},
+    equation=EvolutionEquation(sp.Eq(u.diff(t), nu * u.diff(X, 2) - u * u.diff(X))),
+    bounds=(-1.0, 1.0),
+    profile=(1 - X**2) * sp.exp(-30 * (X + sp.Rational(1, 2)) ** 2),
+    build=lambda s: network(s, 2),
+    params=params,
+    spectral=spectral,
+)

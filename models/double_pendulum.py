@@ -1,0 +1,71 @@
+"""The double pendulum: chaotic, with velocities coupled by the mass matrix."""
+
+from __future__ import annotations
+
+import numpy as np
+import sympy as sp
+
+import symdfi as sd
+from symdfi.dynamics import DOP853, Lagrangian, Trajectory, integrate
+
+from .base import MechanicsModel, Settings
+
+m1, m2, l1, l2, g = sp.symbols("m1 m2 l1 l2 g", positive=True)
+(theta1, omega1), (theta2, omega2) = sd.coordinates("theta1"), sd.coordinates("theta2")
+
+# Positions of the two masses, and their velocities by the chain rule.
+x1, y1 = l1 * sp.sin(theta1), -l1 * sp.cos(theta1)
+x2, y2 = x1 + l2 * sp.sin(theta2), y1 - l2 * sp.cos(theta2)
+rate = lambda f: f.diff(theta1) * omega1 + f.diff(theta2) * omega2  # noqa: E731
+
+T = m1 * (rate(x1) ** 2 + rate(y1) ** 2) / 2 + m2 * (rate(x2) ** 2 + rate(y2) ** 2) / 2
+V = m1 * g * y1 + m2 * g * y2
+L = T - V
+
+
+def build(settings: Settings) -> Lagrangian:
+    return Lagrangian(L, [theta1, theta2], [omega1, omega2], parameters=[m1, m2, l1, l2, g])
+
+
+def initial(s: Settings) -> tuple[list, list, dict]:
+    params = {symbol: s[symbol.name] for symbol in (m1, m2, l1, l2, g)}
+    return [float(s["angle1"]), float(s["angle2"])], [0.0, 0.0], params
+
+
+def reference(s: Settings, trajectory: Trajectory) -> dict[str, float]:
+    """Against DOP853 at a tolerance of 1e-13. The motion is chaotic: errors grow by some e^{λt} with time."""
+    t = trajectory.t
+    exact = integrate(
+        trajectory.system, trajectory.q[0], trajectory.v[0], (t[0], t[-1]), t[1] - t[0], trajectory.params,
+        method=DOP853(1e-13, 1e-13),
+    )  # fmt: skip
+    count = min(t.size, exact.t.size)
+    error = np.abs(trajectory.q[:count] - exact.q[:count]).max(axis=1)
+    return {
+        f"error of the angles to t = {end:g}": float(error[t[:count] <= end].max())
+        for end in (1.0, 3.0, float(t[-1]))
+        if end <= t[-1]
+    }
+
+
+def plot(trajectory: Trajectory):
+    from symdfi.plotting import plot_trajectory
+
+    lower = sp.lambdify([theta1, theta2, l1, l2], [x2, y2])
+    lengths = (float(trajectory.params[l1]), float(trajectory.params[l2]))
+    return plot_trajectory(trajectory.dataset, path=lower(trajectory[theta1], trajectory[theta2], *lengths))
+
+
+MODEL = MechanicsModel(
+    name="double_pendulum",
+    title="Double pendulum",
+    description="Two point masses on rigid rods, released from rest. Angles in radians from the vertical.",
+    defaults={
+        "m1": 1.0, "m2": 1.0, "l1": 1.0, "l2": 1.0, "g": 9.81, "angle1": 2.0, "angle2": 2.5,
+        "t_end": 10.0, "dt": 0.001, "method": "midpoint", "save_every": 10,
+    },
+    build=build,
+    initial=initial,
+    reference=reference,
+    plot=plot,
+)  # fmt: skip

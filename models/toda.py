@@ -1,0 +1,91 @@
+"""The Toda lattice on a ring: a soliton, and as many invariants as particles."""
+
+from __future__ import annotations
+
+import numpy as np
+import sympy as sp
+
+import symdfi as sd
+from symdfi.dynamics import Lagrangian, Trajectory
+
+from .base import MechanicsModel, Settings
+
+n = sp.Symbol("n", integer=True, positive=True)
+i = sp.Symbol("i", integer=True)
+c = sp.Symbol("c", real=True)
+x, v = sd.coordinates("x", n)
+
+# c is how much longer the ring is than at rest.
+L = (
+    sp.Sum(v[i] ** 2 / 2, (i, 0, n - 1))
+    - sp.Sum(sp.exp(-(x[i + 1] - x[i])), (i, 0, n - 2)) - sp.exp(-(x[0] + c - x[n - 1]))
+)  # fmt: skip
+
+
+def build(settings: Settings) -> Lagrangian:
+    return Lagrangian(L, x, v, parameters=[c])
+
+
+def soliton(sites: int, kappa: float, time: float) -> tuple[np.ndarray, np.ndarray]:
+    """x_k = ln(τ_{k−1}/τ_k) and its velocity, τ_k = 1 + exp 2(κ k − t sinh κ), k counted from the middle."""
+    k = np.arange(sites) - sites // 2
+
+    def log_tau(k: np.ndarray) -> np.ndarray:
+        return np.logaddexp(0.0, 2 * (kappa * k - np.sinh(kappa) * time))
+
+    def rate(k: np.ndarray) -> np.ndarray:
+        return -np.sinh(kappa) * (1 + np.tanh(kappa * k - np.sinh(kappa) * time))
+
+    return log_tau(k - 1) - log_tau(k), rate(k - 1) - rate(k)
+
+
+def initial(s: Settings) -> tuple[np.ndarray, np.ndarray, dict]:
+    q, v = soliton(int(s["n"]), float(s["kappa"]), 0.0)
+    return q, v, {c: -2 * float(s["kappa"])}
+
+
+def lax(q: np.ndarray, p: np.ndarray, longer: float) -> np.ndarray:
+    """The invariants: eigenvalues of Flaschka's matrix, p/2 on its diagonal, e^((x_i − x_{i+1})/2)/2 off it."""
+    a = np.exp((q - np.append(q[1:], q[0] + longer)) / 2) / 2
+    matrix = np.diag(p / 2)
+    for k in range(q.size):
+        matrix[k, (k + 1) % q.size] += a[k]
+        matrix[(k + 1) % q.size, k] += a[k]
+    return np.linalg.eigvalsh(matrix)
+
+
+def reference(s: Settings, trajectory: Trajectory) -> dict[str, float]:
+    """The velocities against the soliton, which is back at its place after n κ / sinh κ."""
+    sites, kappa = int(s["n"]), float(s["kappa"])
+    speed = np.sinh(kappa) / kappa
+    errors = []
+    for time, rates in zip(trajectory.t, trajectory.v, strict=True):
+        turns = np.round(time * speed / sites)
+        sides = [soliton(sites, kappa, time - (turns + k) * sites / speed)[1] for k in (-1, 0, 1)]
+        errors.append(np.abs(rates - np.sum(sides, axis=0)).max())
+    before, after = (lax(trajectory.q[k], trajectory.v[k], -2 * kappa) for k in (0, -1))
+    return {
+        "speed of the soliton": speed,
+        "error of the velocities": float(np.max(errors)),
+        "drift of the Lax invariants": float(np.abs(after - before).max()),
+    }
+
+
+def plot(trajectory: Trajectory):
+    from symdfi.plotting import plot_space_time
+
+    return plot_space_time(trajectory.t, trajectory.v, trajectory.energy, "a soliton on a ring", "velocity")
+
+
+MODEL = MechanicsModel(
+    name="toda",
+    title="Toda lattice",
+    description="A ring of particles with exponential springs, with one soliton on it.",
+    defaults={
+        "n": 64, "kappa": 0.9, "t_end": 120.0, "dt": 0.01, "method": "verlet", "save_every": 50,
+    },
+    build=build,
+    initial=initial,
+    reference=reference,
+    plot=plot,
+)  # fmt: skip

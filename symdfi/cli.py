@@ -1,0 +1,171 @@
+"""The command line: ``symdfi list``, ``show``, ``run``, ``cache``."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from symdfi.errors import SymbolicError, SymdfiError
+
+if TYPE_CHECKING:
+    from models import Model, RunResult
+
+app = typer.Typer(
+    help="Write the physics once in SymPy, at any size, and run it at the speed of hand-written loops.",
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+)  # fmt: skip
+cache_app = typer.Typer(help="The compiled kernels on disk.", no_args_is_help=True)
+app.add_typer(cache_app, name="cache")
+
+#: Exit codes: a numerical failure, and bad input (as the shell's own convention for wrong usage).
+FAILED, BAD_INPUT = 1, 2
+
+ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="A name that `symdfi list` prints.")]
+
+
+@app.command("list")
+def list_models() -> None:
+    """List the models of the library."""
+    models = _library()
+    found = {name: models.load(name) for name in models.names()}
+    for name, model in found.items():
+        typer.echo(f"{name:<{max(map(len, found)) + 2}}{model.title}")
+
+
+@app.command()
+def show(
+    model: ModelName,
+    latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False,
+    source: Annotated[bool, typer.Option("--source", help="Print the source of the compiled kernel.")] = False,
+) -> None:
+    """Show the equations of a model and its settings."""
+    found = _load(model)
+    if latex and source:
+        _refuse("give --latex or --source, not both")
+    typer.echo(found.show(latex=latex, source=source))
+    if not (latex or source):
+        typer.echo("\nSettings")
+        for name, value in found.settings.items():
+            typer.echo(f"  {name} = {value}")
+
+
+@app.command()
+def run(
+    model: ModelName,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Change a setting (may be repeated)."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The directory for results; runs/MODEL if not given.")] = None,
+    initial: Annotated[
+        Path | None,
+        typer.Option(help="Initial data, for models of evolution equations: CSV or .npy, columns x and u0."),
+    ] = None,
+) -> None:
+    """Run a model; print a summary and write the dataset and a picture."""
+
+    found = _load(model)
+    chosen = {**found.settings, **_read_settings(found, settings or [])}
+    folder = out if out is not None else Path("runs") / model
+    if folder.exists() and not folder.is_dir():
+        _refuse(f"{folder} is a file: --out names a folder")
+    try:
+        result = found.run(chosen, initial)
+    except SymbolicError as error:
+        _refuse(str(error))
+    except SymdfiError as error:
+        partial: Any = getattr(error, "partial", None)
+        if isinstance(partial, _library().RunResult):
+            _report(partial, folder)
+        typer.echo(f"symdfi: {error}", err=True)
+        raise typer.Exit(FAILED) from None
+    except (ValueError, OSError) as error:
+        _refuse(str(error))
+    _report(result, folder)
+
+
+@cache_app.command("info")
+def cache_info() -> None:
+    """Say where the compiled kernels are, how many and how large."""
+    from symdfi.compile import cache
+
+    entries = cache.entries()
+    total = sum(cache.size(path) for path in entries)
+    typer.echo(f"{cache.directory()}\n{len(entries)} kernels, {total / 1e6:.1f} MB")
+
+
+@cache_app.command("clear")
+def cache_clear() -> None:
+    """Remove the compiled kernels; they are compiled again when they are needed."""
+    from symdfi.compile import cache
+
+    typer.echo(f"removed {cache.clear()} kernels")
+
+
+def main() -> None:
+    """The entry point of the ``symdfi`` command."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    app()
+
+
+def _library() -> Any:
+    # By name: a type checker that reads this folder does not know `symdfi.models` (see models/__init__.py).
+    return importlib.import_module("symdfi.models")
+
+
+def _load(name: str) -> Model:
+    models = _library()
+    try:
+        return models.load(name)
+    except KeyError:
+        _refuse(f"there is no model {name!r}{_hint(name, models.names())}")
+
+
+def _read_settings(model: Model, given: list[str]) -> dict[str, Any]:
+    """The settings given as NAME=VALUE, each of the type of its default."""
+    chosen: dict[str, Any] = {}
+    for text in given:
+        name, separator, value = text.partition("=")
+        if not separator:
+            _refuse(f"--set {text}: write it as name=value")
+        if name not in model.settings:
+            _refuse(f"the model {model.name} has no setting {name!r}{_hint(name, list(model.settings))}")
+        kind = type(model.settings[name])
+        try:
+            chosen[name] = kind(value)
+        except ValueError:
+            article = "an integer" if kind is int else "a number"
+            _refuse(f"the setting {name} is {article}, not {value!r}")
+    return chosen
+
+
+def _hint(name: str, known: list[str]) -> str:
+    close = get_close_matches(name, known, n=1)
+    return f": did you mean {close[0]!r}?" if close else f": one of {', '.join(known)}"
+
+
+def _report(result: RunResult, folder: Path) -> None:
+    from symdfi import results
+
+    width = max(len(name) for name, _ in result.summary) + 2
+    for name, value in result.summary:
+        typer.echo(f"{name:<{width}}{value}")
+    data, picture = folder / "data.nc", folder / "figure.png"
+    results.save(result.dataset, data)
+    result.figure().savefig(picture, dpi=150)
+    typer.echo(f"{'written':<{width}}{data}, {picture}")
+
+
+def _refuse(message: str) -> NoReturn:
+    typer.echo(f"symdfi: {message}", err=True)
+    raise typer.Exit(BAD_INPUT)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""The models that are evolution equations, and initial data from files."""
+
+import numpy as np
+import pytest
+
+from symdfi import models
+from symdfi.models import samples
+
+
+def run(name, initial=None, **settings):
+    model = models.load(name)
+    return model.run({**model.settings, **settings}, initial)
+
+
+def test_advection_with_redundant_units():
+    result = run("advection")
+    assert result.dataset["relative_error"].values[0] <= 1e-14
+    assert result.dataset["relative_error"].values.max() <= 1e-7
+    assert dict(result.summary)["reference"] == "exact solution"
+    assert dict(result.summary)["parameters"] == "12"
+    assert len(result.figure().axes) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "bound"),
+    [("burgers", {"T": 0.5, "saves": 5}, 1e-4), ("allen_cahn", {"T": 0.3, "saves": 3}, 1e-4)],
+)
+def test_networks(name, settings, bound):
+    """The beginning, where the profile moves fastest."""
+    result = run(name, **settings)
+    assert result.dataset.sizes["time"] == settings["saves"] + 1
+    assert result.dataset["relative_error"].values.max() <= bound
+    assert (np.diff(result.dataset["error_bound"].values) > 0).all()
+
+
+def test_the_step_changes_at_t_start():
+    result = run("advection", T=1.0, saves=10, dt=0.05, dt_start=0.02, t_start=0.25, points=200)
+    assert dict(result.summary)["steps"] == str(3 * 5 + 7 * 2)
+    np.testing.assert_allclose(result.dataset["time"], np.linspace(0, 1, 11))
+
+
+@pytest.mark.parametrize("name", ["burgers", "allen_cahn", "advection"])
+def test_show(name):
+    model = models.load(name)
+    assert "Dirac–Frenkel dynamics with inertia" in model.show()
+    assert r"\frac{\partial}{\partial t} u" in model.show(latex=True)
+    assert "def kernel(" in model.show(source=True)
+
+
+def test_bad_settings_are_refused():
+    for name, setting, value in (
+        ("burgers", "nu", -1.0),
+        ("allen_cahn", "kappa", 0.0),
+        ("advection", "T", 0.0),
+    ):
+        with pytest.raises(ValueError, match=f"the setting {setting} = {value} must be positive"):
+            run(name, **{setting: value})
+    with pytest.raises(ValueError, match="widths = '9;9': write it as 9,9,9"):
+        run("burgers", widths="9;9")
+
+
+def two_bumps(x):
+    return np.exp(-((x + 1) ** 2)) + 0.5 * np.exp(-((x - 2) ** 2) / 2)
+
+
+def test_initial_data_is_fitted_evolved_and_measured(tmp_path):
+    """Written with both ends, unequally spaced and out of order; as text and as an array."""
+    x = np.linspace(-10, 10, 161)
+    x[1:-1] += 0.03 * np.sin(5 * x[1:-1])
+    order = np.random.default_rng(0).permutation(x.size)
+    data = np.stack([x, two_bumps(x)], axis=1)[order]
+    np.savetxt(tmp_path / "a.csv", data, delimiter=", ", header="x, u0", comments="")
+    np.save(tmp_path / "a.npy", data)
+    results = [run("advection", tmp_path / name, units=6, T=1.0, saves=5) for name in ("a.csv", "a.npy")]
+    for result in results:
+        rows = dict(result.summary)
+        assert rows["initial data"].startswith("161 samples of")
+        assert float(rows["fit error at the samples"]) <= 1e-4
+        assert result.dataset["relative_error"].values.max() <= 1e-3
+        at, u = result.dataset["x"].values, result.dataset["u"].isel(time=-1).values
+        spread = 1 + 0.4
+        exact = np.exp(-(at**2) / spread) / np.sqrt(spread)
+        spread = 2 + 0.4
+        exact += 0.5 * np.sqrt(2 / spread) * np.exp(-((at - 3) ** 2) / spread)
+        assert np.linalg.norm(u - exact) / np.linalg.norm(exact) <= 1e-3
+    np.testing.assert_allclose(results[0].dataset["u"], results[1].dataset["u"], atol=1e-6)
+
+
+GOOD = [f"{x:.3f},{np.sin(np.pi * x):.6f}" for x in np.linspace(-1, 1, 21)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["x,u0", *GOOD[:3], "0.5,abc", *GOOD[3:]], "row 5: '0.5,abc' is not two numbers"),
+        ([*GOOD[:3], "0.5,nan", *GOOD[3:]], "row 4: 0.5, nan is not finite"),
+        ([*GOOD[:3], "0.5", *GOOD[3:]], "row 4: 1 columns, expected two"),
+        ([line + ",1" for line in GOOD], "row 1: 3 columns, expected two"),
+        (["x,u0", "again,a header", *GOOD], "row 2: 'again,a header' is not two numbers"),
+        (GOOD[:5], "holds 5 samples: at least 8"),
+        ([], "holds 0 samples"),
+        ([*GOOD, "1.5,0"], "x = 1.5 lies outside the domain, -1 to 1"),
+        ([*GOOD, GOOD[4]], "x = -0.6 is given twice"),
+        (GOOD[5:], "no samples between x = 1 and 1.5"),
+        ([*GOOD[:-1], "1.0,0.7"], r"u0\(-1\) = -0 and u0\(1\) = 0.7, but the domain is periodic"),
+    ],
+)
+def test_bad_data_names_file_and_row(tmp_path, lines, message):
+    path = tmp_path / "data.csv"
+    path.write_text("\n".join(lines))
+    with pytest.raises(ValueError, match=message) as raised:
+        samples.periodic(path, samples.read(path), -1.0, 1.0)
+    assert str(path) in str(raised.value)
+
+
+def test_files_that_hold_no_samples(tmp_path):
+    for name, values, message in (
+        ("a.npy", np.zeros((9, 3)), r"shape \(9, 3\)"), ("b.npy", np.array([["a", "b"]] * 9), "expected"),
+    ):  # fmt: skip
+        np.save(tmp_path / name, values)
+        with pytest.raises(ValueError, match=message):
+            samples.read(tmp_path / name)
+    (tmp_path / "c.npy").write_bytes(b"no array")
+    with pytest.raises(ValueError, match="c.npy is no array of numbers"):
+        samples.read(tmp_path / "c.npy")
+    (tmp_path / "d.csv").write_bytes(b"\xff\xfe\x00\x80")
+    with pytest.raises(ValueError, match="d.csv is no text file"):
+        samples.read(tmp_path / "d.csv")
+    with pytest.raises(OSError, match="missing.csv"):
+        samples.read(tmp_path / "missing.csv")
+
+
+def test_a_periodic_spline_goes_through_the_samples(tmp_path):
+    x = np.linspace(-1, 1, 40, endpoint=False)
+    u0 = samples.periodic(tmp_path / "a", np.stack([x, np.exp(np.sin(np.pi * x))], axis=1), -1.0, 1.0)
+    np.testing.assert_allclose(u0(x), np.exp(np.sin(np.pi * x)), rtol=1e-14)
+    fine = np.linspace(-3, 3, 1000)
+    np.testing.assert_allclose(u0(fine), np.exp(np.sin(np.pi * fine)), rtol=1e-4)

@@ -1,0 +1,93 @@
+"""The command line: what it prints, writes and refuses."""
+
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+from symdfi import models, results
+from symdfi.cli import app
+
+SHORT = ["--set", "t_end=1", "--set", "dt=0.01"]
+
+
+def invoke(*arguments: object):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_list():
+    found = invoke("list")
+    assert found.exit_code == 0
+    lines = found.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == models.names()
+    assert "Kepler problem" in found.stdout
+
+
+def test_show():
+    found = invoke("show", "pendulum")
+    assert found.exit_code == 0
+    assert "θ" in found.stdout
+    assert "angle = 2.0" in found.stdout
+    assert r"\ddot{\theta}" in invoke("show", "pendulum", "--latex").stdout
+    assert "def kernel(" in invoke("show", "pendulum", "--source").stdout
+
+
+def test_run(tmp_path):
+    found = invoke("run", "pendulum", *SHORT, "--set", "angle=0.1", "--out", tmp_path / "a" / "b")
+    assert found.exit_code == 0, found.output
+    assert "error of the angle" in found.stdout
+    assert str(tmp_path / "a" / "b" / "data.nc") in found.stdout
+    data = results.load(tmp_path / "a" / "b" / "data.nc")
+    assert data["theta"].values[0] == 0.1
+    assert data.attrs["model"] == "pendulum"
+    assert (tmp_path / "a" / "b" / "figure.png").stat().st_size > 10_000
+
+
+def test_run_writes_to_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert invoke("run", "kepler", *SHORT).exit_code == 0
+    assert (tmp_path / "runs" / "kepler" / "figure.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["show", "pendulom"], "no model 'pendulom': did you mean 'pendulum'?"),
+        (["run", "nothing-like-it"], "no model 'nothing-like-it': one of "),
+        (["run", "pendulum", "--set", "angel=1"], "no setting 'angel': did you mean 'angle'?"),
+        (["run", "pendulum", "--set", "angle"], "write it as name=value"),
+        (["run", "pendulum", "--set", "angle=high"], "the setting angle is a number, not 'high'"),
+        (["run", "fput", "--set", "n=3.5"], "the setting n is an integer, not '3.5'"),
+        (["run", "pendulum", "--set", "method=euler"], "unknown method 'euler'"),
+        (["run", "pendulum", "--set", "dt=0"], "dt = 0.0 must be positive"),
+        (["run", "double_pendulum", "--set", "method=verlet"], "do not depend on velocities"),
+        (["run", "kepler", "--set", "eccentricity=1.5"], "the orbit is an ellipse"),
+        (["run", "coupled_oscillators", "--set", "n=2"], "a ring has n >= 3"),
+        (["run", "pendulum", "--initial", "u0.csv"], "takes no initial profile"),
+        (["show", "pendulum", "--latex", "--source"], "not both"),
+    ],
+)
+def test_bad_input(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = invoke(*arguments)
+    assert found.exit_code == 2
+    assert message in found.stderr
+    assert found.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_numerical_failure_keeps_what_there_is(tmp_path):
+    unstable = ["--set", "amplitude=30", "--set", "t_end=100", "--set", "save_every=1"]
+    found = invoke("run", "fput", *unstable, "--out", tmp_path)
+    assert found.exit_code == 1
+    assert "not finite after step" in found.stderr
+    assert results.load(tmp_path / "data.nc")["x"].shape[0] > 1
+
+
+def test_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("SYMDFI_CACHE_DIR", str(tmp_path))
+    found = invoke("cache", "info")
+    assert found.exit_code == 0
+    assert str(tmp_path) in found.stdout
+    assert "0 kernels" in found.stdout
+    assert invoke("cache", "clear").stdout == "removed 0 kernels\n"
