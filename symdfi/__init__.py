@@ -1,7 +1,18 @@
 """symdfi: write the physics once in SymPy, at any size, and run it at the speed of hand-written loops."""
 
 from symdfi.compile.function import compile, gradient
-from symdfi.dfi import DFI, Box, DiracFrenkel, GaussLegendre, Grid, Problem, Solution, evolve, fit, fit_error
+from symdfi.dfi import (
+    DFI,
+    Box,
+    DiracFrenkel,
+    GaussLegendre,
+    Grid,
+    Problem,
+    Solution,
+    evolve,
+    fit,
+    fit_error,
+)
 from symdfi.dynamics import DOP853, RK4, ImplicitMidpoint, Lagrangian, Trajectory, Verlet, integrate
 from symdfi.ep import Centered, Cost, EPTrainer, FixedEnds, OneSided, Orbit, Periodic, extremize
 from symdfi.errors import (
@@ -21,50 +32,15 @@ from symdfi.symbolic.indexed import derivative, tangent
 __version__ = "0.1.0"
 
 __all__ = [
-    "compile",
-    "gradient",
-    "DFI",
-    "Box",
-    "DiracFrenkel",
-    "GaussLegendre",
-    "Grid",
-    "Problem",
-    "Solution",
-    "evolve",
-    "fit",
-    "fit_error",
-    "DOP853",
-    "RK4",
-    "ImplicitMidpoint",
-    "Lagrangian",
-    "Trajectory",
-    "Verlet",
-    "integrate",
-    "Centered",
-    "Cost",
-    "EPTrainer",
-    "FixedEnds",
-    "OneSided",
-    "Orbit",
-    "Periodic",
-    "extremize",
-    "CompileError",
-    "ConvergenceError",
-    "DivergenceError",
-    "SingularMatrixError",
-    "SymbolicError",
-    "SymdfiError",
-    "QR",
-    "SVD",
-    "Cholesky",
-    "Dual",
-    "TruncatedSVD",
-    "Ansatz",
-    "gaussians",
-    "mlp",
-    "coordinates",
-    "t",
-    "EvolutionEquation",
-    "derivative",
-    "tangent",
+    # symbolic
+    "t", "coordinates", "derivative", "tangent", "gradient", "compile",
+    # mechanics
+    "Lagrangian", "integrate", "Trajectory", "Verlet", "ImplicitMidpoint", "RK4", "DOP853",
+    # evolution of an ansatz
+    "EvolutionEquation", "Ansatz", "gaussians", "mlp", "Box", "Grid", "GaussLegendre", "Problem", "fit", "fit_error",
+    "evolve", "Solution", "DFI", "DiracFrenkel", "Cholesky", "QR", "SVD", "Dual", "TruncatedSVD",
+    # equilibrium propagation
+    "Cost", "FixedEnds", "Periodic", "extremize", "Orbit", "OneSided", "Centered", "EPTrainer",
+    # errors
+    "SymdfiError", "SymbolicError", "CompileError", "ConvergenceError", "DivergenceError", "SingularMatrixError",
 ]

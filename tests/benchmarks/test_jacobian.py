@@ -1,0 +1,152 @@
+"""Jacobian and right-hand side of an ansatz, and a whole DFI step, against JAX on the same cores in float64."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import symdfi as sd
+from symdfi.dfi.schemes import Motion
+from symdfi.dfi.steppers import Solves
+
+jax = pytest.importorskip("jax")
+jnp = jax.numpy
+jax.config.update("jax_enable_x64", True)
+
+X = sp.Symbol("x")
+U = sp.Function("u")(sd.t, X)
+NU = 1e-3
+BURGERS = sd.EvolutionEquation(sp.Eq(U.diff(sd.t), NU * U.diff(X, 2) - U * U.diff(X)))
+
+
+def problem(ansatz: sd.Ansatz, points: int) -> sd.Problem:
+    return sd.Problem(BURGERS, ansatz, sd.Box([(-1, 1)]), sd.Grid(points))
+
+
+def gaussian_problem(count: int = 100, points: int = 2000):
+    p = problem(sd.gaussians([X], count), points)
+    generator = np.random.default_rng(0)
+    theta = np.concatenate([generator.normal(size=count), 20 + generator.random(count), np.linspace(-1, 1, count)])
+
+    def u(theta, x):
+        a, w, b = jnp.split(theta, 3)
+        return jnp.sum(a * jnp.exp(-((w * (x - b)) ** 2)))
+
+    return p, theta, u
+
+
+def mlp_problem(width: int = 32, depth: int = 3, points: int = 4096):
+    ansatz = sd.mlp([X], [width] * depth)
+    p = problem(ansatz, points)
+    theta = 0.5 * np.random.default_rng(0).normal(size=int(ansatz.count))
+
+    def u(theta, x):
+        h, at = jnp.tanh(theta[:width] * x + theta[width : 2 * width]), 2 * width
+        for _ in range(depth - 1):
+            weights = theta[at : at + width**2].reshape(width, width)
+            at += width**2
+            h = jnp.tanh(weights @ h + theta[at : at + width])
+            at += width
+        return theta[at : at + width] @ h + theta[at + width]
+
+    return p, theta, u
+
+
+def jax_rows(u, p: sd.Problem):
+    def f(theta, x):
+        u_x = jax.grad(u, 1)
+        return NU * jax.grad(u_x, 1)(theta, x) - u(theta, x) * u_x(theta, x)
+
+    x, root = jnp.array(p.points[:, 0]), jnp.sqrt(jnp.array(p.weights))
+
+    def rows(theta):
+        jacobian = jax.vmap(jax.grad(u), (None, 0))(theta, x) * root[:, None]
+        return jacobian, jax.vmap(f, (None, 0))(theta, x) * root
+
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "target"),
+    [
+        ("100 Gaussians, 2000 points", gaussian_problem, "≤ 0.25"),
+        ("mlp 3 × 32, 4096 points", mlp_problem, "< 1"),
+    ],
+)
+def test_rows(table, name, make, target) -> None:
+    p, theta, u = make()
+    rows = jax.jit(jax_rows(u, p))
+    on_device = jnp.array(theta)
+    buffers = p.rows(theta, 0.0)
+    for ours, theirs in zip(buffers, rows(on_device), strict=True):
+        np.testing.assert_allclose(ours, np.asarray(theirs), atol=1e-12 * np.max(np.abs(ours)))
+    table.ratio(
+        f"J and f / JAX, {name}",
+        lambda: p.rows(theta, 0.0, buffers),
+        lambda: jax.block_until_ready(rows(on_device)),
+        target,
+        rounds=31,
+    )
+
+
+def test_dfi_step(table) -> None:
+    p, theta, u = gaussian_problem()
+    rows = jax_rows(u, p)
+    h, epsilon = 1e-3, 1e-6
+
+    @jax.jit
+    def jax_step(theta, v):
+        jacobian, f = rows(theta)
+        gram = jacobian.T @ jacobian + epsilon / h * jnp.eye(theta.size)
+        factor = jax.scipy.linalg.cho_factor(gram)
+        v = v + jax.scipy.linalg.cho_solve(factor, jacobian.T @ (f - jacobian @ v))
+        return theta + h * v, v
+
+    stepper, solves = sd.DFI(epsilon=epsilon), Solves(p)
+    zero = np.zeros(theta.size)
+    motion = Motion(theta, zero)
+    on_device, velocity = jnp.array(theta), jnp.zeros(theta.size)
+    moved, _ = stepper.step(solves, motion, 0.0, h)
+    np.testing.assert_allclose(moved.theta, np.asarray(jax_step(on_device, velocity)[0]), atol=1e-6)
+    table.ratio(
+        "DFI step with Cholesky / JAX, 100 Gaussians, 2000 points",
+        lambda: stepper.step(solves, motion, 0.0, h),
+        lambda: jax.block_until_ready(jax_step(on_device, velocity)),
+        "≤ 0.5",
+        rounds=31,
+    )
+
+
+def test_jacobian_row_against_evaluation(table) -> None:
+    """Per sample and thread, in blocks that fit the cache, as a streaming solver takes them."""
+    p, theta, _ = mlp_problem()
+    block = 64
+    sizes, root = p.sizes(theta), np.ones((block, 1))
+    points = np.ascontiguousarray(p.points[:block])
+    jacobian, value = np.empty((block, theta.size)), np.empty((block, 1))
+    row, evaluate = p.fit_kernel.function, p.value_kernel.function
+    table.ratio(
+        "mlp 3 × 32: Jacobian row / evaluation",
+        lambda: row(0, block, sizes, points, root, theta, p.params, 0.0, jacobian, value),
+        lambda: evaluate(0, block, sizes, points, root, theta, p.params, 0.0, value),
+        "≤ 4",
+        rounds=51,
+        scale=20,
+    )
+
+
+def test_peak_rate(table) -> None:
+    """For scale: nanoseconds a point and Gaussian."""
+    p, theta, _ = gaussian_problem()
+    buffers = p.rows(theta, 0.0)
+    times = []
+    for _ in range(31):
+        begin = time.perf_counter()
+        p.rows(theta, 0.0, buffers)
+        times.append(time.perf_counter() - begin)
+    nanoseconds = np.median(times) / (2000 * 100) * 1e9
+    table.figure("J and f, 100 Gaussians", f"{nanoseconds:.2f} ns", "", "a point and Gaussian")
+    table.benchmark.pedantic(lambda: p.rows(theta, 0.0, buffers), rounds=3)

@@ -1,0 +1,92 @@
+"""What a user waits for: import, derivation, compilation; cold and from the cache."""
+
+from __future__ import annotations
+
+import statistics
+
+IMPORT = """
+import time
+begin = time.perf_counter()
+import symdfi
+print(time.perf_counter() - begin)
+"""
+
+FPUT = """
+import time
+import numpy as np, sympy as sp, symdfi as sd
+begin = time.perf_counter()
+n, i, alpha = sp.Symbol("n"), sp.Symbol("i", integer=True), sp.Symbol("alpha")
+x, v = sd.coordinates("x", n)
+stretch = x[i + 1] - x[i]
+L = sp.Sum(v[i]**2/2, (i, 0, n - 1)) - sp.Sum(stretch**2/2 + alpha*stretch**3/3, (i, 0, n - 2))
+kernel = sd.Lagrangian(L, x, v).compile().acceleration_kernel
+function = kernel.function
+elapsed = time.perf_counter() - begin
+q, out = np.linspace(0, 1, {n})**2, np.empty({n})
+function(np.array([{n}]), np.empty(0, np.int64), q, 0*q, np.array([0.25]), np.empty(0), 0.0, out)
+assert np.isfinite(out).all()
+print(elapsed)
+"""
+
+PENDULUM = """
+import time
+import sympy as sp, symdfi as sd
+from sympy.physics.mechanics import dynamicsymbols
+begin = time.perf_counter()
+q = dynamicsymbols("q1:7")
+m, l, g = sp.symbols("m1:7"), sp.symbols("l1:7"), sp.Symbol("g")
+t, x, y, L = sd.t, 0, 0, 0
+for qi, mi, li in zip(q, m, l):
+    x, y = x + li*sp.sin(qi), y - li*sp.cos(qi)
+    L += mi*(x.diff(t)**2 + y.diff(t)**2)/2 - mi*g*y
+sd.Lagrangian(L, list(q)).compile().acceleration_kernel.function
+print(time.perf_counter() - begin)
+"""
+
+MLP = """
+import time
+import sympy as sp, symdfi as sd
+x = sp.Symbol("x")
+u = sp.Function("u")(sd.t, x)
+begin = time.perf_counter()
+ansatz = sd.mlp([x], [32]*{depth})
+problem = sd.Problem(sd.EvolutionEquation(sp.Eq(u.diff(sd.t), u.diff(x, 2) - u*u.diff(x))), ansatz,
+                     sd.Box([(-1, 1)]), sd.Grid(16))
+problem.rows_kernel.function
+print(time.perf_counter() - begin)
+"""
+
+
+def _median(table, code: str, tmp_path, tag: str, *, cold: bool, runs: int = 3) -> float:
+    if not cold:
+        table.fresh_process(code, tmp_path / tag)
+    return statistics.median(table.fresh_process(code, tmp_path / (f"{tag}{k}" if cold else tag)) for k in range(runs))
+
+
+def test_import(table, tmp_path) -> None:
+    table.figure("import symdfi", f"{_median(table, IMPORT, tmp_path, 'import', cold=True, runs=5):.2f} s", "< 1.5 s")
+    table.benchmark.pedantic(lambda: table.fresh_process(IMPORT, tmp_path), rounds=1)
+
+
+def test_fput_derivation_and_compilation(table, tmp_path) -> None:
+    small = _median(table, FPUT.format(n=16), tmp_path, "small", cold=True, runs=5)
+    large = _median(table, FPUT.format(n=1_000_000), tmp_path, "large", cold=True, runs=5)
+    cached = _median(table, FPUT.format(n=1_000_000), tmp_path, "cached", cold=False, runs=5)
+    note = f"{large:.2f} s / {small:.2f} s"
+    table.figure("FPUT derive + compile, n = 1e6 / n = 16", f"{large / small:.3f}", "0.8 … 1.2", note)
+    table.figure("FPUT derive + compile, cold", f"{large:.2f} s", "< 3 s")
+    table.figure("FPUT derive + load from the cache", f"{cached:.2f} s", "< 0.3 s")
+    table.benchmark.pedantic(lambda: table.fresh_process(FPUT.format(n=16), tmp_path / "cached"), rounds=1)
+
+
+def test_six_link_pendulum(table, tmp_path) -> None:
+    seconds = _median(table, PENDULUM, tmp_path, "p", cold=True)
+    table.figure("6-link pendulum derive + compile, cold", f"{seconds:.2f} s", "< 10 s")
+    table.benchmark.pedantic(lambda: table.fresh_process(PENDULUM, tmp_path / "p0"), rounds=1)
+
+
+def test_mlp_depth(table, tmp_path) -> None:
+    three = _median(table, MLP.format(depth=3), tmp_path, "d3", cold=True)
+    six = _median(table, MLP.format(depth=6), tmp_path, "d6", cold=True)
+    table.figure("mlp compile time, depth 6 / depth 3", f"{six / three:.2f}", "< 2", f"{six:.2f} s / {three:.2f} s")
+    table.benchmark.pedantic(lambda: table.fresh_process(MLP.format(depth=3), tmp_path / "d30"), rounds=1)
