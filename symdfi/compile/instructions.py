@@ -70,3 +70,34 @@ def from_bits(typingctx: Any, a: Any) -> Any:
         return builder.bitcast(args[0], ir.DoubleType())
 
     return types.float64(types.uint64), codegen
+
+
+@_instruction
+def fp_control(typingctx: Any) -> Any:
+    """The control word of this thread's floating-point unit (MXCSR). x86 only."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = builder.alloca(ir.IntType(32))
+        _mxcsr(builder, "llvm.x86.sse.stmxcsr", place)
+        return builder.load(place)
+
+    return types.uint32(), codegen
+
+
+@_instruction
+def set_fp_control(typingctx: Any, word: Any) -> Any:
+    """Set what ``fp_control`` reads."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = builder.alloca(ir.IntType(32))
+        builder.store(args[0], place)
+        _mxcsr(builder, "llvm.x86.sse.ldmxcsr", place)
+        return context.get_dummy_value()
+
+    return types.none(types.uint32), codegen
+
+
+def _mxcsr(builder: Any, name: str, place: Any) -> None:
+    pointer = ir.IntType(8).as_pointer()
+    function = builder.module.declare_intrinsic(name, (), ir.FunctionType(ir.VoidType(), [pointer]))
+    builder.call(function, [builder.bitcast(place, pointer)])

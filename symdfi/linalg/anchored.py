@@ -34,6 +34,7 @@ from scipy.linalg import get_blas_funcs, get_lapack_funcs, svd
 
 from symdfi.errors import SingularMatrixError
 from symdfi.linalg.spectrum import Array, SingularValues, Spectrum, TriangularFactor, largest_eigenvalue
+from symdfi.linalg.subnormals import flushed, without_tails
 
 Rows = Iterable[tuple[Array, Array]]
 Blocks = Iterator[tuple[Array, Array]]
@@ -117,7 +118,8 @@ class AnchoredSolver(ABC):
             raise ValueError(f"gamma must be finite and >= 0, got {gamma}")
         if not np.isfinite(mu):
             raise ValueError(f"mu must be finite, got {mu}")
-        return self._solve(_checked(rows, anchor.size), mu * anchor, float(gamma), relative)
+        with flushed():
+            return self._solve(_checked(rows, anchor.size), mu * anchor, float(gamma), relative)
 
     @abstractmethod
     def _solve(self, blocks: Blocks, target: Array, gamma: float, relative: bool) -> AnchoredSolution:
@@ -286,7 +288,7 @@ def _checked(rows: Rows, p: int) -> Blocks:
             _raise_not_finite(f, f"f, block {k},")
         if f.size:
             total += f.size
-            yield jacobian, f
+            yield without_tails(jacobian), f
     if total == 0:
         raise ValueError("rows holds no row of J and f")
 

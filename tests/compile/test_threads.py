@@ -1,0 +1,78 @@
+"""Samples shared out over threads: every sample once, errors passed on, many callers at once."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from symdfi.compile import threads
+
+
+def fill(start: int, stop: int, out: np.ndarray, value: float) -> None:
+    out[start:stop] += value
+
+
+@pytest.mark.parametrize("count", [0, 1, 255, 512, 513, 5000, 100_003])
+def test_each_sample_once(monkeypatch, count) -> None:
+    monkeypatch.setattr(threads, "_cores", lambda: 4)
+    out = np.zeros(count)
+    threads.run(fill, count, out, 2.0)
+    assert (out == 2.0).all()
+
+
+def test_callers_at_once() -> None:
+    outs = [np.zeros(20_000) for _ in range(8)]
+
+    def call(out: np.ndarray) -> None:
+        for _ in range(50):
+            threads.run(fill, out.size, out, 1.0)
+
+    callers = [threading.Thread(target=call, args=(out,)) for out in outs]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert all((out == 50.0).all() for out in outs)
+
+
+@pytest.mark.parametrize("where", ["main", "other"])
+def test_an_error_reaches_the_caller_and_the_threads_go_on(monkeypatch, where) -> None:
+    monkeypatch.setattr(threads, "_cores", lambda: 2)
+    threads._jobs.cache_clear()
+    failed = threading.Event()
+
+    def fail(start: int, stop: int) -> None:
+        if (threading.current_thread() is threading.main_thread()) == (where == "main"):
+            failed.set()
+            raise FloatingPointError(f"samples {start} to {stop}")
+        assert failed.wait(30)
+
+    with pytest.raises(FloatingPointError, match="samples"):
+        threads.run(fail, 4096)
+    out = np.zeros(4096)
+    threads.run(fill, out.size, out, 1.0)
+    assert (out == 1.0).all()
+    threads._jobs.cache_clear()
+
+
+def _child(queue) -> None:
+    out = np.zeros(4096)
+    threads.run(fill, out.size, out, 1.0)
+    queue.put(float(out.sum()))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork on Windows")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_after_a_fork() -> None:
+    _child(multiprocessing.SimpleQueue())
+    context = multiprocessing.get_context("fork")
+    queue = context.SimpleQueue()
+    process = context.Process(target=_child, args=(queue,))
+    process.start()
+    process.join(30)
+    assert process.exitcode == 0
+    assert queue.get() == 4096
