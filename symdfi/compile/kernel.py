@@ -156,14 +156,14 @@ class KernelBuilder:
         layout.parameters += [
             Parameter(n, "float64[:, ::1]" if n in batched_outputs else "float64[::1]") for n in self._outputs
         ]
-        layout.declared |= {names[s]: f"{names[s]} = sizes[U({k})]" for k, s in enumerate(sizes)}
+        layout.declared |= {names[s]: f"sizes[U({k})]" for k, s in enumerate(sizes)}
         storage = self._storage(definitions, outputs, once.local | each.local, names, layout)
         for group in self.groups:
             for member in group.members:
                 place = storage[member]
                 if not isinstance(member, sp.IndexedBase) and place.array is not None:
                     element, scalar = Storage(place.array, place.offset, (), place.batched), names[member]
-                    layout.declared[scalar] = f"{scalar} = {element.element(())}"
+                    layout.declared[scalar] = element.element(())
                     storage[member] = Storage(None, scalar=scalar)
                     if group.batched:
                         layout.per_sample.add(scalar)
@@ -252,9 +252,10 @@ class KernelBuilder:
             variable: Variable, array: str, offset: sp.Expr, batched: bool, steps: tuple | None = None
         ) -> Storage:
             start = "" if offset == 0 else index_code(offset, names)
-            if start and not start.isdigit():
+            if start:
                 name = names.fresh("_o")
-                layout.declared[name] = f"{name} = {start}"
+                layout.declared[name] = start
+                layout.offsets.add(name)
                 start = name
             if steps is None:
                 return Storage(array, start, strides(shape_of(variable), names), batched)
@@ -281,7 +282,7 @@ class KernelBuilder:
             name = names[label]
             if d.shape:
                 room = sp.Mul(*(e if never_negative(e, {}) else sp.Max(e, 0) for e in d.shape))
-                layout.arrays[name] = f"{name} = np.empty({index_code(room, names)})"
+                layout.arrays[name] = index_code(room, names)
                 storage[d.target] = Storage(name, "", strides(d.shape, names))
             else:
                 layout.scalars.append(name)
@@ -297,4 +298,4 @@ class KernelBuilder:
         stop = index_code(sp.expand(offset + sp.Mul(*shape_of(member))), names)
         start = index_code(offset, names)
         name = names[member.label]
-        layout.declared[name] = f"{name} = {group.name}[{start}:{stop}]"
+        layout.declared[name] = f"{group.name}[{start}:{stop}]"

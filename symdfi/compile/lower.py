@@ -51,7 +51,8 @@ class Program:
         flat = self._hoist(expr, loops + sums, _not_empty(sums), self._depends(expr, loops + sums))
         key = (flat, loops, sums)
         if key not in self._known:
-            label = sp.Symbol(f"_t{len(self.assignments)}", real=True)
+            # Zeros in front, so that SymPy's order of names is that of creation, the same in all layers of a network.
+            label = sp.Symbol(f"_t{len(self.assignments):05d}", real=True)
             shape = tuple(loop.extent for loop in hull(loops))
             target = sp.IndexedBase(label, shape=shape) if loops else label
             batched = bool(variables(flat) & self.batched)

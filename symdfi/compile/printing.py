@@ -35,7 +35,7 @@ class Names:
 
     def __getitem__(self, symbol: sp.Symbol) -> str:
         if symbol not in self._by_symbol:
-            stem = re.sub(r"\W", "_", symbol.name) or "_"
+            stem = re.sub(r"^_t0*(?=\d)", "t", re.sub(r"\W", "_", symbol.name)) or "_"
             if not re.match(r"_[abcl]\d+$", stem) or stem in self._taken:
                 stem = stem.lstrip("_") or "v"
                 if stem[0].isdigit():
