@@ -65,7 +65,7 @@ def _main(
     constants = {name: declared[name] for name in places if declared[name].isdigit()}
     once, each = ([_renamed(line, constants) for line in body] for body in bodies)
     used = _words([*once, *each])
-    allocated = {name: f"np.empty({extent})" for name, extent in arrays.items() if name in used}
+    allocated = {name: f"np.empty({_renamed(extent, constants)})" for name, extent in arrays.items() if name in used}
     declared = {name: _renamed(code, constants) for name, code in declared.items() if name not in constants}
     declared = _needed(declared, used | _words(allocated.values())) | allocated
     lines = {name: f"{name} = {code}" for name, code in declared.items()}
