@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,8 +116,9 @@ class Function:
                 groups.insert(0, Group("ints", tuple(ints), integer=True))
             builder = KernelBuilder(groups)
             shapes = {}
+            sweeps = _sweeps(builder.program, self._outputs.values())
             for name, output in self._outputs.items():
-                assignments, shapes[name] = _assign(builder.program, output)
+                assignments, shapes[name] = _assign(builder.program, output, sweeps)
                 builder.output("out_" + name, assignments)
             self._variants[batched] = (builder.build(), shapes)
         return self._variants[batched]
@@ -284,11 +285,21 @@ def _expressions(output: Output) -> list[sp.Basic]:
     return [sp.sympify(output)]
 
 
-def _assign(program: Program, output: Any) -> tuple[list[Assignment], tuple]:
+def _sweeps(program: Program, outputs: Iterable[Output]) -> dict[sp.Expr, dict[Variable, sp.Expr | None]]:
+    """The gradients of each scalar by all that it is differentiated by, from one reverse sweep."""
+    wanted: dict[sp.Expr, dict[Variable, None]] = {}
+    for output in outputs:
+        if isinstance(output, Gradient):
+            wanted.setdefault(output.expr, {})[output.wrt] = None
+    return {
+        expr: autodiff.adjoint(program, program.assign(normalise(expr)).target, wrt) for expr, wrt in wanted.items()
+    }
+
+
+def _assign(program: Program, output: Any, sweeps: Mapping) -> tuple[list[Assignment], tuple]:
     """The assignments that make up one output, and its shape."""
     if isinstance(output, Gradient):
-        value = program.assign(normalise(output.expr))
-        expr = autodiff.adjoint(program, value.target, (output.wrt,))[output.wrt]
+        expr = sweeps[output.expr][output.wrt]
         loops = autodiff.gradient_loops(output.wrt)
         return [program.assign(sp.S.Zero if expr is None else expr, loops)], tuple(k.extent for k in loops)
     if isinstance(output, tuple):
