@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from symdfi.dfi.problem import Problem
+from symdfi.dfi.defect import StepError, StepMeter
+from symdfi.dfi.problem import Problem, Theta
 from symdfi.dfi.schemes import Motion
 from symdfi.dfi.solution import Solution
 from symdfi.dfi.steppers import Solves, Stepper
@@ -16,23 +18,24 @@ from symdfi.linalg.blas import one_blas_thread
 
 def evolve(
     problem: Problem,
-    theta0: np.ndarray | Motion,
+    theta0: Theta | Motion,
     t_span: tuple[float, float],
     dt: float,
     stepper: Stepper,
     *,
-    velocity0: np.ndarray | None = None,
+    velocity0: Theta | None = None,
     save_every: int = 1,
 ) -> Solution:
     """Evolve the parameters θ from ``theta0`` over ``t_span`` in steps of about ``dt`` (made to divide it).
 
     Saved every ``save_every``-th step: θ, its velocity, and the residual ‖J v − f‖ on points independent of
-    those solved on. ``theta0`` may be the ``last`` motion of an earlier solution, which is then continued as if it
-    had not stopped; ``velocity0`` only gives the velocity to start from.
+    those solved on; of every step, by how much it strays from the equation (``dfi.defect``). ``theta0`` is a vector or
+    values by parameter, ``{"a": [...], ...}``, or the ``last`` motion of an earlier solution, which is then continued
+    as if it had not stopped; ``velocity0`` only gives the velocity to start from.
 
-    Raises ``ValueError`` for bad input; ``DivergenceError`` where a step leaves the finite numbers and
-    ``SingularMatrixError`` where a solve is singular, both naming step and time and keeping the solution up to
-    there as ``partial``.
+    Raises ``ValueError`` for bad input; ``DivergenceError`` where a step leaves the finite numbers or does not follow
+    the equation (û moves by half of itself and far more than f can move it), and ``SingularMatrixError`` where a
+    solve is singular, both naming step and time and keeping the solution up to there as ``partial``.
     """
     from tqdm.auto import tqdm  # slow to import
 
@@ -46,8 +49,10 @@ def evolve(
     h = (stop - start) / steps
     record = _Record(problem, stepper, h)
     solves = Solves(problem)
+    meter = StepMeter(problem, motion.theta)
     step, time = 0, start
-    with one_blas_thread():
+    # What overflows on the way to a divergence is reported by the exception, not by NumPy's warnings.
+    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         try:
             if np.isnan(motion.velocity).any():
                 motion = Motion(motion.theta, stepper.begin(solves, motion.theta, start, h))
@@ -56,8 +61,12 @@ def evolve(
                 moved, used = stepper.step(solves, motion, time, h)
                 if not (np.isfinite(moved.theta).all() and np.isfinite(moved.velocity).all()):
                     raise DivergenceError("theta is not finite after the step")
+                strayed = meter.measure(motion, used, moved, time, h)
                 if (step - 1) % save_every == 0:
                     record.add(time, motion.theta, used, solves)
+                if strayed.fault:
+                    raise DivergenceError(strayed.fault)
+                record.steps.append((time, strayed))
                 motion = moved
             time = stop
             final = stepper.velocity(solves, motion.theta, stop, motion.velocity, 1.0, h)
@@ -79,24 +88,19 @@ def evolve(
     return record.solution(motion)
 
 
-def _initial(problem: Problem, theta0: np.ndarray | Motion, velocity0: np.ndarray | None) -> Motion:
+def _initial(problem: Problem, theta0: Theta | Motion, velocity0: Theta | None) -> Motion:
     """The motion to start from, its velocity NaN if there is none yet."""
     if isinstance(theta0, Motion):
         if velocity0 is not None:
             raise ValueError("a motion has its velocity: velocity0 is for parameters alone")
+        problem.theta(theta0.theta, "theta0")
         return theta0
-    theta = np.array(theta0, dtype=float)
-    if theta.ndim != 1:
-        raise ValueError(f"theta0 has shape {theta.shape}, expected (p,)")
-    problem.ansatz.size_values(theta.size)
-    velocity = np.full(theta.size, np.nan) if velocity0 is None else np.array(velocity0, dtype=float)
-    if velocity.shape != theta.shape:
-        raise ValueError(f"velocity0 has shape {velocity.shape}, expected {theta.shape}")
-    for name, values in (("theta0", theta), ("velocity0", velocity if velocity0 is not None else theta)):
-        if not np.isfinite(values).all():
-            bad = int(np.argmin(np.isfinite(values)))
-            raise ValueError(f"{name}[{bad}] is {values[bad]}: the initial value must be finite")
-    return Motion(theta, velocity)
+    theta = problem.theta(theta0, "theta0")
+    if velocity0 is None:
+        return Motion(theta, np.full(theta.size, np.nan))
+    if not isinstance(velocity0, Mapping) and np.shape(velocity0) != theta.shape:
+        raise ValueError(f"velocity0 has shape {np.shape(velocity0)}, expected {theta.shape}")
+    return Motion(theta, problem.theta(velocity0, "velocity0"))
 
 
 class _Record:
@@ -105,6 +109,7 @@ class _Record:
     def __init__(self, problem: Problem, stepper: Stepper, h: float) -> None:
         self.problem, self.stepper, self.h = problem, stepper, h
         self.rows: list[tuple[Any, ...]] = []
+        self.steps: list[tuple[float, StepError]] = []
 
     @property
     def time(self) -> float | None:
@@ -125,6 +130,10 @@ class _Record:
             np.array(thetas),
             np.array(velocities),
             *(np.array(s, dtype=float) for s in scalars),
+            step_t=np.array([time for time, _ in self.steps]),
+            step_dt=np.full(len(self.steps), self.h),
+            step_residual=np.array([strayed.residual for _, strayed in self.steps]),
+            step_defect=np.array([strayed.defect for _, strayed in self.steps]),
             dt=self.h,
             stepper=repr(self.stepper),
             last=last,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 import sympy as sp
 
 from symdfi.compile.function import compile as compile_function
-from symdfi.dfi.problem import Problem
+from symdfi.dfi.problem import Problem, Theta, finite_points
+from symdfi.dfi.start import Rows, proposals
 from symdfi.errors import ConvergenceError, SingularMatrixError
 from symdfi.linalg import Cholesky
 from symdfi.linalg.blas import one_blas_thread
@@ -18,76 +20,101 @@ from symdfi.linalg.blas import one_blas_thread
 Target = sp.Expr | Callable | tuple
 #: Steps without progress after which a fit stops.
 _PATIENCE = 100
+#: Random proposals from which a fit is tried, and for how many steps each.
+_TRIED, _EACH = 6, 40
+#: The relative error above which a fit tries more, and warns in the end.
+_POOR = 1e-2
 
 
 def fit(
     problem: Problem,
     u0: Target,
     *,
-    start: np.ndarray | Mapping[Any, Any] | None = None,
+    start: Theta | None = None,
+    sizes: Mapping[Any, int] | None = None,
     seed: int = 0,
     tolerance: float = 1e-6,
     iterations: int = 400,
-    required: float = 1.0,
+    required: float | None = None,
 ) -> np.ndarray:
     """θ with û(·; θ) ≈ u₀, by Levenberg–Marquardt on min Σ w_s (û(x_s; θ) − u₀(x_s))².
 
     u₀ is a SymPy expression, a function of the points, or data ``(points, values)`` (weighted equally). ``start``
-    is θ or values by name; without it the ansatz proposes one (random parts from ``seed``). Damping is ``λ
-    ‖Δθ‖²`` with λ relative to σ₁(J)²: it keeps redundant parameters bounded. A step may lead uphill if it
-    goes on in the direction of the last, (1 − cos ∠) e_new < e (Transtrum and Sethna, arXiv:1201.5885):
-    networks have long curved valleys, and this reaches errors a hundred times smaller in the same number of
-    steps. Stops at the relative error ``tolerance``, or when nothing improves.
+    is θ or values by name. Without it the ready-made ansätze propose one (random parts from ``seed``). For any other,
+    or where that leads nowhere, the best of some hundred random θ (from ``seed``) are tried, in which parameters that û
+    is linear in are solved for. What the others mean it cannot know: units of several kinds, deep nests, a unit's
+    offset in a domain far from 0, and very many units may need a ``start``, another ``seed``, or a proposal of their
+    own in ``Ansatz(..., start=...)``. ``sizes`` gives numbers for an ansatz whose sizes are symbols.
 
-    Raises ``ValueError`` for bad input, ``ConvergenceError`` (θ so far as ``partial``) if the relative error stays
-    above ``required``.
+    Damping is ``λ ‖Δθ‖²`` with λ relative to σ₁(J)²: it keeps redundant parameters bounded. A step may lead uphill
+    if it goes on in the direction of the last, (1 − cos ∠) e_new < e (Transtrum and Sethna, arXiv:1201.5885):
+    networks have long curved valleys, and this reaches errors a hundred times smaller in the same number of
+    steps. Stops at the relative error ``tolerance``, or when nothing improves: the minimum found is a local one.
+
+    Warns if the relative error (``fit_error``) stays above 1e-2. Raises ``ValueError`` for bad input,
+    ``ConvergenceError`` (θ so far as ``partial``) if it stays above ``required``, or û is finite at no start tried.
     """
     points, weights, values = _samples(problem, u0)
-    theta = _start(problem, start, seed)
-    root = np.sqrt(weights)
-    goal = root * values
+    rows = lambda theta: problem.fit_rows(theta, points, weights)  # noqa: E731
+    goal = np.sqrt(weights) * values
     scale = float(np.linalg.norm(goal)) or 1.0
-    best, least = theta, float(np.linalg.norm(goal - problem.fit_rows(theta, points, weights)[1]))
-    if not np.isfinite(least):
-        raise ValueError("the ansatz is not finite at the parameters the fit starts from")
-    with one_blas_thread():
-        for uphill in (True, False):
-            # The second time from where the first came closest: a way uphill may have ended on a plateau.
-            search = _Search(problem, points, weights, goal, best, uphill)
-            for _ in range(iterations):
-                if search.least <= tolerance * scale or not search.step():
-                    break
-            best, least = search.best, search.least
-            if least <= tolerance * scale or not search.stuck:
-                break
-    if not least <= required * scale:
+    # A trial step may overflow; it is then refused.
+    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        given = _given(problem, start, seed)
+        ends = [] if given is None else [_searched(rows, goal, given, None, iterations, tolerance * scale)]
+        if start is None and not (ends and ends[0].least <= _POOR * scale):
+            length = problem.ansatz.length(sizes) if given is None else given.size
+            found = proposals(problem, rows, goal, length, seed, _TRIED)
+            short = [_Search(rows, goal, *proposal, uphill=False) for proposal in found]
+            for one in short:
+                one.run(_EACH, tolerance * scale)
+            for one in sorted(short, key=lambda one: one.least)[:1]:
+                ends.append(_searched(rows, goal, one.best, one.units, iterations, tolerance * scale))
+        if not ends:
+            raise ConvergenceError(
+                "the ansatz is finite and has an effect at none of the random θ tried: give fit(..., start=...)"
+            )
+        search = min(ends, key=lambda one: one.least)
+    error, advice = search.least / scale, "try another start, seed or a larger ansatz"
+    if required is not None and not error <= required:
         raise ConvergenceError(
-            f"the fit stopped at the relative error {least / scale:.2g}, above {required:g}: try another start, "
-            "seed or a larger ansatz",
-            partial=best,
-            error=least / scale,
+            f"the fit stopped at the relative error {error:.2g}, above {required:g}: {advice}",
+            partial=search.best,
+            error=error,
         )
-    return best
+    if error > _POOR:
+        warnings.warn(f"the fit stopped at the relative error {error:.2g}: {advice}", stacklevel=2)
+    return search.best
 
 
 class _Search:
-    """A Levenberg–Marquardt search that may lead uphill, and the best parameters it has met."""
+    """A Levenberg–Marquardt search that may lead uphill, and the best parameters it has met.
+
+    ``units`` (p,) are the sizes of a step's components that count alike, 1 each if not given.
+    """
 
     def __init__(
-        self,
-        problem: Problem,
-        points: np.ndarray,
-        weights: np.ndarray,
-        goal: np.ndarray,
-        theta: np.ndarray,
-        uphill: bool,
+        self, rows: Rows, goal: np.ndarray, theta: np.ndarray, units: np.ndarray | None = None, *, uphill: bool
     ) -> None:
-        self._rows = lambda at: problem.fit_rows(at, points, weights)
-        self._goal, self._uphill, self._solver = goal, uphill, Cholesky()
+        self._rows, self._goal, self._uphill, self._solver = rows, goal, uphill, Cholesky()
         self._damping, self._direction, self._since = 1e-2, np.zeros(theta.size), 0
+        self.units = np.ones(theta.size) if units is None else units
         self.theta, self.best, self.stuck = theta, theta, False
-        self._jacobian, self._value = self._rows(theta)
-        self.error = self.least = float(np.linalg.norm(goal - self._value))
+        self._jacobian, self._value, self.error = self._at(theta)
+        self.least = self.error
+
+    def _at(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        """J in the units, √w û, and the error, infinite where one of the two is not finite."""
+        jacobian, value = self._rows(theta)
+        jacobian *= self.units
+        sound = np.isfinite(jacobian).all() and np.isfinite(value).all()
+        return jacobian, value, float(np.linalg.norm(self._goal - value)) if sound else np.inf
+
+    def run(self, iterations: int, target: float) -> None:
+        """Steps until the error is below ``target`` or nothing improves."""
+        for _ in range(iterations):
+            if self.least <= target or not self.step():
+                break
 
     def step(self) -> bool:
         """Try one step; False when there is no more progress."""
@@ -98,10 +125,10 @@ class _Search:
         except SingularMatrixError:
             self.stuck = True  # J = 0
             return False
-        jacobian, value = self._rows(self.theta + step)
-        error = float(np.linalg.norm(self._goal - value))
+        theta = self.theta + self.units * step
+        jacobian, value, error = self._at(theta)
         if (1 - self._alignment(step)) * error < self.error and error < 10 * self.least:
-            self.theta, self._jacobian, self._value, self.error = self.theta + step, jacobian, value, error
+            self.theta, self._jacobian, self._value, self.error = theta, jacobian, value, error
             self._damping, self._direction = max(self._damping / 3, 1e-13), step
         else:
             self._damping *= 2
@@ -117,7 +144,7 @@ class _Search:
         return max(float(step @ self._direction) / length, 0.0) if self._uphill and length > 0 else 0.0
 
 
-def fit_error(problem: Problem, theta: np.ndarray, u0: Target) -> float:
+def fit_error(problem: Problem, theta: Theta, u0: Target) -> float:
     """‖û − u₀‖/‖u₀‖ in the problem's quadrature (or over the data)."""
     points, weights, values = _samples(problem, u0)
     root = np.sqrt(weights)
@@ -140,10 +167,10 @@ def _samples(problem: Problem, u0: Target) -> tuple[np.ndarray, np.ndarray, np.n
     else:
         points, weights = problem.points, problem.weights
         values = _evaluated(problem, u0, points)
-    for name, array in (("point", points), ("initial value", values)):
-        if not np.isfinite(array).all():
-            bad = int(np.argmin(np.isfinite(array).reshape(len(points), -1).all(axis=1)))
-            raise ValueError(f"the {name} at sample {bad} (x = {points[bad]}) is not finite: {array[bad]}")
+    finite_points(points, "point")
+    if not np.isfinite(values).all():
+        bad = int(np.argmin(np.isfinite(values)))
+        raise ValueError(f"the initial value at sample {bad} (x = {points[bad]}) is not finite: {values[bad]}")
     return np.require(points, requirements=["C", "W"]), weights, values
 
 
@@ -161,16 +188,26 @@ def _evaluated(problem: Problem, u0: Any, points: np.ndarray) -> np.ndarray:
     return values
 
 
-def _start(problem: Problem, start: Any, seed: int) -> np.ndarray:
+def _searched(
+    rows: Rows, goal: np.ndarray, theta: np.ndarray, units: np.ndarray | None, iterations: int, target: float
+) -> _Search:
+    """A search from θ to its end."""
+    search = _Search(rows, goal, theta, units, uphill=True)
+    if not np.isfinite(search.least):
+        raise ValueError("the ansatz is not finite at the parameters the fit starts from")
+    search.run(iterations, target)
+    if search.least > target and search.stuck:
+        # Again from where it came closest: a way uphill may have ended on a plateau.
+        search = _Search(rows, goal, search.best, units, uphill=False)
+        search.run(iterations, target)
+    return search
+
+
+def _given(problem: Problem, start: Theta | None, seed: int) -> np.ndarray | None:
+    """The θ to begin from: the one given, or the ansatz's own proposal, if there is either."""
     ansatz = problem.ansatz
-    if isinstance(start, Mapping):
-        return ansatz.pack(start)
     if start is not None:
-        theta = np.array(start, dtype=float)
-        if theta.ndim != 1 or not np.isfinite(theta).all():
-            raise ValueError(f"the start of a fit is a finite vector, not an array of shape {theta.shape}")
-        ansatz.size_values(theta.size)
-        return theta
-    if ansatz.start is None:
-        raise ValueError("this ansatz proposes no start: give fit(..., start={parameter: values})")
-    return ansatz.pack(ansatz.start(np.array(problem.domain.bounds), np.random.default_rng(seed)))
+        return problem.theta(start, "start")
+    if ansatz.start is not None:
+        return ansatz.pack(ansatz.start(np.array(problem.domain.bounds), np.random.default_rng(seed)))
+    return None

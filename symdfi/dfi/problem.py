@@ -6,7 +6,7 @@ With rows weighted by √w_s (THEORY-DFI, conventions): J[s, k] = √w_s ∂û(x
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ from symdfi.symbolic.ansatz import Ansatz
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.evolution import EvolutionEquation
 
+#: θ as a vector (p,) or as values by parameter.
+Theta = np.ndarray | Sequence[float] | Mapping[Any, Any]
 _WEIGHT = sp.Symbol("_w", positive=True)
 
 
@@ -29,9 +31,10 @@ class Problem:
     """∂ₜu = f on ``domain`` with û(x; θ) from ``ansatz``, integrals by ``quadrature``.
 
     ``params`` gives numbers for the equation's parameters, by symbol or name. Kernels are compiled when first
-    used and shared by all steppers.
+    used and shared by all steppers. Wherever θ is asked for, values by parameter, ``{a: [...], "w": [...]}``, do too.
 
-    Raises ``SymbolicError`` where equation, ansatz and domain do not fit, ``ValueError`` for a missing parameter.
+    Raises ``SymbolicError`` where equation, ansatz and domain do not fit, ``ValueError`` for a missing parameter or one
+    that is not finite, and for a quadrature whose points or weights are not.
     """
 
     def __init__(
@@ -54,9 +57,12 @@ class Problem:
         names = [str(p) for p in equation.parameters]
         for name in [*(n for n in names if n not in given), *(n for n in given if n not in names)]:
             raise ValueError(f"{'no value for' if name in names else 'unknown'} parameter {name} of the equation")
+        for name, value in given.items():
+            if not np.isfinite(value):
+                raise ValueError(f"the parameter {name} of the equation is {value}: it must be finite")
         self.params = np.array([given[n] for n in names])
-        self.points, self.weights = quadrature.nodes(domain)
-        self.fresh_points, self.fresh_weights = quadrature.independent(domain)
+        self.points, self.weights = _sound(quadrature.nodes(domain), domain, "node")
+        self.fresh_points, self.fresh_weights = _sound(quadrature.independent(domain), domain, "independent point")
         self._sizes: dict[int, np.ndarray] = {}
         self._root, self._fresh_root = (np.sqrt(w)[:, None] for w in (self.weights, self.fresh_weights))
 
@@ -166,22 +172,74 @@ class Problem:
         threads.run(self.fit_kernel.function, len(points), *arguments, jacobian, value)
         return jacobian, value[:, 0]
 
-    def evaluate(self, theta: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """û(x; θ) at ``points`` of shape (n, dim) (or (n,) in one dimension)."""
-        theta = np.ascontiguousarray(theta, dtype=float)
+    def theta(self, values: Theta, name: str = "theta") -> np.ndarray:
+        """θ (p,) from a vector, or from values by parameter (symbol or name).
+
+        Raises ``ValueError``, calling it ``name``, if it does not fit the ansatz or is not finite.
+        """
+        theta = self.ansatz.pack(values) if isinstance(values, Mapping) else np.array(values, dtype=float)
+        if theta.ndim != 1:
+            raise ValueError(f"{name} has shape {theta.shape}, expected (p,)")
+        self.ansatz.size_values(theta.size)
+        if not np.isfinite(theta).all():
+            bad = int(np.argmin(np.isfinite(theta)))
+            entry = self.ansatz.entry(theta.size, bad)
+            raise ValueError(f"{name}[{bad}] is {theta[bad]}: the parameter {entry} must be finite")
+        return theta
+
+    def evaluate(self, theta: Theta, points: np.ndarray) -> np.ndarray:
+        """û(x; θ) at ``points`` of shape (n, dim) (or (n,) in one dimension).
+
+        Raises ``ValueError`` naming the entry of θ or the point that is not finite.
+        """
+        theta = self.theta(theta)
         points = np.asarray(points, dtype=float)
         points = np.require(points[:, None] if points.ndim == 1 else points, requirements=["C", "W"])
         if points.ndim != 2 or points.shape[1] != self.domain.dim:
             raise ValueError(f"points of shape {points.shape} for a domain of dimension {self.domain.dim}")
+        finite_points(points, "point")
+        return self._values(theta, points)
+
+    def fresh_values(self, theta: np.ndarray) -> np.ndarray:
+        """√w û at the independent points."""
+        return self._fresh_root[:, 0] * self._values(theta, self.fresh_points)
+
+    def _values(self, theta: np.ndarray, points: np.ndarray) -> np.ndarray:
         value, one = np.empty((len(points), 1)), np.ones((len(points), 1))
         arguments = (self.sizes(theta), points, one, theta, self.params, 0.0)
         threads.run(self.value_kernel.function, len(points), *arguments, value)
         return value[:, 0]
 
-    def residual(self, theta: np.ndarray, velocity: np.ndarray, time: float, fresh: bool = True) -> tuple[float, float]:
-        """‖J v − f‖ and ‖f‖ in L², on points independent of those solved on (or on those, ``fresh=False``)."""
+    def tangents(
+        self, theta: np.ndarray, velocity: np.ndarray, time: float, fresh: bool = True
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """J v and f, on points independent of those solved on (or on those, ``fresh=False``)."""
         points, root = (self.fresh_points, self._fresh_root) if fresh else (self.points, self._root)
         moved, rhs = np.empty((len(points), 1)), np.empty((len(points), 1))
         arguments = (self.sizes(theta), points, root, theta, self.params, float(time), velocity)
         threads.run(self.tangent_kernel.function, len(points), *arguments, moved, rhs)
+        return moved[:, 0], rhs[:, 0]
+
+    def residual(self, theta: Theta, velocity: np.ndarray, time: float, fresh: bool = True) -> tuple[float, float]:
+        """‖J v − f‖ and ‖f‖ in L², on points independent of those solved on (or on those, ``fresh=False``)."""
+        moved, rhs = self.tangents(self.theta(theta), velocity, time, fresh)
         return float(np.linalg.norm(moved - rhs)), float(np.linalg.norm(rhs))
+
+
+def finite_points(points: np.ndarray, name: str) -> None:
+    """``ValueError`` naming the first of ``points`` (n, dim) that is not finite."""
+    if not np.isfinite(points).all():
+        bad = int(np.argmin(np.isfinite(points).all(axis=1)))
+        raise ValueError(f"the {name} at sample {bad} is not finite: {points[bad]}")
+
+
+def _sound(rule: tuple[np.ndarray, np.ndarray], domain: Box, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """A quadrature rule whose points and weights can be used."""
+    points, weights = (np.ascontiguousarray(part, dtype=float) for part in rule)
+    if points.shape != (len(weights), domain.dim) or weights.ndim != 1 or len(weights) == 0:
+        raise ValueError(f"the quadrature gave {name}s {points.shape} and weights {weights.shape}")
+    finite_points(points, name)
+    if not (weights >= 0).all():
+        bad = int(np.argmin(weights >= 0))
+        raise ValueError(f"the weight of {name} {bad} is {weights[bad]}: it must not be negative")
+    return points, weights

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from symdfi.dfi.defect import hermite
 from symdfi.dfi.problem import Problem
 from symdfi.dfi.schemes import Motion
 from symdfi.plotting import plot_field
@@ -17,6 +18,8 @@ from symdfi.results import save
 
 #: What a solution holds at each saved time.
 _SAVED = ("t", "theta", "velocity", "residual", "residual_solved", "rate", "gamma", "effective_rank")
+#: ... and of each step.
+_STEPS = ("step_t", "step_dt", "step_residual", "step_defect")
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,12 @@ class Solution:
     """Parameters ``theta`` and ``velocity`` (s, p) at the saved times ``t`` (s,).
 
     ``residual`` and ``residual_solved`` are ‖J v − f‖ in L² on independent points and on those solved on, ``rate``
-    is ‖f‖ on the independent points, ``effective_rank`` Σσ²/(σ² + γ) of the last solve before the save. ``last``
-    is the motion at the end, from which ``evolve`` continues.
+    is ‖f‖ on the independent points, ``effective_rank`` Σσ²/(σ² + γ) of the last solve before the save.
+
+    Of each of the k steps, from ``step_t`` (k,) on and ``step_dt`` long, on independent points in L²: ``step_residual``
+    is ∫‖J θ̇ − f‖ dt along the path through the step, ``step_defect`` ‖û⁺ − û − ∫f dt‖ (``dfi.defect``).
+
+    ``last`` is the motion at the end, from which ``evolve`` continues.
     """
 
     problem: Problem
@@ -37,14 +44,25 @@ class Solution:
     rate: np.ndarray
     gamma: np.ndarray
     effective_rank: np.ndarray
+    step_t: np.ndarray
+    step_dt: np.ndarray
+    step_residual: np.ndarray
+    step_defect: np.ndarray
     dt: float
     stepper: str
     last: Motion
 
-    def evaluate(self, x: np.ndarray, t: float | None = None) -> np.ndarray:
-        """û at points ``x`` ((n,) or (n, dim)) and time ``t`` (default: the last); θ is interpolated between
-        saves by cubic Hermite polynomials of θ and v."""
-        return self.problem.evaluate(self.theta_at(self.t[-1] if t is None else t), x)
+    def evaluate(self, x: np.ndarray, t: float | np.ndarray | None = None) -> np.ndarray:
+        """û at points ``x`` ((n,) or (n, dim)) and time ``t`` (default: the last), shape (n,), or (len(t), n) for
+        several times; θ is interpolated between saves by cubic Hermite polynomials of θ and v.
+
+        Raises ``ValueError`` for a time outside those computed.
+        """
+        times = np.asarray(self.t[-1] if t is None else t, dtype=float)
+        if times.ndim > 1:
+            raise ValueError(f"times of shape {times.shape}: expected a number or (k,)")
+        values = [self.problem.evaluate(self.theta_at(float(time)), x) for time in np.atleast_1d(times)]
+        return values[0] if times.ndim == 0 else np.reshape(values, (len(times), len(x)))
 
     def theta_at(self, t: float) -> np.ndarray:
         """θ(t). ``ValueError`` outside the times computed."""
@@ -54,10 +72,8 @@ class Solution:
         if len(self.t) == 1 or t == self.t[k]:
             return self.theta[k]
         width = self.t[k + 1] - self.t[k]
-        s = (t - self.t[k]) / width
-        blend = np.array([(1 + 2 * s) * (1 - s) ** 2, s * (1 - s) ** 2, s**2 * (3 - 2 * s), s**2 * (s - 1)])
-        ends = np.array([self.theta[k], width * self.velocity[k], self.theta[k + 1], width * self.velocity[k + 1]])
-        return blend @ ends
+        ends = self.theta[k], self.velocity[k], self.theta[k + 1], self.velocity[k + 1]
+        return hermite((t - self.t[k]) / width, width, *ends)[0]
 
     def then(self, later: Solution) -> Solution:
         """This solution and one that continues it, as one; the moment in common is taken from ``later``.
@@ -66,8 +82,9 @@ class Solution:
         """
         if later.problem is not self.problem or abs(later.t[0] - self.t[-1]) > 1e-9 * max(1.0, abs(self.t[-1])):
             raise ValueError(f"a solution from t = {later.t[0]} does not continue one until t = {self.t[-1]}")
-        joined = {n: np.concatenate([getattr(self, n)[:-1], getattr(later, n)]) for n in _SAVED}
-        return dataclasses.replace(later, **joined)
+        saved = {n: np.concatenate([getattr(self, n)[:-1], getattr(later, n)]) for n in _SAVED}
+        steps = {n: np.concatenate([getattr(self, n), getattr(later, n)]) for n in _STEPS}
+        return dataclasses.replace(later, **saved, **steps)
 
     @property
     def relative_residual(self) -> np.ndarray:
@@ -76,19 +93,25 @@ class Solution:
 
     @property
     def error_bound(self) -> np.ndarray:
-        """∫‖J v − f‖ dt at the saved times: ``bound`` for a right-hand side with one-sided Lipschitz constant 0.
-
-        It bounds what the ansatz cannot follow. The error of the time steps and of the initial value is not in
-        it: a run with too large a step can stay below this bound and still be wrong."""
+        """``bound`` at the saved times for a right-hand side with one-sided Lipschitz constant 0 (advection, diffusion)
+        and an exact initial value: what the steps stray, added up."""
         return self.bound(0.0)
 
     def bound(self, lipschitz: float, initial_error: float = 0.0) -> np.ndarray:
-        """‖e(t)‖ ≤ e^{ℓt}‖e₀‖ + ∫ e^{ℓ(t−s)}‖r(s)‖ ds, ℓ a one-sided Lipschitz constant of f, for
-        exact integration in time (THEORY-DFI, §1)."""
-        time = self.t - self.t[0]
-        scaled = self.residual * np.exp(-lipschitz * time)
-        pieces = 0.5 * np.diff(time) * (scaled[1:] + scaled[:-1])
-        return np.exp(lipschitz * time) * (initial_error + np.concatenate([[0.0], np.cumsum(pieces)]))
+        """‖e‖ in L² at the saved times at most: e_{k+1} = e^{ℓh} e_k + max(1, e^{ℓh}) δ_k from the given e₀ on.
+
+        ℓ is a one-sided Lipschitz constant of f, ⟨f(u) − f(w), u − w⟩ ≤ ℓ‖u − w‖², and δ_k = ∫‖J θ̇ − f‖ dt over the
+        step, or its defect ‖û⁺ − û − ∫f dt‖ if that is larger, as it is where the path is not resolved
+        (THEORY-DFI, §1; ``dfi.defect``). Both what the ansatz cannot follow and the error of the time steps are in it,
+        the latter with order 1 (Euler), 2 (BDF2) and 3 (RK4, the resolution). It is as good as the quadratures in
+        space and time: of what no independent point sees it knows nothing.
+        """
+        grown = [float(initial_error)]
+        for h, strayed in zip(self.step_dt, np.maximum(self.step_residual, self.step_defect), strict=True):
+            factor = np.exp(lipschitz * h)
+            grown.append(factor * grown[-1] + max(1.0, factor) * strayed)
+        # A saved time is the end of as many steps as have their middle before it.
+        return np.array(grown)[np.searchsorted(self.step_t + 0.5 * self.step_dt, self.t)]
 
     @functools.cached_property
     def dataset(self) -> Any:
@@ -102,6 +125,7 @@ class Solution:
                 n: ("time", getattr(self, n))
                 for n in ("residual", "residual_solved", "rate", "gamma", "effective_rank", "error_bound")
             },
+            **{n: ("step", getattr(self, n)) for n in _STEPS},
         }
         coordinates: dict[str, Any] = {"time": self.t}
         names = [str(x) for x in self.problem.ansatz.variables]

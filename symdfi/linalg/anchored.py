@@ -201,6 +201,8 @@ class QR(AnchoredSolver):
         if len(triangle) < p or _equilibrated_rcond(triangle) < p * _EPS:
             if sigma_max is None:
                 sigma_max = float(np.linalg.norm(triangle, 2))
+            if sigma_max == 0:
+                raise _zero_jacobian()
             raise SingularMatrixError(
                 f"[J; sqrt(gamma) I] has dependent columns to working precision (J {n} x {p}, "
                 f"gamma = {gamma:.3g}, sigma_max = {sigma_max:.3g}); use a larger gamma, or TruncatedSVD",
@@ -227,6 +229,8 @@ class SVD(AnchoredSolver):
         projected, sigma, right = _thin_svd(jacobian, residual)
         if relative:
             gamma = gamma * float(sigma[0]) ** 2
+        if sigma[0] == 0 and gamma == 0:
+            raise _zero_jacobian()
         if np.sqrt(sigma[-1] ** 2 + gamma) <= max(jacobian.shape) * _EPS * sigma[0]:
             raise SingularMatrixError(
                 f"J is rank-deficient to working precision and gamma = {gamma:.3g} does not make up for it "
@@ -310,10 +314,22 @@ def _stacked(blocks: Blocks) -> tuple[Array, Array]:
     return jacobian, f
 
 
+def _zero_jacobian() -> SingularMatrixError:
+    """No solver and no gamma relative to sigma_1 = 0 helps here."""
+    return SingularMatrixError(
+        "J = 0: no parameter has any effect at any of the points, and gamma is 0 or relative to sigma_1(J) = 0; begin "
+        "from other parameters, or put points where the parameters have an effect, or give an absolute gamma > 0",
+        gamma=0.0,
+        sigma_max=0.0,
+    )
+
+
 def _cholesky(gram: Array, gamma: float, sigma_max: float | None) -> TriangularFactor:
     """Lower factor of gram + gamma I, in place; of `gram` the lower triangle is read, the upper is zero."""
     diagonal = np.einsum("ii->i", gram)
     scale = sigma_max if sigma_max is not None else float(np.sqrt(diagonal.sum()))
+    if scale == 0 and gamma == 0:
+        raise _zero_jacobian()
     diagonal += gamma
     size, magnitude = len(gram), diagonal.copy()
     factor, info = _potrf(gram, lower=1, clean=0, overwrite_a=1)

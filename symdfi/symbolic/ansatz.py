@@ -75,6 +75,26 @@ class Ansatz:
         """p, the length of θ: a number, or an expression in the sizes."""
         return sp.expand(sp.Add(*(sp.Mul(*_shape(p)) for p in self.parameters)))
 
+    @functools.cached_property
+    def linear(self) -> tuple[Parameter, ...]:
+        """Parameters in which û is affine, all of them together: ∂²û/∂p∂q = 0.
+
+        Read off the form of the expression, which is not expanded; a product takes the parameter declared first.
+        """
+        chosen: list[Parameter] = []
+        for parameter in self.parameters:
+            if _degree(self.expr, frozenset([*chosen, parameter]), {}) <= 1:
+                chosen.append(parameter)
+        return tuple(chosen)
+
+    def length(self, sizes: Mapping[Any, int] | None = None) -> int:
+        """p, with numbers for the sizes that are symbols. ``ValueError`` for a missing or unknown one."""
+        given = {str(k): int(v) for k, v in (sizes or {}).items()}
+        names = [str(s) for s in self.sizes]
+        for name in [*(n for n in names if n not in given), *(n for n in given if n not in names)]:
+            raise ValueError(f"{'no value for' if name in names else 'unknown'} size {name} of the ansatz")
+        return int(sp.sympify(self.count).subs({s: given[str(s)] for s in self.sizes}))
+
     def size_values(self, length: int) -> dict[sp.Symbol, int]:
         """The sizes that make θ ``length`` long. ``ValueError`` if none or several do."""
         if length not in self._solved_sizes:
@@ -121,6 +141,38 @@ class Ansatz:
             result[name] = theta[..., begin:end].reshape((*theta.shape[:-1], *shape))
             begin = end
         return result
+
+    def entry(self, length: int, position: int) -> str:
+        """The name of one entry of a θ of the given length, as in "w[2]"."""
+        for name, places in self.unpack(np.arange(length)).items():
+            found = np.argwhere(places == position)
+            if len(found):
+                index = ", ".join(str(k) for k in found[0])
+                return f"{name}[{index}]" if index else name
+        raise ValueError(f"theta has {length} entries, none of them at {position}")
+
+
+def _degree(expr: sp.Basic, parameters: frozenset[Parameter], known: dict[sp.Basic, float]) -> float:
+    """The polynomial degree of ``expr`` in the parameters, infinite where it is no polynomial in them."""
+    if expr not in known:
+        below = lambda node: _degree(node, parameters, known)  # noqa: E731
+        parts = [below(a) for a in expr.args]
+        if expr in parameters:
+            degree = 1.0
+        elif isinstance(expr, sp.Indexed):
+            degree = parts[0] if not any(parts[1:]) else np.inf
+        elif isinstance(expr, sp.Add):
+            degree = max(parts)
+        elif isinstance(expr, sp.Mul):
+            degree = sum(parts)
+        elif isinstance(expr, sp.Sum):
+            degree = parts[0] if not any(parts[1:]) else np.inf
+        elif isinstance(expr, sp.Pow) and expr.exp.is_Integer and expr.exp.is_positive:
+            degree = int(expr.exp) * parts[0]
+        else:
+            degree = np.inf if any(parts) else 0.0
+        known[expr] = degree
+    return known[expr]
 
 
 def _shape(parameter: Parameter) -> tuple:

@@ -15,9 +15,10 @@ from symdfi.symbolic.coordinates import t
 class EvolutionEquation:
     """``Eq(u(t, x).diff(t), f)`` with f any expression in t, x, u and its space derivatives.
 
-    Further symbols of f are ``parameters``, given as numbers with the ``Problem``.
+    Any equation linear in ∂ₜu is solved for it: ``Eq(u.diff(t) + u*u.diff(x), 0)``. Further symbols of f are
+    ``parameters``, given as numbers with the ``Problem``.
 
-    Raises ``SymbolicError`` if the left side is not ∂ₜu, or f holds a time derivative or a second field.
+    Raises ``SymbolicError`` if the equation is not linear in ∂ₜu or holds another time derivative or a second field.
     """
 
     field: AppliedUndef
@@ -29,15 +30,14 @@ class EvolutionEquation:
         if not isinstance(equation, sp.Eq):
             raise SymbolicError(f"an evolution equation is Eq(u(t, x).diff(t), f), not {equation!r}")
         # Carried out by the rules of differentiation, so that (u²/2)_x may be left as it is.
-        lhs, rhs = equation.lhs, equation.rhs.replace(sp.Derivative, lambda e, *by: e.diff(*by))
-        if not (isinstance(lhs, sp.Derivative) and isinstance(lhs.expr, AppliedUndef) and lhs.variables == (t,)):
-            raise SymbolicError(f"the left side must be the time derivative of a field, u(t, x).diff(t), not {lhs}")
-        field = lhs.expr
+        lhs, rhs = (side.replace(sp.Derivative, lambda e, *by: e.diff(*by)) for side in equation.args)
+        rate = _rate(lhs, rhs)
+        field = rate.expr
         variables = tuple(a for a in field.args if a != t)
         if t not in field.args or not all(isinstance(x, sp.Symbol) for x in variables) or not variables:
             raise SymbolicError(f"the field {field} must be a function of t and space variables")
-        if t in rhs.free_symbols and any(t in d.variables for d in rhs.atoms(sp.Derivative)):
-            raise SymbolicError(f"the right side {rhs} holds a time derivative: solve the equation for {lhs}")
+        if lhs != rate or rhs.has(rate):
+            rhs = _solved(lhs - rhs, rate)
         others = {f for f in rhs.atoms(AppliedUndef)} - {field}
         if others:
             raise SymbolicError(f"the right side holds {sorted(others, key=str)[0]}, which is not the field {field}")
@@ -66,3 +66,28 @@ class EvolutionEquation:
 
     def __str__(self) -> str:
         return str(sp.Eq(self.field.diff(t), self.rhs, evaluate=False))
+
+
+def _rate(lhs: sp.Expr, rhs: sp.Expr) -> sp.Derivative:
+    """The time derivative in an equation, of which there must be one, of first order."""
+    rates = {d for side in (lhs, rhs) for d in side.atoms(sp.Derivative) if t in d.variables}
+    if not rates:
+        raise SymbolicError(f"the equation {lhs} = {rhs} holds no time derivative u(t, x).diff(t)")
+    for rate in sorted(rates, key=str):
+        if rate.variables != (t,) or not isinstance(rate.expr, AppliedUndef):
+            raise SymbolicError(f"{rate} is not the first time derivative of a field: write the equation without it")
+    if len(rates) > 1:
+        raise SymbolicError(f"the equation holds more than one time derivative: {sorted(rates, key=str)}")
+    return rates.pop()
+
+
+def _solved(zero: sp.Expr, rate: sp.Derivative) -> sp.Expr:
+    """f from an expression that is zero, and linear in ∂ₜu."""
+    symbol = sp.Dummy("rate")
+    linear = zero.xreplace({rate: symbol})
+    factor = sp.expand(linear.diff(symbol))
+    if factor.has(symbol):
+        raise SymbolicError(f"the equation {zero} = 0 is not linear in the time derivative {rate}")
+    if sp.simplify(factor) == 0:
+        raise SymbolicError(f"the time derivative {rate} cancels from the equation {zero} = 0")
+    return -linear.xreplace({symbol: sp.S.Zero}) / factor

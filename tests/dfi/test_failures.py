@@ -29,7 +29,10 @@ DFI = sd.DFI(gamma=1e-6, scheme="rk4")
     [
         (np.ones(3), "theta has 3 entries, this ansatz has 2 parameters"),
         (np.ones((1, 2)), r"theta0 has shape \(1, 2\), expected \(p,\)"),
-        ([1.0, np.nan], r"theta0\[1\] is nan: the initial value must be finite"),
+        ([1.0, np.nan], r"theta0\[1\] is nan: the parameter k must be finite"),
+        ({"A": np.nan, "k": 1.0}, r"theta0\[0\] is nan: the parameter A must be finite"),
+        ({"A": 1.0}, "no value for parameter k"),
+        ({"A": [1.0, 2.0], "k": 1.0}, "theta has 3 entries, this ansatz has 2 parameters"),
         ([-np.inf, 1.0], r"theta0\[0\] is -inf"),
     ],
 )
@@ -101,3 +104,89 @@ def test_a_scheme_of_ones_own_raises_its_own_errors(growth):
 
     with pytest.raises(ValueError, match="^a mistake in the scheme$"):
         sd.evolve(growth, [0.1, 1.0], (0, 1), 0.1, sd.DFI(epsilon=1.0, scheme=Broken()))
+
+
+def test_what_is_not_finite_is_named(growth):
+    with pytest.raises(ValueError, match=r"the point at sample 1 is not finite: \[nan\]"):
+        growth.evaluate([1.0, 2.0], [0.0, np.nan])
+    with pytest.raises(ValueError, match=r"theta\[1\] is inf: the parameter k must be finite"):
+        growth.evaluate([1.0, np.inf], [0.5])
+    pde = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), sp.Symbol("nu") * u.diff(X, 2)))
+    ansatz = sd.Ansatz(A + k * X, [X], [A, k])
+    for value in (np.nan, np.inf):
+        with pytest.raises(ValueError, match=f"the parameter nu of the equation is {value}: it must be finite"):
+            sd.Problem(pde, ansatz, sd.Box([(0, 3)]), sd.Grid(32), {"nu": value})
+    indexed = sd.Problem(growth.equation, sd.gaussians([X], 3), sd.Box([(0, 3)]), sd.Grid(32))
+    with pytest.raises(ValueError, match=r"theta0\[5\] is nan: the parameter w\[2\] must be finite"):
+        sd.evolve(indexed, {"a": np.ones(3), "w": [1, 1, np.nan], "b": np.zeros(3)}, (0, 1), 0.1, DFI)
+
+
+@pytest.mark.parametrize(
+    ("points", "weights", "message"),
+    [
+        ([[0.5], [np.nan]], [1.0, 1.0], "the node at sample 1 is not finite"),
+        ([[0.5], [1.0]], [1.0, -1.0], "the weight of node 1 is -1.0: it must not be negative"),
+        ([[0.5], [1.0]], [1.0, np.nan], "the weight of node 1 is nan"),
+        ([[0.5, 1.0]], [1.0], r"the quadrature gave nodes \(1, 2\) and weights \(1,\)"),
+    ],
+)
+def test_a_quadrature_of_ones_own_is_checked(growth, points, weights, message):
+    class Own(sd.Grid):
+        def nodes(self, domain):
+            return np.array(points), np.array(weights)
+
+    with pytest.raises(ValueError, match=message):
+        sd.Problem(growth.equation, growth.ansatz, sd.Box([(0, 3)]), Own(4))
+
+
+@pytest.mark.parametrize("scheme", ["euler", "bdf2", "rk4", "rk4-extrapolated"])
+def test_a_divergence_is_told_by_the_exception_alone(growth, scheme):
+    """NumPy's warnings of overflow, which pytest makes errors here, do not come through."""
+    with pytest.raises(sd.DivergenceError):
+        sd.evolve(growth, [1e150, 1e150], (0, 1), 0.1, sd.DFI(epsilon=1e-3, scheme=scheme))
+
+
+@pytest.mark.parametrize("solver", [sd.Cholesky(), sd.QR(), sd.SVD(), sd.Dual()], ids=repr)
+def test_parameters_without_effect(solver):
+    """Units of amplitude 0 far away from all points."""
+    pde = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), u.diff(X)))
+    problem = sd.Problem(pde, sd.gaussians([X], 2), sd.Box([(0, 1)]), sd.Grid(40))
+    theta0 = {"a": [0, 0], "w": [9, 9], "b": [1e3, 2e3]}
+    with pytest.raises(sd.SingularMatrixError, match="J = 0: no parameter has any effect.*begin from other parameters"):
+        sd.evolve(problem, theta0, (0, 1), 0.1, sd.DFI(gamma=1e-9, solver=solver))
+    still = sd.evolve(problem, theta0, (0, 1), 0.1, sd.DFI(epsilon=1e-9, solver=solver))
+    assert (still.velocity == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("count", "gamma", "scheme", "solver"),
+    [
+        (6, 1e-13, "rk4", sd.QR()),
+        (4, 1e-15, "rk4", sd.QR()),
+        (6, 1e-13, "euler", sd.SVD()),
+        (4, 1e-11, "bdf2", sd.QR()),
+    ],
+)
+def test_a_step_that_collapses(count, gamma, scheme, solver):
+    """Too little regularisation: |v| of 10³ to 10⁵ throws the units out of the domain in one step."""
+    pde = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), u.diff(X, 2) / 50 - u * u.diff(X)))
+    problem = sd.Problem(pde, sd.gaussians([X], count), sd.Box([(-5, 5)]), sd.Grid(300))
+    generator = np.random.default_rng(1)
+    a, w, b = generator.normal(size=count), generator.uniform(0.5, 2, count), generator.uniform(-2, 2, count)
+    theta0 = {"a": a, "w": w, "b": b}
+    message = r"step 1 \(from t = 0\): the step does not follow the equation"
+    with pytest.raises(sd.DivergenceError, match=message) as raised:
+        sd.evolve(problem, theta0, (0, 1), 0.05, sd.DFI(gamma=gamma, scheme=scheme, solver=solver))
+    assert (raised.value.step, raised.value.time) == (1, 0.0)
+    assert np.linalg.norm(raised.value.partial.velocity[0]) > 100
+    np.testing.assert_array_equal(raised.value.partial.theta, [problem.theta(theta0)])
+
+
+def test_a_poor_ansatz_and_a_start_from_zero_are_no_failures():
+    """A residual as large as f, û = 0 with a force that sets in, and long steps, raise nothing."""
+    forced = problem_of(sd.t * sp.cos(X), A * sp.cos(X) + k)
+    for h in (0.5, 0.1):
+        solution = sd.evolve(forced, [0.0, 0.0], (0, 1), h, sd.DFI(epsilon=1e-8))
+        assert solution.step_defect[0] > 0
+    deaf = problem_of(sp.sin(40 * X) * u, A + k * X)
+    assert sd.evolve(deaf, [1.0, 0.0], (0, 1), 0.1, DFI).relative_residual.min() > 0.9

@@ -59,16 +59,98 @@ def test_two_dimensions():
 def test_a_start_of_ones_own(problem):
     m = sp.Symbol("m", integer=True, positive=True)
     free = sd.Problem(HEAT, sd.gaussians([X], m), problem.domain, problem.quadrature)
-    with pytest.raises(ValueError, match="this ansatz proposes no start"):
+    with pytest.raises(ValueError, match="no value for size m of the ansatz"):
         sd.fit(free, BUMP)
-    start = {"a": [1.0, 0.1], "w": [1.0, 0.2], "b": [2.5, 6.0]}
+    with pytest.raises(ValueError, match="unknown size k of the ansatz"):
+        sd.fit(free, BUMP, sizes={m: 4, "k": 2})
+    assert sd.fit_error(free, sd.fit(free, BUMP, sizes={m: 4}), BUMP) <= 1e-3
+    start = {"a": [1.0, 0.1, 0.5], "w": [1.0, 0.2, 0.2], "b": [2.5, 3.0, 6.0]}
     theta = sd.fit(free, BUMP, start=start)
     np.testing.assert_allclose(sd.fit(free, BUMP, start=free.ansatz.pack(start)), theta)
-    assert theta.shape == (6,)
-    with pytest.raises(ValueError, match="a finite vector"):
-        sd.fit(free, BUMP, start=np.full(6, np.nan))
+    assert theta.shape == (9,)
+    with pytest.raises(ValueError, match=r"start\[0\] is nan: the parameter a\[0\] must be finite"):
+        sd.fit(free, BUMP, start=np.full(9, np.nan))
     with pytest.raises(ValueError, match="theta has 7 entries"):
         sd.fit(free, BUMP, start=np.ones(7))
+
+
+I, A, B, K = sp.Symbol("i", integer=True), *sp.symbols("A B k")
+a, w, b = (sp.IndexedBase(name) for name in "awb")
+WAVE, NARROW = sp.sin(sp.pi * X), sp.exp(-((20 * (X - sp.Rational(3, 10))) ** 2))
+
+
+def units(shape, count=6):
+    return sd.Ansatz(sp.Sum(a[I] * shape, (I, 0, count - 1)), variables=[X], parameters=[a, w, b])
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize(
+    ("ansatz", "u0", "reached"),
+    [
+        (units(sp.exp(-((w[I] * (X - b[I])) ** 2))), WAVE, 1e-3),
+        (units(sp.exp(-((w[I] * (X - b[I])) ** 2))), NARROW, 1e-5),
+        (units(1 / (1 + (w[I] * (X - b[I])) ** 2)), WAVE, 1e-3),
+        (units(1 / (1 + (w[I] * (X - b[I])) ** 2)), NARROW, 1e-2),
+        (units(1 / sp.cosh(w[I] * (X - b[I]))), WAVE, 1e-3),
+        (units(1 / sp.cosh(w[I] * (X - b[I]))), NARROW, 1e-2),
+        (units(sp.sin(w[I] * X + b[I])), WAVE, 1e-5),
+        (units(sp.tanh(w[I] * X + b[I])), NARROW, 1e-2),
+        (sd.Ansatz(A * sp.exp(-((K * (X - B)) ** 2)), [X], [A, K, B]), NARROW, 1e-6),
+        (sd.Ansatz((A + B * X) / (1 + K**2 * X**2), [X], [A, B, K]), X / (1 + 4 * X**2), 1e-5),
+    ],
+)
+def test_an_ansatz_of_ones_own_needs_no_start(ansatz, u0, reached, seed):
+    problem = sd.Problem(HEAT, ansatz, sd.Box([(-1, 1)]), sd.Grid(300))
+    theta = sd.fit(problem, u0, seed=seed)
+    assert sd.fit_error(problem, theta, u0) <= reached
+    np.testing.assert_array_equal(theta, sd.fit(problem, u0, seed=seed))
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1000.0), (5.0, 5.02)])
+def test_a_generic_start_knows_the_domain(low, high):
+    """The units of J's columns differ by 10⁶ here."""
+    problem = sd.Problem(HEAT, units(sp.exp(-((w[I] * (X - b[I])) ** 2))), sd.Box([(low, high)]), sd.Grid(300))
+    u0 = sp.sin(sp.pi * (2 * (X - low) / (high - low) - 1))
+    assert sd.fit_error(problem, sd.fit(problem, u0), u0) <= 1e-3
+
+
+def test_a_generic_start_in_two_dimensions():
+    c = sp.IndexedBase("c")
+    v = sp.Function("v")(sd.t, X, Y)
+    ansatz = sd.Ansatz(
+        sp.Sum(a[I] * sp.exp(-((w[I] * (X - b[I])) ** 2) - (w[I] * (Y - c[I])) ** 2), (I, 0, 2)), [X, Y], [a, w, b, c]
+    )
+    pde = sd.EvolutionEquation(sp.Eq(v.diff(sd.t), v.diff(X)))
+    plane = sd.Problem(pde, ansatz, sd.Box([(-2, 2), (0, 3)]), sd.Grid(24))
+    u0 = sp.exp(-2 * (X - 1) ** 2 - 2 * (Y - 2) ** 2) - sp.exp(-3 * (X + 1) ** 2 - 3 * (Y - 1) ** 2)
+    assert sd.fit_error(plane, sd.fit(plane, u0), u0) <= 1e-3
+
+
+def test_a_poor_fit_is_told():
+    """Six sines cannot be a narrow bump; nothing is raised, the error is said."""
+    problem = sd.Problem(HEAT, units(sp.sin(w[I] * X + b[I])), sd.Box([(-1, 1)]), sd.Grid(300))
+    with pytest.warns(UserWarning, match="the fit stopped at the relative error 0.[0-9]+: try another start"):
+        theta = sd.fit(problem, NARROW)
+    assert 0.1 < sd.fit_error(problem, theta, NARROW) < 1
+
+
+def test_a_proposal_that_leads_nowhere_is_not_the_end():
+    """Of an ansatz with a size of its own, too: the number of units is then that of its proposal."""
+    m = sp.Symbol("m", integer=True, positive=True)
+    far = lambda bounds, generator: {"a": np.ones(4), "w": np.ones(4), "b": np.full(4, 50.0)}  # noqa: E731
+    shape = a[I] * sp.exp(-((w[I] * (X - b[I])) ** 2))
+    ansatz = sd.Ansatz(sp.Sum(shape, (I, 0, m - 1)), [X], [a, w, b], far)
+    problem = sd.Problem(HEAT, ansatz, sd.Box([(-1, 1)]), sd.Grid(300))
+    theta = sd.fit(problem, WAVE)
+    assert theta.shape == (12,)
+    assert sd.fit_error(problem, theta, WAVE) <= 1e-2
+
+
+def test_an_ansatz_that_is_nowhere_finite_or_zero():
+    for expr in (A * sp.log(-(X**2) - 1), sp.S.Zero * X + A * sp.Max(0, -(X**2) - 1)):
+        own = sd.Problem(HEAT, sd.Ansatz(expr, [X], [A]), sd.Box([(0, 1)]), sd.Grid(30))
+        with pytest.raises(sd.ConvergenceError, match="finite and has an effect at none of"):
+            sd.fit(own, sp.S.One)
 
 
 def test_zero_is_fitted(problem):

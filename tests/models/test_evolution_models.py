@@ -52,6 +52,7 @@ def test_bad_settings_are_refused():
         ("burgers", "nu", -1.0),
         ("allen_cahn", "kappa", 0.0),
         ("advection", "T", 0.0),
+        ("burgers", "nu", np.nan),
     ):
         with pytest.raises(ValueError, match=f"the setting {setting} = {value} must be positive"):
             run(name, **{setting: value})

@@ -99,3 +99,23 @@ def test_two_unknown_sizes_are_refused():
     ansatz = sd.Ansatz(sp.Sum(c[i] * sp.tanh(sp.Sum(W[i, j] * X**j, (j, 0, n - 1))), (i, 0, m - 1)), [X], [W, c])
     with pytest.raises(ValueError, match="do not follow from theta"):
         ansatz.size_values(12)
+
+
+def test_linear_parameters():
+    a, b, c = (sp.IndexedBase(n) for n in "abc")
+    A, B, k = sp.symbols("A B k")
+    j = sp.Symbol("j", integer=True)
+    for expr, parameters, linear in (
+        (mixture()[0] + A, [*mixture()[1], A], "a A"),
+        (A * sp.cos(k * X) + B**2, [A, B, k], "A"),
+        (A * B * X + k, [A, B, k], "A k"),
+        ((A + B * X) / (1 + k * X), [A, B, k], "A B"),
+        (A**k * X, [A, k], ""),
+        (sp.Sum(a[i] * sp.Sum(b[i] * c[j] * X**j, (j, 0, 2)), (i, 0, 2)), [a, b, c], "a"),
+        (sp.sqrt(A) + sp.Abs(B), [A, B], ""),
+        (sp.Sum(a[i] * X**i, (i, 0, 4)), [a], "a"),
+    ):
+        names = [str(getattr(p, "label", p)) for p in sd.Ansatz(expr, [X], parameters).linear]
+        assert names == linear.split()
+    assert [str(getattr(p, "label", p)) for p in sd.mlp([X], [3, 4]).linear] == ["c", "d"]
+    assert [str(p.label) for p in sd.gaussians([X, Y], 3).linear] == ["a"]

@@ -49,10 +49,44 @@ def test_what_is_no_evolution_equation_is_refused(f, message):
         equation(f)
 
 
-def test_the_left_side_is_a_first_time_derivative_of_a_field():
-    for lhs in (u.diff(t, 2), u.diff(X), u, 2 * u.diff(t), sp.Symbol("w")):
-        with pytest.raises(sd.SymbolicError, match="the left side must be the time derivative"):
-            sd.EvolutionEquation(sp.Eq(lhs, u, evaluate=False))
+@pytest.mark.parametrize(
+    ("lhs", "rhs", "f"),
+    [
+        (u.diff(t) + u * u.diff(X), 0, -u * u.diff(X)),
+        (0, 2 * u.diff(t) - u, u / 2),
+        (u.diff(X, 2), c * u.diff(t), u.diff(X, 2) / c),
+        (u.diff(t), u.diff(X) - u * u.diff(t), u.diff(X) / (1 + u)),
+        (sp.Derivative(u**2 / 2, t), X * u, X),
+        (sp.Derivative(X * u, t) + sp.Derivative(u**2, X), sp.sin(t), (sp.sin(t) - 2 * u * u.diff(X)) / X),
+        ((1 + u.diff(t)) ** 2, u.diff(t) ** 2, -sp.Rational(1, 2)),
+    ],
+)
+def test_an_equation_linear_in_the_rate_is_solved_for_it(lhs, rhs, f):
+    pde = sd.EvolutionEquation(sp.Eq(lhs, rhs, evaluate=False))
+    assert pde.field == u
+    assert sp.simplify(pde.rhs - f) == 0
+
+
+@pytest.mark.parametrize(
+    ("lhs", "rhs", "message"),
+    [
+        (u.diff(t, 2), u, r"Derivative\(u\(t, x, y\), \(t, 2\)\) is not the first time derivative"),
+        (u.diff(t) + u.diff(t, X), u, "is not the first time derivative"),
+        (u.diff(X), u, "holds no time derivative"),
+        (sp.Symbol("w"), u, "holds no time derivative"),
+        (u.diff(t) ** 2, u, r"is not linear in the time derivative Derivative\(u\(t, x, y\), t\)"),
+        (sp.exp(u.diff(t)), u, "is not linear"),
+        (u.diff(t) * ((X + 1) ** 2 - X**2 - 2 * X - 1), u, "cancels"),
+        (u.diff(t) + v.diff(t), 0, "more than one time derivative"),
+        (u.diff(t) + v, 0, r"v\(t, x, y\), which is not the field"),
+    ],
+)
+def test_other_equations_are_refused(lhs, rhs, message):
+    with pytest.raises(sd.SymbolicError, match=message):
+        sd.EvolutionEquation(sp.Eq(lhs, rhs, evaluate=False))
+
+
+def test_what_is_no_equation_in_a_field_is_refused():
     with pytest.raises(sd.SymbolicError, match="an evolution equation is Eq"):
         sd.EvolutionEquation(sp.Eq(u.diff(t), u.diff(t)))
     with pytest.raises(sd.SymbolicError, match="must be a function of t and space variables"):

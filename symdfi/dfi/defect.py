@@ -1,0 +1,98 @@
+"""How far a step strays from the equation.
+
+A step from θ to θ⁺ is made a path: the cubic θ(t) through both, with the velocities at the ends. Along it
+û(t) = Φ(θ(t)) obeys the equation up to the residual R(t) = J θ̇ − f, and any such path bounds the error
+(THEORY-DFI, §1): ‖e(t + h)‖ ≤ e^{ℓh} ‖e(t)‖ + ∫ e^{ℓ(t+h−s)} ‖R(s)‖ ds. So R holds at once what the ansatz
+cannot follow and what the time scheme gets wrong, whatever its order.
+
+Integrals over the step are two-point Gauss rules: exact for cubics, and at the very points where the residual of a
+cubic is largest, so that ∫‖R‖ is over- rather than underestimated. Of a scheme of order 4 this sees O(h³) a unit of
+time: the cubic's own residual, and the resolution of the measurement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from symdfi.dfi.problem import Problem
+from symdfi.dfi.schemes import Motion
+
+_GAUSS = 0.5 + np.array([-0.5, 0.5]) / np.sqrt(3)
+#: A step fails if it strays by this part of ‖û‖; healthy steps stray by 1e-10 to 3e-2 (V1, V6, the models).
+_LARGEST = 0.5
+#: ... and by this many times ∫‖f‖. A healthy step, even one whose ansatz cannot follow at all, strays by at most one.
+_EXCESS = 4.0
+
+
+@dataclass(frozen=True)
+class StepError:
+    """Norms in L² over one step, on points independent of those solved on.
+
+    ``residual`` ∫‖J θ̇ − f‖ dt along the path; ``defect`` ‖û⁺ − û − ∫f dt‖; ``unresolved`` ‖û⁺ − û − ∫J θ̇ dt‖, zero
+    but for the Gauss rule; ``moved`` ‖û⁺ − û‖; ``rate`` ∫‖f‖ dt; ``size`` the larger of ‖û‖ and ‖û⁺‖.
+    """
+
+    residual: float
+    defect: float
+    unresolved: float
+    moved: float
+    rate: float
+    size: float
+
+    @property
+    def fault(self) -> str | None:
+        """What shows that the step does not follow the equation, None if nothing does.
+
+        Either the two Gauss points do not see what happens between them: û⁺ − û differs from the integral of its own
+        rate by half of û. Or they do, and the step strays by half of û, and by several times all that f can move.
+        """
+        if not np.isfinite([self.residual, self.defect, self.unresolved]).all():
+            return "the residual along the step is not finite"
+        strayed = max(self.residual, self.defect)
+        largest = _LARGEST * self.size
+        if self.unresolved <= largest and strayed <= max(largest, _EXCESS * self.rate):
+            return None
+        return (
+            f"the step does not follow the equation: it moves û by {self.moved:.3g} and strays from the equation by "
+            f"{strayed:.3g}, where f accounts for {self.rate:.3g} and ‖û‖ is {self.size:.3g}; regularise more (larger "
+            "gamma or epsilon)"
+        )
+
+
+class StepMeter:
+    """Measures step after step; keeps û of the last step's end."""
+
+    def __init__(self, problem: Problem, theta: np.ndarray) -> None:
+        self._problem, self._value = problem, problem.fresh_values(theta)
+
+    def measure(self, motion: Motion, velocity: np.ndarray, moved: Motion, time: float, h: float) -> StepError:
+        """The step from ``motion``, where the velocity is ``velocity``, to ``moved``."""
+        rates, sides = [], []
+        for s in _GAUSS:
+            theta, slope = hermite(s, h, motion.theta, velocity, moved.theta, moved.velocity)
+            rate, side = self._problem.tangents(theta, slope, time + s * h)
+            rates.append(rate)
+            sides.append(side)
+        before, self._value = self._value, self._problem.fresh_values(moved.theta)
+        step = self._value - before
+        norms = lambda parts: 0.5 * h * sum(float(np.linalg.norm(part)) for part in parts)  # noqa: E731
+        return StepError(
+            residual=norms([rate - side for rate, side in zip(rates, sides, strict=True)]),
+            defect=float(np.linalg.norm(step - 0.5 * h * (sides[0] + sides[1]))),
+            unresolved=float(np.linalg.norm(step - 0.5 * h * (rates[0] + rates[1]))),
+            moved=float(np.linalg.norm(step)),
+            rate=norms(sides),
+            size=max(float(np.linalg.norm(before)), float(np.linalg.norm(self._value))),
+        )
+
+
+def hermite(
+    s: float, h: float, start: np.ndarray, slope0: np.ndarray, stop: np.ndarray, slope1: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The cubic with values and slopes given at both ends of an interval of length h, and its slope, at 0 ≤ s ≤ 1."""
+    ends = np.array([start, h * slope0, stop, h * slope1])
+    value = np.array([(1 + 2 * s) * (1 - s) ** 2, s * (1 - s) ** 2, s**2 * (3 - 2 * s), s**2 * (s - 1)])
+    slope = np.array([6 * s * (s - 1), (1 - s) * (1 - 3 * s), 6 * s * (1 - s), s * (3 * s - 2)]) / h
+    return value @ ends, slope @ ends
