@@ -10,7 +10,7 @@ from symdfi.symbolic.ansatz import gaussians
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.evolution import EvolutionEquation
 
-from .base import Settings
+from .base import Settings, not_negative
 from .evolution import COMMON, EvolutionModel, X, u
 from .spectral import SpectralProblem
 
@@ -19,8 +19,7 @@ nu = sp.Symbol("nu", positive=True)
 
 
 def params(s: Settings) -> dict[str, float]:
-    if not float(s["nu"]) >= 0:
-        raise ValueError(f"the setting nu = {s['nu']} must not be negative")
+    not_negative(s, "nu")
     return {"c": float(s["c"]), "nu": float(s["nu"])}
 
 

@@ -8,7 +8,7 @@ import sympy as sp
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.evolution import EvolutionEquation
 
-from .base import Settings
+from .base import Settings, positive
 from .evolution import COMMON, EvolutionModel, X, network, u
 from .spectral import SpectralProblem
 
@@ -16,8 +16,7 @@ kappa = sp.Symbol("kappa", positive=True)
 
 
 def params(s: Settings) -> dict[str, float]:
-    if not float(s["kappa"]) > 0:
-        raise ValueError(f"the setting kappa = {s['kappa']} must be positive")
+    positive(s, "kappa")
     return {"kappa": float(s["kappa"])}
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import sympy as sp
+from sympy.printing.pretty.pretty_symbology import pretty_symbol
 
 from symdfi.dynamics import Lagrangian, Trajectory, integrate
 from symdfi.errors import ConvergenceError, DivergenceError
@@ -23,6 +24,23 @@ if TYPE_CHECKING:
 
 #: The numbers and words that a model's run can be changed with.
 Settings = Mapping[str, float | int | str]
+
+
+def positive(settings: Settings, *names: str) -> None:
+    """``ValueError`` unless these settings are finite and above 0."""
+    _within(settings, names, lambda value: value > 0, "positive")
+
+
+def not_negative(settings: Settings, *names: str) -> None:
+    """``ValueError`` unless these settings are finite and at least 0."""
+    _within(settings, names, lambda value: value >= 0, "0 or more")
+
+
+def _within(settings: Settings, names: tuple[str, ...], holds: Callable[[float], bool], what: str) -> None:
+    for name in names:
+        value = float(settings[name])
+        if not (np.isfinite(value) and holds(value)):
+            raise ValueError(f"the setting {name} = {settings[name]} must be {what}")
 
 
 @dataclass(frozen=True)
@@ -100,7 +118,7 @@ class MechanicsModel:
             lines += [
                 "",
                 title,
-                *(sp.pretty(equation, use_unicode=True, wrap_line=False) for equation in found),
+                *(sp.pretty(_accented(equation), use_unicode=True, wrap_line=False) for equation in found),
             ]
         return "\n".join(lines)
 
@@ -109,6 +127,7 @@ class MechanicsModel:
         if initial is not None:
             raise ValueError(f"{self.name} is a mechanical system: it takes no initial profile, set its settings")
         s = {**self.defaults, **settings}
+        positive(s, "t_end", "dt", "save_every")
         q0, v0, params = self.initial(s)
         try:
             trajectory = integrate(
@@ -144,6 +163,16 @@ def _tidy(equation: sp.Expr) -> sp.Expr:
     """sin² + cos² as 1, for reading; equations with sums stay as they are."""
     plain = not equation.has(sp.Indexed) and equation.has(sp.sin, sp.cos)
     return sp.trigsimp(equation) if plain else equation
+
+
+def _accented(expr: sp.Basic) -> sp.Basic:
+    """Indexed velocities with their dots, which SymPy's pretty printer sets on plain symbols only."""
+    put = {}
+    for reference in expr.atoms(sp.Indexed):
+        label = str(reference.base.label)
+        if (accented := pretty_symbol(label)) != label:
+            put[reference] = sp.IndexedBase(accented, shape=reference.base.shape)[reference.indices]
+    return expr.xreplace(put)
 
 
 def _before_explosion(trajectory: Trajectory) -> Trajectory:

@@ -8,7 +8,7 @@ import sympy as sp
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.evolution import EvolutionEquation
 
-from .base import Settings
+from .base import Settings, positive
 from .evolution import COMMON, EvolutionModel, X, network, u
 from .spectral import SpectralProblem
 
@@ -16,8 +16,7 @@ nu = sp.Symbol("nu", positive=True)
 
 
 def params(s: Settings) -> dict[str, float]:
-    if not float(s["nu"]) > 0:
-        raise ValueError(f"the setting nu = {s['nu']} must be positive")
+    positive(s, "nu")
     return {"nu": float(s["nu"])}
 
 

@@ -8,7 +8,7 @@ import sympy as sp
 import symdfi as sd
 from symdfi.dynamics import Lagrangian, Trajectory
 
-from .base import MechanicsModel, Settings
+from .base import MechanicsModel, Settings, not_negative
 
 n, e = sp.symbols("n e", integer=True, positive=True)
 i, s = sp.symbols("i s", integer=True)
@@ -33,6 +33,10 @@ def initial(settings: Settings) -> tuple[np.ndarray, np.ndarray, dict]:
     size, chords = int(settings["n"]), int(settings["chords"])
     if size < 3 or chords < 0:
         raise ValueError(f"a ring has n >= 3 oscillators and chords >= 0, not {size} and {chords}")
+    if size == 3 and chords:
+        raise ValueError(f"chords = {chords}: a ring of n = 3 has no oscillators that are not neighbours")
+    # Springs pull back, so that all modes oscillate.
+    not_negative(settings, "stiffness", "coupling", "seed")
     rng = np.random.default_rng(int(settings["seed"]))
     ends = np.stack([np.arange(size), np.roll(np.arange(size), -1)])
     starts = rng.integers(0, size, chords)
@@ -52,7 +56,8 @@ def normal_modes(params: dict) -> tuple[np.ndarray, np.ndarray]:
         matrix[[start, stop], [start, stop]] += stiffness
         matrix[[start, stop], [stop, start]] -= stiffness
     squares, modes = np.linalg.eigh(matrix / np.outer(root, root))
-    return np.sqrt(squares), modes / root[:, None]
+    # A mode that no spring holds has ω = 0, which roundoff may have made slightly negative.
+    return np.sqrt(np.maximum(squares, 0.0)), modes / root[:, None]
 
 
 def reference(settings: Settings, trajectory: Trajectory) -> dict[str, float]:

@@ -18,7 +18,7 @@ from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.evolution import EvolutionEquation
 
 from . import samples
-from .base import RunResult, Settings
+from .base import RunResult, Settings, not_negative, positive
 from .spectral import Reference, SpectralProblem, reference
 
 X = sp.Symbol("x", real=True)
@@ -72,9 +72,8 @@ class EvolutionModel:
     def problem(self, settings: Settings | None = None) -> Problem:
         """The problem at the given settings. ``ValueError`` for a bad one."""
         s = {**self.defaults, **(settings or {})}
-        for name in _POSITIVE:
-            if not (np.isfinite(float(s[name])) and float(s[name]) > 0):
-                raise ValueError(f"the setting {name} = {s[name]} must be positive")
+        positive(s, *_POSITIVE)
+        not_negative(s, "seed")
         box = Box([self.bounds], periodic=True)
         return Problem(self.equation, self.build(s), box, Grid(int(s["points"])), self.params(s))
 
@@ -118,6 +117,9 @@ class EvolutionModel:
             u0 = sp.lambdify(X, self.profile)
             theta = self.start(problem) if self.start else fit(problem, self.profile, seed=int(s["seed"]))
             rows.append(("fit error", f"{fit_error(problem, theta, self.profile):.2e}"))
+        began = perf_counter()
+        problem.compile()
+        rows.append(("compilation", f"{perf_counter() - began:.2f} s"))
         began = perf_counter()
         try:
             solution, steps = _evolve(problem, theta, s, stepper)

@@ -34,6 +34,10 @@ def build(settings: Settings) -> Lagrangian:
 
 def initial(s: Settings) -> tuple[np.ndarray, np.ndarray, dict]:
     particles = int(s["n"])
+    if particles < 1:
+        raise ValueError(f"the setting n = {particles}: a chain has at least one particle")
+    if not float(s["amplitude"]):
+        raise ValueError("the setting amplitude = 0: the chain stays at rest")
     k = np.arange(1, particles + 1)
     if not 1 <= int(s["mode"]) <= particles:
         raise ValueError(f"mode = {s['mode']}: a chain of {particles} particles has the modes 1 to {particles}")
@@ -67,8 +71,13 @@ def plot(trajectory: Trajectory):
 
     frequencies, _ = lattice_modes(trajectory.q.shape[1])
     periods = trajectory.t * frequencies[0] / (2 * np.pi)
-    energies = mode_energies(trajectory)[:, :5]
-    return plot_modes(periods, energies, trajectory.energy, "energy of the lowest modes", "periods of the first mode")
+    energies = mode_energies(trajectory)
+    # Those that ever hold most: with the first mode excited, the lowest ones.
+    most = np.sort(np.argsort(-energies.max(axis=0), kind="stable")[:5])
+    return plot_modes(
+        periods, energies[:, most], (most + 1).tolist(), trajectory.energy,
+        "energy of the strongest modes", "periods of the first mode",
+    )  # fmt: skip
 
 
 MODEL = MechanicsModel(

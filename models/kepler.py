@@ -8,7 +8,7 @@ import sympy as sp
 import symdfi as sd
 from symdfi.dynamics import Lagrangian, Trajectory
 
-from .base import MechanicsModel, Settings
+from .base import MechanicsModel, Settings, positive
 
 m, k = sp.symbols("m k", positive=True)
 (x, vx), (y, vy) = sd.coordinates("x"), sd.coordinates("y")
@@ -28,12 +28,14 @@ def initial(s: Settings) -> tuple[np.ndarray, np.ndarray, dict]:
 
 def exact(s: Settings, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Positions and velocities at times t, by Newton's method on E − e sin E = 2π t / T."""
+    positive(s, "m", "k")
     a, e = float(s["a"]), float(s["eccentricity"])
-    if not 0 <= e < 1 or not a > 0:
+    if not 0 <= e < 1 or not 0 < a < np.inf:
         raise ValueError(f"the orbit is an ellipse for 0 <= eccentricity < 1 and a > 0, not {e} and {a}")
     mean_motion = np.sqrt(float(s["k"]) / float(s["m"]) / a**3)
     mean = mean_motion * t
-    E = mean + e * np.sin(mean)
+    # Danby's start, from which Newton's method converges for every e < 1.
+    E = mean + 0.85 * e * np.sign(np.sin(mean))
     for _ in range(50):
         E -= (E - e * np.sin(E) - mean) / (1 - e * np.cos(E))
     rate, b = mean_motion / (1 - e * np.cos(E)), a * np.sqrt(1 - e**2)

@@ -9,7 +9,7 @@ import sympy as sp
 import symdfi as sd
 from symdfi.dynamics import Lagrangian, Trajectory
 
-from .base import MechanicsModel, Settings
+from .base import MechanicsModel, Settings, positive
 
 m, l, g = sp.symbols("m l g", positive=True)
 theta, omega = sd.coordinates("theta")
@@ -22,14 +22,21 @@ def build(settings: Settings) -> Lagrangian:
 
 
 def initial(s: Settings) -> tuple[float, float, dict]:
+    positive(s, "m", "l", "g")
     return float(s["angle"]), 0.0, {m: s["m"], l: s["l"], g: s["g"]}
 
 
 def exact(s: Settings, t: np.ndarray) -> np.ndarray:
-    """θ(t) = 2 arcsin(k cd(ω₀t, k)), k = sin(θ₀/2): from rest at θ₀."""
-    k, frequency = np.sin(float(s["angle"]) / 2), np.sqrt(float(s["g"]) / float(s["l"]))
+    """θ(t) = θ̄ + 2 arcsin(k cd(ω₀t, k)), k = sin((θ₀ − θ̄)/2): from rest at θ₀, θ̄ the lowest point next to it."""
+    bottom = lowest(s)
+    k, frequency = np.sin((float(s["angle"]) - bottom) / 2), np.sqrt(float(s["g"]) / float(s["l"]))
     _, cn, dn, _ = scipy.special.ellipj(frequency * t, k**2)
-    return 2 * np.arcsin(k * cn / dn)
+    return bottom + 2 * np.arcsin(k * cn / dn)
+
+
+def lowest(s: Settings) -> float:
+    """The lowest point, a multiple of 2π, that the pendulum swings about."""
+    return 2 * np.pi * np.round(float(s["angle"]) / (2 * np.pi))
 
 
 def period(s: Settings) -> float:
@@ -38,14 +45,14 @@ def period(s: Settings) -> float:
 
 
 def reference(s: Settings, trajectory: Trajectory) -> dict[str, float]:
-    angle, t = trajectory[theta], trajectory.t
+    angle, t = trajectory[theta] - lowest(s), trajectory.t
     found = {"period, exact": period(s)}
     down = np.flatnonzero((angle[:-1] > 0) & (angle[1:] <= 0))
     if down.size > 1:
         # Through the lowest point: cubic in time with the slopes at both ends (Hermite).
         crossings = [_zero(t[k : k + 2], angle[k : k + 2], trajectory[omega][k : k + 2]) for k in down]
         found["period, measured"] = (crossings[-1] - crossings[0]) / (down.size - 1)
-    found["error of the angle"] = float(np.abs(angle - exact(s, t)).max())
+    found["error of the angle"] = float(np.abs(trajectory[theta] - exact(s, t)).max())
     return found
 
 

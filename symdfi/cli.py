@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import math
+import os
 import sys
 from difflib import get_close_matches
 from pathlib import Path
@@ -21,6 +23,9 @@ app = typer.Typer(
 )  # fmt: skip
 cache_app = typer.Typer(help="The compiled kernels on disk.", no_args_is_help=True)
 app.add_typer(cache_app, name="cache")
+
+#: More than any integer setting can mean, and less than what NumPy's integers hold.
+_LARGEST = 10**12
 
 #: Exit codes: a numerical failure, and bad input (as the shell's own convention for wrong usage).
 FAILED, BAD_INPUT = 1, 2
@@ -72,20 +77,21 @@ def run(
     found = _load(model)
     chosen = {**found.settings, **_read_settings(found, settings or [])}
     folder = out if out is not None else Path("runs") / model
-    if folder.exists() and not folder.is_dir():
-        _refuse(f"{folder} is a file: --out names a folder")
+    _check_folder(folder)
     try:
         result = found.run(chosen, initial)
     except SymbolicError as error:
-        _refuse(str(error))
+        _refuse(_in_one_line(error))
     except SymdfiError as error:
         partial: Any = getattr(error, "partial", None)
         if isinstance(partial, _library().RunResult):
             _report(partial, folder)
-        typer.echo(f"symdfi: {error}", err=True)
+        typer.echo(f"symdfi: {_in_one_line(error)}", err=True)
         raise typer.Exit(FAILED) from None
+    except MemoryError as error:
+        _refuse(f"there is not enough memory for these settings: {_in_one_line(error)}")
     except (ValueError, OSError) as error:
-        _refuse(str(error))
+        _refuse(_in_one_line(error))
     _report(result, folder)
 
 
@@ -142,7 +148,29 @@ def _read_settings(model: Model, given: list[str]) -> dict[str, Any]:
         except ValueError:
             article = "an integer" if kind is int else "a number"
             _refuse(f"the setting {name} is {article}, not {value!r}")
+        if kind is int and abs(chosen[name]) > _LARGEST:
+            _refuse(f"the setting {name} = {value} is larger than {_LARGEST}")
+        if kind is float and not math.isfinite(chosen[name]):
+            _refuse(f"the setting {name} is a finite number, not {value!r}")
     return chosen
+
+
+def _check_folder(folder: Path) -> None:
+    """Before a long run: the results can be written to ``folder``, which need not exist yet."""
+    for place in (folder, *folder.parents):
+        if place.is_dir():
+            if not os.access(place, os.W_OK):
+                _refuse(f"--out {folder}: {place} may not be written to")
+            return
+        if os.path.lexists(place):
+            _refuse(f"{place} is a file: --out names a folder")
+
+
+def _in_one_line(error: Exception) -> str:
+    """An error's message; of the system's own, the file and what is wrong with it."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _hint(name: str, known: list[str]) -> str:
@@ -157,8 +185,11 @@ def _report(result: RunResult, folder: Path) -> None:
     for name, value in result.summary:
         typer.echo(f"{name:<{width}}{value}")
     data, picture = folder / "data.nc", folder / "figure.png"
-    results.save(result.dataset, data)
-    result.figure().savefig(picture, dpi=150)
+    try:
+        results.save(result.dataset, data)
+        result.figure().savefig(picture, dpi=150)
+    except OSError as error:
+        _refuse(_in_one_line(error))
     typer.echo(f"{'written':<{width}}{data}, {picture}")
 
 

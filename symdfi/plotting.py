@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
+#: The elements of an array of coordinates are drawn as lines up to this many.
+_MOST_LINES = 6
 
 
 def plot_field(dataset: Any) -> Any:
@@ -49,53 +53,70 @@ def plot_field(dataset: Any) -> Any:
 def plot_trajectory(dataset: Any, path: tuple[np.ndarray, np.ndarray] | None = None) -> Any:
     """A mechanical motion: coordinates against time, the phase plane (or ``path`` in the plane), the energy.
 
-    An indexed coordinate is drawn as a map of its elements against time.
+    Scalar coordinates and the elements of short arrays are drawn as lines; every longer array is a map of its
+    elements, in row-major order, against time.
     """
     from matplotlib.figure import Figure
 
-    names = dataset.attrs["coordinates"].split(", ")
-    velocities = dataset.attrs["velocities"].split(", ")
+    names, velocities = (dataset.attrs[key].split(", ") for key in ("coordinates", "velocities"))
     time = dataset["time"].values
-    scalars = [pair for pair in zip(names, velocities, strict=True) if dataset[pair[0]].ndim == 1]
-    indexed = [name for name in names if dataset[name].ndim == 2]
-    middle = path is not None or bool(scalars)
-    figure = Figure(figsize=(13 if middle else 9.5, 3.8), layout="constrained")
-    axes = list(figure.subplots(1, 3 if middle else 2))
-    if scalars:
-        for name, _ in scalars:
-            axes[0].plot(time, dataset[name].values, lw=1, label=_greek(name))
-        one = len(scalars) == 1
-        axes[0].set(xlabel="time", ylabel=_greek(scalars[0][0]) if one else "coordinates", title="motion")
-        if not one:
-            _legend_below(axes[0])
-    else:
-        _draw_map(figure, axes[0], time, dataset[indexed[0]].values, "element", _greek(indexed[0]))
-        axes[0].set(title="motion")
+    lines: list[tuple[str, np.ndarray, np.ndarray]] = []
+    maps: list[tuple[str, np.ndarray]] = []
+    for name, velocity in zip(names, velocities, strict=True):
+        q, v = (dataset[key].values.reshape(time.size, -1) for key in (name, velocity))
+        if q.shape[1] > _MOST_LINES:
+            maps.append((name, q))
+            continue
+        for k, index in enumerate(np.ndindex(dataset[name].shape[1:])):
+            lines.append((_greek(name, index), q[:, k], v[:, k]))
+    panels = len(maps) + 1 + bool(lines) + (path is not None or bool(lines))
+    figure = Figure(figsize=(4.4 * panels, 3.8), layout="constrained")
+    axes = iter(figure.subplots(1, panels, squeeze=False)[0])
+    if lines:
+        _draw_lines(next(axes), [(label, time, q) for label, q, _ in lines], "time", "coordinates", "motion")
+    for name, q in maps:
+        axis = next(axes)
+        _draw_map(figure, axis, time, q, "element", _greek(name))
+        axis.set(title="motion")
     if path is not None:
-        axes[1].plot(*path, lw=0.8)
-        axes[1].plot(path[0][0], path[1][0], "o", color="tab:green", ms=5, label="start")
-        axes[1].plot(path[0][-1], path[1][-1], "s", color="tab:red", ms=5, label="end")
-        axes[1].set(xlabel="x", ylabel="y", title="path", aspect="equal")
-        _legend_below(axes[1])
-    elif scalars:
-        for name, velocity in scalars:
-            axes[1].plot(dataset[name].values, dataset[velocity].values, lw=0.8, label=_greek(name))
-        names = [_greek(name) for name in scalars[0]] if len(scalars) == 1 else ["coordinate", "velocity"]
-        axes[1].set(xlabel=names[0], ylabel=names[1], title="phase plane")
-        if len(scalars) > 1:
-            _legend_below(axes[1])
-    _draw_energy(axes[-1], time, dataset["energy"].values)
+        _draw_path(next(axes), *path)
+    elif lines:
+        axis = next(axes)
+        across = lines[0][0] if len(lines) == 1 else "coordinate"
+        _draw_lines(axis, [(label, q, v) for label, q, v in lines], across, "velocity", "phase plane")
+        if len(lines) == 1:
+            axis.set(ylabel=_greek(velocities[0]))
+    _draw_energy(next(axes), time, dataset["energy"].values)
     return figure
 
 
-def plot_modes(time: np.ndarray, energies: np.ndarray, total: np.ndarray, title: str, unit: str = "time") -> Any:
-    """The energies of modes (s, k) against time, and the error of the total energy."""
+def _draw_lines(axis: Any, lines: list[tuple[str, np.ndarray, np.ndarray]], across: str, up: str, title: str) -> None:
+    """Curves by label; a single one needs no legend."""
+    for label, x, y in lines:
+        axis.plot(x, y, lw=1, label=label)
+    axis.set(xlabel=across, ylabel=lines[0][0] if len(lines) == 1 else up, title=title)
+    if len(lines) > 1:
+        _legend_below(axis)
+
+
+def _draw_path(axis: Any, x: np.ndarray, y: np.ndarray) -> None:
+    axis.plot(x, y, lw=0.8)
+    axis.plot(x[0], y[0], "o", color="tab:green", ms=5, label="start")
+    axis.plot(x[-1], y[-1], "s", color="tab:red", ms=5, label="end")
+    axis.set(xlabel="x", ylabel="y", title="path", aspect="equal")
+    _legend_below(axis)
+
+
+def plot_modes(
+    time: np.ndarray, energies: np.ndarray, modes: Sequence[int], total: np.ndarray, title: str, unit: str = "time"
+) -> Any:
+    """The energies (s, k) of the ``modes`` with these numbers against time, and the error of the total energy."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 3.8), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(2, 1))
-    for k in range(energies.shape[1]):
-        left.plot(time, energies[:, k], lw=1, label=f"mode {k + 1}")
+    for mode, energy in zip(modes, energies.T, strict=True):
+        left.plot(time, energy, lw=1, label=f"mode {mode}")
     left.set(xlabel=unit, ylabel="energy", title=title, xlim=(time[0], time[-1]), ylim=(0, 1.22 * energies.max()))
     left.legend(frameon=False, loc="upper center", ncols=energies.shape[1], fontsize="small")
     _draw_energy(right, time, total, unit)
@@ -137,8 +158,9 @@ def _legend_below(axis: Any) -> None:
     axis.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=4)
 
 
-def _greek(name: str) -> str:
-    """A coordinate's name as TeX: theta1 as θ₁."""
+def _greek(name: str, index: tuple[int, ...] = ()) -> str:
+    """A coordinate's name as TeX: theta1 as θ₁, an element of an array with its index."""
     from sympy import Symbol, latex
 
-    return f"${latex(Symbol(name))}$"
+    letter = latex(Symbol(name))
+    return f"${{{letter}}}_{{{', '.join(map(str, index))}}}$" if index else f"${letter}$"

@@ -64,6 +64,30 @@ def test_run_writes_to_runs(tmp_path, monkeypatch):
         (["run", "kepler", "--set", "eccentricity=1.5"], "the orbit is an ellipse"),
         (["run", "coupled_oscillators", "--set", "n=2"], "a ring has n >= 3"),
         (["run", "pendulum", "--initial", "u0.csv"], "takes no initial profile"),
+        (["run", "advection", "--initial", "u0.csv"], "u0.csv: No such file or directory"),
+        (["run", "advection", "--initial", "."], ".: Is a directory"),
+        (["run", "pendulum", "--set", "angle="], "the setting angle is a number, not ''"),
+        (["run", "pendulum", "--set", "angle=nan"], "the setting angle is a finite number, not 'nan'"),
+        (["run", "advection", "--set", "c=inf"], "the setting c is a finite number, not 'inf'"),
+        (["run", "advection", "--set", "t_start=nan"], "the setting t_start is a finite number, not 'nan'"),
+        (["run", "fput", "--set", "n=99999999999999999999"], "is larger than"),
+        (["run", "fput", "--set", "n=999999999999"], "not enough memory for these settings"),
+        (["run", "fput", "--set", "t_end=1e300"], "steps"),
+        (["run", "fput", "--set", "n=8", "--set", "mode=9"], "a chain of 8 particles has the modes 1 to 8"),
+        (["run", "fput", "--set", "n=0"], "at least one particle"),
+        (["run", "fput", "--set", "amplitude=0"], "stays at rest"),
+        (["run", "fput", "--set", "save_every=0"], "the setting save_every = 0 must be positive"),
+        (["run", "pendulum", "--set", "l=0"], "the setting l = 0.0 must be positive"),
+        (["run", "pendulum", "--set", "g=0"], "the setting g = 0.0 must be positive"),
+        (["run", "double_pendulum", "--set", "m1=0"], "the setting m1 = 0.0 must be positive"),
+        (["run", "kepler", "--set", "m=0"], "the setting m = 0.0 must be positive"),
+        (["run", "kepler", "--set", "k=-1"], "the setting k = -1.0 must be positive"),
+        (["run", "toda", "--set", "n=2"], "at least three particles"),
+        (["run", "toda", "--set", "kappa=0"], "the setting kappa = 0.0 must be positive"),
+        (["run", "coupled_oscillators", "--set", "n=3"], "no oscillators that are not neighbours"),
+        (["run", "coupled_oscillators", "--set", "seed=-1"], "the setting seed = -1 must be 0 or more"),
+        (["run", "coupled_oscillators", "--set", "stiffness=-1"], "the setting stiffness = -1.0 must be 0 or more"),
+        (["run", "advection", "--set", "units=0"], "the number must be positive"),
         (["show", "pendulum", "--latex", "--source"], "not both"),
     ],
 )
@@ -91,3 +115,21 @@ def test_cache(tmp_path, monkeypatch):
     assert str(tmp_path) in found.stdout
     assert "0 kernels" in found.stdout
     assert invoke("cache", "clear").stdout == "removed 0 kernels\n"
+
+
+@pytest.mark.parametrize("below", [(), ("a", "b")])
+def test_a_file_in_the_place_of_the_folder(tmp_path, below):
+    """Refused before the run, not after it."""
+    (tmp_path / "file").write_text("kept")
+    found = invoke("run", "fput", "--set", "t_end=1e9", "--out", tmp_path.joinpath("file", *below))
+    assert found.exit_code == 2
+    assert found.stderr == f"symdfi: {tmp_path / 'file'} is a file: --out names a folder\n"
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_results_that_cannot_be_written(tmp_path):
+    (tmp_path / "data.nc").mkdir()
+    found = invoke("run", "pendulum", *SHORT, "--out", tmp_path)
+    assert found.exit_code == 2
+    assert "data.nc" in found.stderr
+    assert found.stderr.count("\n") == 1

@@ -145,6 +145,11 @@ class Problem:
         builder.output("rhs", [program.assign(_WEIGHT * self.equation.with_values(values))], per_sample=True)
         return builder.build()
 
+    def compile(self) -> None:
+        """Compile now, or read from the cache, the kernels of a run, which are else compiled when first used."""
+        for kernel in (self.rows_kernel, self.tangent_kernel, self.value_kernel):
+            kernel.function  # noqa: B018
+
     # Numbers
 
     def sizes(self, theta: np.ndarray) -> np.ndarray:

@@ -5,18 +5,27 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy as sp
+from numpy.typing import ArrayLike
 
-from symdfi.compile.kernel import shape_of
 from symdfi.dynamics.methods import DOP853, Method, Model, State, named
-from symdfi.dynamics.system import Lagrangian
+from symdfi.dynamics.states import with_sizes
+from symdfi.dynamics.system import Lagrangian, name_of
 from symdfi.errors import ConvergenceError, DivergenceError
+from symdfi.plotting import plot_trajectory
+from symdfi.results import hermite, save
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.figure import Figure
+
+
+#: From here on t + h = t to within a few digits.
+_MOST_STEPS = 1e14
 
 
 @dataclass(frozen=True)
@@ -37,13 +46,22 @@ class Trajectory:
         change = float(np.max(np.abs(self.energy - self.energy[0])))
         return change / abs(float(self.energy[0])) if self.energy[0] else change
 
+    def q_at(self, t: ArrayLike) -> np.ndarray:
+        """q at times t, ``(*t.shape, n_dof)``: between the saved states a cubic Hermite polynomial, of an error
+        O(Δt⁴) in their distance Δt. ``ValueError`` outside the trajectory."""
+        return hermite(self.t, self.q, self.v, t)
+
+    def v_at(self, t: ArrayLike) -> np.ndarray:
+        """v at times t, ``(*t.shape, n_dof)``: the derivative of ``q_at``, of an error O(Δt³)."""
+        return hermite(self.t, self.q, self.v, t, derivative=1)
+
     def __getitem__(self, variable: Any) -> np.ndarray:
         """A coordinate's or velocity's values, ``(s, *shape)``, by symbol, name or function of time.
 
         Raises ``KeyError`` for anything else.
         """
         key = variable if isinstance(variable, str | sp.IndexedBase) else self.system.read(variable)
-        found = self._columns.get(_label(key))
+        found = self._columns.get(name_of(key))
         if found is None:
             raise KeyError(f"{variable} is no coordinate or velocity of this system: {', '.join(self._columns)}")
         return found
@@ -58,7 +76,7 @@ class Trajectory:
             for variable in variables:
                 shape = kernels.shape(variable, sizes)
                 stop = start + int(np.prod(shape, dtype=int))
-                columns[_label(variable)] = values[:, start:stop].reshape((-1, *shape))
+                columns[name_of(variable)] = values[:, start:stop].reshape((-1, *shape))
                 start = stop
         return columns
 
@@ -71,14 +89,22 @@ class Trajectory:
         for q, v in zip(self.system.coordinates, self.system.velocities, strict=True):
             for variable in (q, v):
                 values = self[variable]
-                axes = tuple(f"{_label(q)}_{k}" for k in range(values.ndim - 1))
-                data[_label(variable)] = (("time", *axes), values)
+                axes = tuple(f"{name_of(q)}_{k}" for k in range(values.ndim - 1))
+                data[name_of(variable)] = (("time", *axes), values)
         data["energy"] = ("time", self.energy, {"long_name": "energy"})
         attributes: dict[str, Any] = {"method": self.method, "lagrangian": str(self.system.lagrangian)}
-        attributes |= {f"parameter {_label(p)}": np.asarray(value) for p, value in self.params.items()}
-        attributes["coordinates"] = ", ".join(_label(q) for q in self.system.coordinates)
-        attributes["velocities"] = ", ".join(_label(v) for v in self.system.velocities)
+        attributes |= {f"parameter {name_of(p)}": np.asarray(value) for p, value in self.params.items()}
+        attributes["coordinates"] = ", ".join(name_of(q) for q in self.system.coordinates)
+        attributes["velocities"] = ", ".join(name_of(v) for v in self.system.velocities)
         return xr.Dataset(data, {"time": ("time", self.t, {"long_name": "time"})}, attributes)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the dataset as netCDF."""
+        return save(self.dataset, path)
+
+    def plot(self) -> Figure:
+        """A figure of the coordinates against time, the phase plane, and the error of the energy."""
+        return plot_trajectory(self.dataset)
 
 
 @dataclass(frozen=True)
@@ -120,10 +146,10 @@ def integrate(
 ) -> Trajectory:
     """Integrate M q̈ = F from (q0, v0) over ``t_span``.
 
-    ``q0`` and ``v0`` have length n_dof (a number for one degree of freedom). ``dt`` is the step, for DOP853
-    the spacing of the saved times; every ``save_every``-th step is saved. ``inputs`` are constants by name,
-    or a function of time that returns them. The last step lands on the end of the interval: dt is made to
-    divide it.
+    ``q0`` and ``v0`` have length n_dof (a number for one degree of freedom), or the shape of the system's only
+    coordinate, which then tells its sizes. ``dt`` is the step, for DOP853 the spacing of the saved times; every
+    ``save_every``-th step is saved. ``inputs`` are constants or functions of time by name, or one function of time
+    that returns them all. The last step lands on the end of the interval: dt is made to divide it.
 
     Raises ``ValueError`` for a wrong shape, a non-finite state or a missing parameter; ``SymbolicError``
     for a method that is not made for the system; ``SingularMatrixError`` for a mass matrix that is singular
@@ -131,7 +157,7 @@ def integrate(
     trajectory so far as ``partial``.
     """
     chosen = named(method) if isinstance(method, str) else method
-    q, v = _read_state(system, q0, v0)
+    q, v, params = _read_state(system, q0, v0, params)
     grid = _read_grid(t_span, dt, save_every)
     model = Model(system.compile(), q.size, params, inputs, grid.start)
     label = method if isinstance(method, str) else type(method).__name__
@@ -140,7 +166,7 @@ def integrate(
 
     def trajectory(rows: int) -> Trajectory:
         energy = _energy(model, grid.times[:rows], qs[:rows], vs[:rows])
-        return Trajectory(system, grid.times[:rows], qs[:rows], vs[:rows], energy, dict(params or {}), label)
+        return Trajectory(system, grid.times[:rows], qs[:rows], vs[:rows], energy, params, label)
 
     try:
         if isinstance(chosen, DOP853):
@@ -213,9 +239,12 @@ def _first_bad(method: Method, model: Model, state: State, h: float, count: int)
     return count
 
 
-def _read_state(system: Lagrangian, q0: Any, v0: Any) -> tuple[np.ndarray, np.ndarray]:
+def _read_state(
+    system: Lagrangian, q0: Any, v0: Any, params: Mapping[Any, Any] | None
+) -> tuple[np.ndarray, np.ndarray, Mapping[Any, Any]]:
+    """q0 and v0, flat, and the parameters with the sizes that their shapes tell."""
     for name, value in (("q0", q0), ("v0", v0)):
-        _check_shape(system, name, np.shape(value))
+        params = with_sizes(system, name, np.shape(value), params)
     q = np.array(q0, dtype=float, ndmin=1).ravel()
     v = np.array(v0, dtype=float, ndmin=1).ravel()
     if q.shape != v.shape:
@@ -223,18 +252,7 @@ def _read_state(system: Lagrangian, q0: Any, v0: Any) -> tuple[np.ndarray, np.nd
     for name, values in (("q0", q), ("v0", v)):
         for position in np.flatnonzero(~np.isfinite(values)):
             raise ValueError(f"{name}[{position}] is {values[position]}")
-    return q, v
-
-
-def _check_shape(system: Lagrangian, name: str, shape: tuple[int, ...]) -> None:
-    """A state is flat, or has the shape of the system's only coordinate; an ensemble would pass for a longer one."""
-    if len(shape) <= 1:
-        return
-    declared = shape_of(system.coordinates[0]) if len(system.coordinates) == 1 else ()
-    fits = len(declared) == len(shape) and all(e == g for e, g in zip(declared, shape, strict=True) if e.is_number)
-    if not fits:
-        expected = f"or {declared}" if len(declared) > 1 else "of one state"
-        raise ValueError(f"{name} has shape {shape}, expected (n_dof,) {expected}")
+    return q, v, params or {}
 
 
 def _read_grid(t_span: tuple[float, float], dt: float | None, save_every: int) -> _Grid:
@@ -245,6 +263,8 @@ def _read_grid(t_span: tuple[float, float], dt: float | None, save_every: int) -
         raise ValueError(f"dt = {dt} must be positive and at most the length of t_span")
     if save_every < 1:
         raise ValueError(f"save_every = {save_every} must be at least 1")
+    if not (stop - start) / dt < _MOST_STEPS:
+        raise ValueError(f"t_span = {t_span} in steps of dt = {dt} makes {(stop - start) / dt:.3g} steps")
     steps = max(1, round((stop - start) / dt))
     marks = np.unique(np.append(np.arange(0, steps + 1, save_every), steps))
     return _Grid(start, (stop - start) / steps, marks, save_every)
@@ -255,6 +275,3 @@ def _energy(model: Model, t: np.ndarray, q: np.ndarray, v: np.ndarray) -> np.nda
     inputs = {name: np.array([np.asarray(row[name], dtype=float) for row in rows]) for name in rows[0]}
     return model.kernels.energy(q, v, model.given, t, inputs)
 
-
-def _label(variable: Any) -> str:
-    return str(variable.label) if isinstance(variable, sp.IndexedBase) else str(variable)

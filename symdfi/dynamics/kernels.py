@@ -152,6 +152,11 @@ class Kernels:
         return builder.build()
 
     @functools.cached_property
+    def diagonal_kernel(self) -> CompiledKernel:
+        """The diagonal of M, where it is all of M."""
+        return self.kernel_of(self.system.mass_structure.diagonal)
+
+    @functools.cached_property
     def discrete_kernel(self) -> CompiledKernel:
         """∂L/∂v, then ∂L/∂q + Q − ∂R/∂v: the two parts of the discrete Euler–Lagrange equations."""
         return self.kernel_of(self.system.momentum_terms, self.system.generalized_forces)

@@ -45,8 +45,8 @@ class Model:
         start: float,
     ) -> None:
         self.kernels = kernels
-        self.given = dict(params or {})
         self.sizes = kernels.sizes(n_dof, params)
+        self.given = {**(params or {}), **self.sizes}
         self._limits = kernels.limits(n_dof, params)
         self.packed = kernels.pack(params, n_dof)
         for parameter, value in self.given.items():
@@ -56,8 +56,13 @@ class Model:
         self.n_inputs = self.signal(start).size
 
     def inputs_at(self, time: float) -> Mapping[Any, Any] | None:
-        """The inputs by name at a time."""
-        return self._inputs(time) if callable(self._inputs) else self._inputs
+        """The inputs by name at a time. ``TypeError`` where they are not given by name."""
+        inputs = self._inputs(time) if callable(self._inputs) else self._inputs
+        if inputs is None:
+            return None
+        if not isinstance(inputs, Mapping):
+            raise TypeError(f"inputs are given by name, as {{a: value}}, not as {type(inputs).__name__}")
+        return {name: value(time) if callable(value) else value for name, value in inputs.items()}
 
     def signal(self, time: float) -> np.ndarray:
         """The inputs at a time as the kernels take them."""
@@ -161,8 +166,21 @@ class ImplicitMidpoint(Method):
 
     def begin(self, model: Model, state: State) -> None:
         n = state.q.size
+        self._check_mass(model, state)
         state.carry["p"] = model.call(model.kernels.discrete_kernel, state, 2 * n)[:n].copy()
         state.carry["middle"] = state.v.copy()
+
+    def _check_mass(self, model: Model, state: State) -> None:
+        """The saved velocities follow from p = ∂L/∂v: ``SingularMatrixError`` where M = ∂p/∂v is singular."""
+        solved = np.ones(state.q.size)
+        sizes, ints, packed = model.packed
+        solve = model.function(model.kernels.legendre_kernel)
+        solve(sizes, ints, state.q, state.v, packed, model.signal(state.time), state.time, 1.0, solved)
+        if not np.isfinite(solved).all():
+            model.kernels.refuse_singular(
+                state.q, state.v, model.given, state.time, model.inputs_at(state.time)
+            )
+            raise DivergenceError("the mass matrix is not finite at the initial state")
 
     def advance(self, model: Model, state: State, h: float, every: int, out_q: np.ndarray, out_v: np.ndarray) -> int:
         sizes, ints, packed = model.packed

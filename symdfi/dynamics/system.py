@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,9 @@ from symdfi.compile.loops import Variable
 from symdfi.dynamics.kernels import Kernels
 from symdfi.errors import SingularMatrixError
 from symdfi.symbolic import lagrangian as symbolic
+
+#: How many coordinates of a direction an error names.
+_SHOWN = 4
 
 
 class Lagrangian(symbolic.Lagrangian):
@@ -35,54 +39,99 @@ class CompiledLagrangian(Kernels):
     """A system on numbers: acceleration, energy, Lagrangian, momenta, forcing and mass matrix.
 
     States are arrays ``(..., n_dof)`` with the coordinates one after the other in declared order, each in
-    row-major order; leading axes are batch axes. ``params`` maps parameters, by symbol or name, to a number
-    or an array of the declared shape; sizes that do not follow from the shapes (a lattice n × m) are given
-    there too. ``inputs`` maps inputs likewise; ``time`` and inputs may have the batch axes.
+    row-major order; leading axes are batch axes. States of a system whose only coordinate has two or more axes may
+    be in its shape, ``(..., n, m)``, and so are the results then. ``params`` maps parameters, by symbol or name, to
+    a number or an array of the declared shape; sizes that do not follow from the shapes are given there too.
+    ``inputs`` maps inputs likewise; ``time`` and inputs may have the batch axes.
     """
 
     def acceleration(self, q: Any, v: Any, params: Any = None, time: Any = 0.0, inputs: Any = None) -> np.ndarray:
         """q̈ = M⁻¹F for states ``(..., n_dof)``. ``SingularMatrixError`` where M is singular."""
+        q, v, own, params = self._states(q, v, params)
         result = self._run(self.acceleration_kernel, q, v, params, time, inputs)
         if not np.isfinite(result).all():
             self._refuse_singular(result, q, v, params, time, inputs)
-        return result
+        return result.reshape((*result.shape[:-1], *own))
 
     def _refuse_singular(self, result: np.ndarray, q: Any, v: Any, params: Any, time: Any, inputs: Any) -> None:
         """``SingularMatrixError`` for the first state with finite M and F but no finite acceleration."""
         forcing = self.forcing(q, v, params, time, inputs)
-        mass = self.mass_matrix(q, v, params, time, inputs)
-        known = np.isfinite(forcing).all(axis=-1) & np.isfinite(mass).all(axis=(-2, -1))
-        for point in np.argwhere(known & ~np.isfinite(result).all(axis=-1)):
+        for point in np.argwhere(np.isfinite(forcing).all(axis=-1) & ~np.isfinite(result).all(axis=-1)):
             index = tuple(int(k) for k in point)
-            at = np.broadcast_to(np.atleast_1d(np.asarray(q, dtype=float)), result.shape)[index]
-            where = f" of state {index}" if index else ""
-            raise SingularMatrixError(
-                f"the mass matrix is singular at q{where} = {np.array2string(at, threshold=8)}",
-                partial=result, point=index,
-            )  # fmt: skip
+            at = [np.broadcast_to(x, result.shape)[index] for x in (q, v)]
+            given = {key: np.asarray(x, dtype=float) for key, x in (inputs or {}).items()}
+            shapes = {name_of(a): len(shape_of(a)) for a in self.system.inputs}
+            own = {k: _of_state(x, x.ndim - shapes[name_of(k)], result.shape[:-1], index) for k, x in given.items()}
+            when = _of_state(np.asarray(time, dtype=float), np.ndim(time), result.shape[:-1], index)
+            self.refuse_singular(at[0], at[1], params, when, own, partial=result, point=index)
+
+    def refuse_singular(
+        self, q: np.ndarray, v: np.ndarray, params: Any, time: Any, inputs: Any, *,
+        partial: Any = None, point: tuple[int, ...] = (),
+    ) -> None:  # fmt: skip
+        """``SingularMatrixError`` for a mass matrix of one state that could not be solved with: where it is singular,
+        and along which ``direction``. Nothing happens if M is not finite: then it is not M that failed."""
+        # A diagonal alone: the full matrix of a long chain would not fit in memory.
+        diagonal = self.system.mass_structure.kind == "diagonal"
+        evaluate = self._diagonal if diagonal else self.mass_matrix
+        mass = evaluate(q, v, params, time, inputs)
+        if not np.isfinite(mass).all():
+            return
+        if diagonal:
+            direction = np.eye(1, q.size, int(np.argmin(np.abs(mass))))[0]
+        else:
+            values, vectors = np.linalg.eigh(mass)
+            direction = vectors[:, np.argmin(np.abs(values))]
+        where = f" of state {point}" if point else ""
+        raise SingularMatrixError(
+            f"the mass matrix is singular at q{where} = {np.array2string(q, threshold=8)}, "
+            f"along {self._combination(direction, params)}",
+            partial=partial, point=point, direction=direction,
+        )  # fmt: skip
+
+    def _diagonal(self, q: Any, v: Any, params: Any, time: Any, inputs: Any) -> np.ndarray:
+        return self._run(self.diagonal_kernel, q, v, params, time, inputs)
+
+    def _combination(self, direction: np.ndarray, params: Any) -> str:
+        """A direction as the sum of the coordinates with the largest parts in it, the largest part 1."""
+        sizes = self.sizes(direction.size, params)
+        names = []
+        for q in self.system.coordinates:
+            for index in np.ndindex(self.shape(q, sizes)):
+                names.append(name_of(q) + (f"[{', '.join(map(str, index))}]" if index else ""))
+        parts = direction / direction[np.argmax(np.abs(direction))]
+        order = np.argsort(-np.abs(parts), kind="stable")
+        shown = np.sort(order[np.abs(parts[order]) > 1e-6][:_SHOWN])
+        text = " ".join(f"{'-' if parts[k] < 0 else '+'} {_factor(abs(parts[k]))}{names[k]}" for k in shown)
+        return text.removeprefix("+ ") + (" + ..." if np.count_nonzero(np.abs(parts) > 1e-6) > _SHOWN else "")
 
     def energy(self, q: Any, v: Any, params: Any = None, time: Any = 0.0, inputs: Any = None) -> np.ndarray:
         """Σ v ∂L/∂v − L, of shape ``(...)``."""
+        q, v, _, params = self._states(q, v, params)
         return self._run(self.energy_kernel, q, v, params, time, inputs, sp.S.One)[..., 0]
 
     def lagrangian(self, q: Any, v: Any, params: Any = None, time: Any = 0.0, inputs: Any = None) -> np.ndarray:
         """L, of shape ``(...)``."""
+        q, v, _, params = self._states(q, v, params)
         return self._run(self.lagrangian_kernel, q, v, params, time, inputs, sp.S.One)[..., 0]
 
     def momenta(self, q: Any, v: Any, params: Any = None, time: Any = 0.0, inputs: Any = None) -> np.ndarray:
         """p = ∂L/∂v, of shape ``(..., n_dof)``."""
-        return self._run(self.momenta_kernel, q, v, params, time, inputs)
+        q, v, own, params = self._states(q, v, params)
+        result = self._run(self.momenta_kernel, q, v, params, time, inputs)
+        return result.reshape((*result.shape[:-1], *own))
 
     def forcing(self, q: Any, v: Any, params: Any = None, time: Any = 0.0, inputs: Any = None) -> np.ndarray:
         """F of M q̈ = F, of shape ``(..., n_dof)``."""
-        return self._run(self.forcing_kernel, q, v, params, time, inputs)
+        q, v, own, params = self._states(q, v, params)
+        result = self._run(self.forcing_kernel, q, v, params, time, inputs)
+        return result.reshape((*result.shape[:-1], *own))
 
     def mass_matrix(self, q: Any, v: Any, params: Any = None, time: Any = 0.0, inputs: Any = None) -> np.ndarray:
         """M in full, of shape ``(..., n_dof, n_dof)``."""
-        count = count_of(self.system.coordinates) ** 2
-        flat = self._run(self.mass_kernel, q, v, params, time, inputs, count)
-        n = np.shape(q)[-1] if np.ndim(q) else 1
-        return flat.reshape((*flat.shape[:-1], n, n))
+        q, v, _, params = self._states(q, v, params)
+        flat = self._run(self.mass_kernel, q, v, params, time, inputs, count_of(self.system.coordinates) ** 2)
+        return flat.reshape((*flat.shape[:-1], q.shape[-1], q.shape[-1]))
 
     @property
     def source(self) -> str:
@@ -92,16 +141,13 @@ class CompiledLagrangian(Kernels):
     def _run(
         self,
         kernel: CompiledKernel,
-        q: Any,
-        v: Any,
+        q: np.ndarray,
+        v: np.ndarray,
         params: Any,
         time: Any,
         inputs: Any,
         count: sp.Expr | None = None,
     ) -> np.ndarray:
-        q, v = np.atleast_1d(np.asarray(q, dtype=float)), np.atleast_1d(np.asarray(v, dtype=float))
-        if q.shape[-1] != v.shape[-1]:
-            raise ValueError(f"q has {q.shape[-1]} degrees of freedom, v has {v.shape[-1]}")
         n = q.shape[-1]
         sizes, ints, packed = self.pack(params, n)
         known = self.sizes(n, params)
@@ -120,6 +166,52 @@ class CompiledLagrangian(Kernels):
         return out.reshape((*batch, out.shape[1]))
 
     # Arguments
+
+    def _states(self, q: Any, v: Any, params: Any) -> tuple[np.ndarray, np.ndarray, tuple[int, ...], Any]:
+        """q and v flat, ``(..., n_dof)``, the shape of one state as given, and ``params`` with all sizes."""
+        q, v = np.atleast_1d(np.asarray(q, dtype=float)), np.atleast_1d(np.asarray(v, dtype=float))
+        known = {name_of(p): np.shape(value) or value for p, value in (params or {}).items()}
+        key = (q.shape, frozenset((name, value) for name, value in known.items() if isinstance(value, tuple | int)))
+        if key not in self._read_states:
+            self._read_states[key] = self._read_state(q.shape, params)
+        own, sizes = self._read_states[key]
+        if v.shape[v.ndim - len(own) :] != own:
+            raise ValueError(f"q has the shape {q.shape}, v has {v.shape}")
+        q, v = (x.reshape((*x.shape[: x.ndim - len(own)], -1)) for x in (q, v))
+        return q, v, own, {**(params or {}), **sizes}
+
+    @functools.cached_property
+    def _read_states(self) -> dict[tuple, tuple[tuple[int, ...], dict[sp.Symbol, int]]]:
+        return {}
+
+    def _read_state(self, shape: tuple[int, ...], params: Any) -> tuple[tuple[int, ...], dict[sp.Symbol, int]]:
+        """The axes of one state among those of an array of states, the last or those of the only coordinate, and
+        the sizes. ``ValueError`` where both are possible, or neither."""
+        declared = shape_of(self.system.coordinates[0]) if len(self.system.coordinates) == 1 else ()
+        own = shape[len(shape) - len(declared) :]
+        if len(declared) < 2 or len(shape) < len(declared):
+            return shape[-1:], self.sizes(shape[-1], params)
+        flat, shaped = self._fitting(shape[-1:], None, params), self._fitting(own, declared, params)
+        if flat is not None and shaped is not None:
+            raise ValueError(
+                f"states of shape {shape} may be flat or in the shape ({', '.join(map(str, declared))}) of "
+                f"{name_of(self.system.coordinates[0])}: give the sizes in params"
+            )
+        return (shape[-1:], self.sizes(shape[-1], params)) if shaped is None else (own, shaped)
+
+    def _fitting(
+        self, own: tuple[int, ...], declared: tuple[sp.Expr, ...] | None, params: Any
+    ) -> dict[sp.Symbol, int] | None:
+        """The sizes if one state has the axes ``own``; None if ``params`` and the declared shapes contradict that."""
+        given = dict(params or {})
+        try:
+            if declared is not None:
+                known = {s: int(value) for s, value in self._named(params).items() if s in self.system.sizes}
+                pairs = zip(declared, own, strict=True)
+                given |= solve_sizes([("", declared, own, extent, axis) for extent, axis in pairs], known)
+            return self.sizes(math.prod(own), given)
+        except ValueError:
+            return None
 
     def sizes(self, n_dof: int, params: Mapping[Any, Any] | None = None) -> dict[sp.Symbol, int]:
         """The size symbols from the length of a state, the shapes of the parameters, or given there."""
@@ -145,9 +237,9 @@ class CompiledLagrangian(Kernels):
             declared = shape_of(symbol)
             if len(shape) != len(declared):
                 expected = f"({', '.join(map(str, declared))})" if declared else "a number"
-                raise ValueError(f"the parameter {_name(symbol)} has shape {shape}, expected {expected}")
+                raise ValueError(f"the parameter {name_of(symbol)} has shape {shape}, expected {expected}")
             pairs = zip(declared, shape, strict=True)
-            pending += [(f"the parameter {_name(symbol)}", declared, shape, extent, own) for extent, own in pairs]
+            pending += [(f"the parameter {name_of(symbol)}", declared, shape, extent, own) for extent, own in pairs]
         found = solve_sizes(pending, given)
         for symbol in sorted(self.system.sizes - set(found), key=str):
             raise ValueError(f"the size {symbol} does not follow from the state and the parameters: give it in params")
@@ -165,8 +257,8 @@ class CompiledLagrangian(Kernels):
         given = self._named(params)
         for symbol in self.system.parameters:
             if symbol not in given:
-                names = ", ".join(_name(p) for p in self.system.parameters)
-                raise ValueError(f"no value for the parameter {_name(symbol)} (needed: {names})")
+                names = ", ".join(name_of(p) for p in self.system.parameters)
+                raise ValueError(f"no value for the parameter {name_of(symbol)} (needed: {names})")
         sizes = self.sizes(n_dof, params)
         order = [sizes[s] for s in sorted(sizes, key=lambda s: s.name)]
         floats = [np.asarray(given[p], dtype=float).ravel() for p in self._floats]
@@ -194,21 +286,21 @@ class CompiledLagrangian(Kernels):
             self.lagrangian_kernel.check_sizes(limits)
 
     def _named(self, values: Mapping[Any, Any] | None) -> dict[Variable, Any]:
-        by_name = {_name(p): p for p in (*self.system.parameters, *self.system.sizes)}
+        by_name = {name_of(p): p for p in (*self.system.parameters, *self.system.sizes)}
         found = {}
         for key, value in (values or {}).items():
-            if _name(key) not in by_name:
-                names = ", ".join(_name(p) for p in self.system.parameters) or "it has none"
-                raise ValueError(f"{_name(key)} is no parameter of this system: {names}")
-            found[by_name[_name(key)]] = value
+            if name_of(key) not in by_name:
+                names = ", ".join(name_of(p) for p in self.system.parameters) or "it has none"
+                raise ValueError(f"{name_of(key)} is no parameter of this system: {names}")
+            found[by_name[name_of(key)]] = value
         return found
 
     def input_values(
         self, inputs: Mapping[Any, Any] | None, sizes: Mapping[sp.Symbol, int], *, batched: bool = True
     ) -> np.ndarray:
         """Values of the inputs, packed along the last axis; batch axes, if allowed, come first."""
-        notation = {_name(a): a for a in self.system.inputs}
-        given = {_name(k): value for k, value in (inputs or {}).items()}
+        notation = {name_of(a): a for a in self.system.inputs}
+        given = {name_of(k): value for k, value in (inputs or {}).items()}
         for name in given:
             if name not in notation:
                 raise ValueError(f"unknown input {name}")
@@ -229,7 +321,17 @@ class CompiledLagrangian(Kernels):
         return np.concatenate([np.broadcast_to(p, (*common, p.shape[-1])) for p in parts], axis=-1)
 
 
-def _name(key: Any) -> str:
+def _factor(part: float) -> str:
+    return "" if abs(part - 1) < 5e-4 else f"{part:.3g} "
+
+
+def _of_state(value: np.ndarray, batch: int, axes: tuple[int, ...], index: tuple[int, ...]) -> np.ndarray:
+    """What one state of a batch has of ``value``, the first ``batch`` axes of which are batch axes."""
+    return np.broadcast_to(value, (*axes, *value.shape[batch:]))[index]
+
+
+def name_of(key: Any) -> str:
+    """The name under which a value is given: of a symbol, an indexed base, a function of time, or itself."""
     if isinstance(key, sp.IndexedBase):
         return str(key.label)
     return key.func.__name__ if isinstance(key, sp.Function) else str(key)

@@ -19,14 +19,17 @@ import sympy as sp
 
 from symdfi.compile import threads
 from symdfi.compile.kernel import CompiledKernel, count_of, shape_of
-from symdfi.dynamics.system import Lagrangian
+from symdfi.dynamics.system import Lagrangian, name_of
 from symdfi.ep.boundary import Boundary
 from symdfi.ep.cost import Cost
-from symdfi.ep.kernels import ActionKernels, name_of
+from symdfi.ep.kernels import ActionKernels
 from symdfi.symbolic.coordinates import t
 
 #: Values by symbol or name: arrays over the midpoints, constants, or functions of time.
 Signals = Mapping[Any, Any]
+
+#: Values and slopes at the midpoints, each (N, d).
+Middles = tuple[np.ndarray, np.ndarray]
 
 #: The weights (α, β) of L and c: ``(1, β)`` makes S_β, and these the action alone and the cost alone.
 Weights = tuple[float, float]
@@ -169,6 +172,22 @@ class DiscreteAction:
             return np.roll(across.transpose(0, 2, 1), 1, axis=0), first + np.roll(last, 1, axis=0), across
         return across[1:-1].transpose(0, 2, 1), first[1:] + last[:-1], across[1:-1]
 
+    def second_variation(
+        self, numbers: Numbers, path: np.ndarray, along: np.ndarray, *, fourth_order: bool = False
+    ) -> float:
+        """δ²S of the action along a variation of all nodes, by the rules of the discrete action or by rules of
+        fourth order."""
+        d, h, periodic = path.shape[1], numbers.h, numbers.boundary.periodic
+        weights = np.ones(numbers.steps)
+        at, (q, v) = _middles(path, h), _middles(along, h)
+        if fourth_order:
+            weights = _quadrature(numbers.steps, periodic)
+            at, (q, v) = (_fourth_order(x, h, periodic) for x in (path, along))
+        flat = self._run(self.kernels.hessian, numbers, at, FREE, [d * d] * 3)
+        qq, qv, vv = (block.reshape(-1, d, d) for block in flat)
+        forms = ((q, qq, q), (2 * q, qv, v), (v, vv, v))
+        return h * float(sum(np.einsum("k,ka,kab,kb", weights, x, block, y, optimize=True) for x, block, y in forms))
+
     def parameter_gradient(
         self, numbers: Numbers, path: np.ndarray, weights: Weights, along: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
@@ -178,26 +197,53 @@ class DiscreteAction:
         counts = [int(np.prod(own, dtype=int)) for own in shapes.values()]
         direction = []
         if along is not None:
-            direction = [np.concatenate([_middle(along), np.diff(along, axis=0) / numbers.h], axis=1)]
+            direction = [np.concatenate(_middles(along, numbers.h), axis=1)]
         kernel = self.kernels.impulse if along is None else self.kernels.mixed
         (rows,) = self._run(kernel, numbers, path, weights, [sum(counts)], *direction)
         parts = np.split(numbers.h * rows.sum(axis=0), np.cumsum(counts)[:-1])
         return {name: part.reshape(own) for (name, own), part in zip(shapes.items(), parts, strict=False)}
 
     def _run(
-        self, kernel: CompiledKernel, numbers: Numbers, path: np.ndarray, weights: Weights, widths: list[int],
-        *more: np.ndarray,
+        self, kernel: CompiledKernel, numbers: Numbers, path: np.ndarray | Middles, weights: Weights,
+        widths: list[int], *more: np.ndarray,
     ) -> list[np.ndarray]:  # fmt: skip
-        """A kernel at all midpoints of a path: an array (N, width) an output."""
+        """A kernel at all midpoints of a path, or values there: an array (N, width) an output."""
         kernel.check_sizes(numbers.limits)
         signals = numbers.signals.copy()
         signals[:, -2:] = weights
-        q, v = _middle(path), np.diff(path, axis=0) / numbers.h
+        q, v = path if isinstance(path, tuple) else _middles(path, numbers.h)
         out = [np.empty((numbers.steps, width)) for width in widths]
         arguments = (numbers.sizes, numbers.ints, q, v, numbers.params, signals, numbers.times, *more)
         threads.run(kernel.function, numbers.steps, *arguments, *out)
         return out
 
 
-def _middle(path: np.ndarray) -> np.ndarray:
-    return 0.5 * (path[1:] + path[:-1])
+def _middles(path: np.ndarray, h: float) -> Middles:
+    """Values and slopes at the midpoints, of second order: what the discrete action is made of."""
+    return 0.5 * (path[1:] + path[:-1]), np.diff(path, axis=0) / h
+
+
+def _fourth_order(path: np.ndarray, h: float, periodic: bool) -> Middles:
+    """Values and slopes at the midpoints by cubics through four nodes."""
+    if periodic:
+        path = np.concatenate([path[-2:-1], path, path[1:2]])
+    a, b, c, d = path[:-3], path[1:-2], path[2:-1], path[3:]
+    q, v = (9 * (b + c) - a - d) / 16, (27 * (c - b) - (d - a)) / (24 * h)
+    if periodic:
+        return q, v
+    value, slope = np.array([5.0, 15.0, -5.0, 1.0]) / 16, np.array([-23.0, 21.0, 3.0, -1.0]) / (24 * h)
+    first, last = path[:4], path[:-5:-1]
+    return (
+        np.concatenate([(value @ first)[None], q, (value @ last)[None]]),
+        np.concatenate([(slope @ first)[None], v, (-slope @ last)[None]]),
+    )
+
+
+def _quadrature(steps: int, periodic: bool) -> np.ndarray:
+    """Weights at the midpoints, in units of h: the midpoint rule with its ends corrected to fourth order."""
+    weights = np.ones(steps)
+    if not periodic:
+        correction = np.array([2.0, -3.0, 1.0]) / 24
+        weights[:3] += correction
+        weights[-3:] += correction[::-1]
+    return weights

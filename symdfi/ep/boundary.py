@@ -7,10 +7,15 @@ for a trajectory given by its initial state alone is wrong, and there is no clas
 from __future__ import annotations
 
 import abc
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from symdfi.dynamics.states import with_sizes
+from symdfi.dynamics.system import Lagrangian
 
 
 class Boundary(abc.ABC):
@@ -23,6 +28,10 @@ class Boundary(abc.ABC):
     def n_dof(self) -> int | None:
         """The number of degrees of freedom, where the condition tells it."""
         return None
+
+    def with_sizes(self, system: Lagrangian, params: Mapping[Any, Any] | None) -> dict[Any, Any]:
+        """``params`` and the sizes that the condition tells. ``ValueError`` for a shape that is not the system's."""
+        return dict(params or {})
 
     @abc.abstractmethod
     def free(self, path: np.ndarray) -> np.ndarray:
@@ -43,12 +52,14 @@ class Boundary(abc.ABC):
 
 @dataclass(frozen=True, init=False)
 class FixedEnds(Boundary):
-    """q(0) = q0 and q(T) = qT."""
+    """q(0) = q0 and q(T) = qT: flat, or in the shape of the system's only coordinate, which then tells its sizes."""
 
     q0: np.ndarray
     qT: np.ndarray
     T: float
     periodic = False
+    #: The shapes that q0 and qT were given in.
+    shapes: tuple[tuple[int, ...], tuple[int, ...]]
 
     def __init__(self, q0: ArrayLike, qT: ArrayLike, T: float) -> None:
         first, last = (np.array(q, dtype=float, ndmin=1).ravel() for q in (q0, qT))
@@ -59,10 +70,17 @@ class FixedEnds(Boundary):
         object.__setattr__(self, "q0", first)
         object.__setattr__(self, "qT", last)
         object.__setattr__(self, "T", _positive(T))
+        object.__setattr__(self, "shapes", (np.shape(q0), np.shape(qT)))
 
     @property
     def n_dof(self) -> int:
         return self.q0.size
+
+    def with_sizes(self, system: Lagrangian, params: Mapping[Any, Any] | None) -> dict[Any, Any]:
+        given = dict(params or {})
+        for name, shape in zip(("q0", "qT"), self.shapes, strict=True):
+            given = with_sizes(system, name, shape, given)
+        return given
 
     def free(self, path: np.ndarray) -> np.ndarray:
         return path[1:-1]

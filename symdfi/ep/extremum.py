@@ -13,13 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from symdfi.dynamics.system import Lagrangian
+from symdfi.dynamics.states import with_sizes
+from symdfi.dynamics.system import Lagrangian, name_of
 from symdfi.ep.action import COST, FREE, DiscreteAction, Numbers, Signals, Weights
 from symdfi.ep.boundary import Boundary
-from symdfi.ep.kernels import name_of
+from symdfi.ep.softness import grid_error
 from symdfi.errors import ConvergenceError, SingularMatrixError, SymbolicError
 from symdfi.linalg import BlockTridiagonalLU
 from symdfi.symbolic.indexed import Variable
+
+#: The largest ``Orbit.grid_error``. From 1 on the Hessians of the grid and of the continuous action differ in the sign
+#: of an eigenvalue; the estimate itself is good to O(h²), so half of that is on the safe side.
+_GRID_ERROR = 0.5
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,16 @@ class Orbit:
     @property
     def t(self) -> np.ndarray:
         return np.linspace(0.0, self.numbers.boundary.T, self.numbers.steps + 1)
+
+    @property
+    def rcond(self) -> float:
+        """The reciprocal condition number of the Hessian, in the 1-norm; it falls as N⁻² far from conjugate points."""
+        return self.factor.rcond
+
+    @functools.cached_property
+    def grid_error(self) -> float:
+        """The path's relative error by the grid in its softest direction, an estimate (see ``symdfi.ep.softness``)."""
+        return grid_error(self.action, self.numbers, self.q, self.factor)
 
     @functools.cached_property
     def value(self) -> float:
@@ -83,13 +98,15 @@ def extremize(
     """The extremal trajectory of the action on ``steps`` intervals under a boundary condition.
 
     ``inputs`` are constants, arrays over the midpoints t_{k+1/2} (steps, *shape), or functions of time.
-    ``guess`` is a path (steps + 1, d) to begin from: a straight line, or rest, if not given. Newton's method
+    ``guess`` is a path (steps + 1, d), or of the coordinate's shape (steps + 1, n, m), to begin from: a straight
+    line, or rest, if not given. Newton's method
     stops when max |∂S/∂q| ≤ ``tolerance`` ‖∂²S/∂q∂q‖₁ max |q|, and one more step takes it to roundoff.
 
     Raises ``ConvergenceError`` (the path so far as ``partial``, and ``residual``), ``SingularMatrixError`` at
-    a conjugate point or a resonance of the discrete action (they lie O(h²) from those of the continuous one, where
-    the path is just very large), or an autonomous orbit, whose phase is free, ``ValueError`` for bad input,
-    and ``SymbolicError`` for a system without an action and for any other boundary condition.
+    a conjugate point or a resonance, of the discrete action or so close to one of the continuous action that at
+    least half of the path would be the grid's error (``Orbit.grid_error``), and for an autonomous orbit, whose
+    phase is free, ``ValueError`` for bad input, and ``SymbolicError`` for a system without an action and for any
+    other boundary condition.
     """
     options: dict[str, Any] = {"guess": guess, "tolerance": tolerance, "iterations": iterations}
     return solve(DiscreteAction(system), boundary, steps, params, inputs, **options)
@@ -108,6 +125,10 @@ def solve(
 ) -> Orbit:
     """``extremize`` for an action with a cost, whose targets are among the signals."""
     check_boundary(boundary)
+    params = boundary.with_sizes(action.system, params)
+    if guess is not None and np.ndim(guess) > 2:
+        params = with_sizes(action.system, "a node of the guess", np.shape(guess)[1:], params)
+        guess = np.reshape(guess, (len(guess), -1))
     path = _start(boundary, steps, action.n_dof(params), guess)
     numbers = action.numbers(boundary, steps, path.shape[1], params, signals)
     slope = action.gradient(numbers, path)
@@ -131,7 +152,9 @@ def solve(
     if _size(rest) < _size(slope):
         path, slope = last, rest
     _check_phase(action, numbers, path, factor)
-    return Orbit(action, numbers, path, 0.0, _size(slope), iteration, factor)
+    orbit = Orbit(action, numbers, path, 0.0, _size(slope), iteration, factor)
+    _check_softness(orbit)
+    return orbit
 
 
 def nudge(free: Orbit, beta: float, *, tolerance: float = 1e-12, iterations: int = 100) -> Orbit:
@@ -243,13 +266,28 @@ def _factorise(
                 "guess or a shorter time",
                 partial=path, residual=_size(slope),
             ) from error  # fmt: skip
-        cause = "the ends are conjugate points (sin ωT = 0 for an oscillator)"
-        if numbers.boundary.periodic:
-            cause = "a resonance, or an autonomous orbit, whose phase is free"
         raise SingularMatrixError(
-            f"the Hessian of the action is singular {where}: {cause} ({error})",
+            f"the Hessian of the action is singular {where}: {_cause(numbers)} ({error})",
             partial=path, rcond=error.rcond,
         ) from error  # fmt: skip
+
+
+def _cause(numbers: Numbers) -> str:
+    """Why a Hessian is singular."""
+    if numbers.boundary.periodic:
+        return "a resonance, or an autonomous orbit, whose phase is free"
+    return "the ends are conjugate points (sin ωT = 0 for an oscillator)"
+
+
+def _check_softness(orbit: Orbit) -> None:
+    """``SingularMatrixError`` for an orbit that the grid cannot tell from a conjugate point."""
+    if orbit.grid_error >= _GRID_ERROR:
+        raise SingularMatrixError(
+            f"the Hessian of the action is singular to the accuracy of the grid: {_cause(orbit.numbers)}. On "
+            f"{orbit.numbers.steps} steps the path is off by {orbit.grid_error:.2g} times its own size; take more "
+            "steps, or another T",
+            partial=orbit.q, rcond=orbit.rcond, grid_error=orbit.grid_error,
+        )  # fmt: skip
 
 
 def _check_phase(

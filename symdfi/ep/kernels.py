@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
@@ -15,20 +14,13 @@ from sympy.core.function import AppliedUndef
 from symdfi.compile.autodiff import adjoint, gradient_loops, tangent
 from symdfi.compile.kernel import CompiledKernel, Group, KernelBuilder, count_of
 from symdfi.compile.loops import Loop, Variable
-from symdfi.dynamics.system import Lagrangian
+from symdfi.dynamics.system import Lagrangian, name_of
 from symdfi.ep.cost import Cost
 from symdfi.errors import SymbolicError
 from symdfi.symbolic.indexed import normalise
 from symdfi.symbolic.structure import structure
 
 ALPHA, BETA = sp.symbols("_alpha _beta", real=True)
-
-
-def name_of(key: Any) -> str:
-    """The name under which a value is given: of a symbol, an indexed base, a function of time, or itself."""
-    if isinstance(key, sp.IndexedBase):
-        return str(key.label)
-    return key.func.__name__ if isinstance(key, AppliedUndef) else str(key)
 
 
 class ActionKernels:

@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 
 from symdfi.compile.loops import Variable
-from symdfi.dynamics.system import Lagrangian
+from symdfi.dynamics.system import Lagrangian, name_of
 from symdfi.ep.action import COST, FREE, DiscreteAction, Signals
 from symdfi.ep.boundary import Boundary
 from symdfi.ep.cost import Cost
 from symdfi.ep.extremum import Orbit, check_boundary, nudge, solve
-from symdfi.ep.kernels import name_of
 from symdfi.ep.nudging import Centered, Nudging
 from symdfi.errors import SymbolicError
 
@@ -96,6 +95,9 @@ class EPTrainer:
         guess: np.ndarray | None = None,
     ) -> Orbit:  # fmt: skip
         """The free phase: the extremal trajectory of S_0, with its cost."""
+        for kind, given in (("inputs", inputs), ("targets", targets)):
+            if given is not None and not isinstance(given, Mapping):
+                raise TypeError(f"{kind} are given by name, as {{y: values}}, not as {type(given).__name__}")
         signals = {**(inputs or {}), **(targets or {})}
         return solve(self.action, self.boundary, self.steps, params, signals, guess=guess)
 

@@ -21,6 +21,7 @@ from symdfi.errors import SymbolicError
 from symdfi.symbolic.coordinates import Coordinate, acceleration_of, t
 from symdfi.symbolic.indexed import Variable, canonical, derivative, normalise, tangent
 from symdfi.symbolic.notation import read_coordinates
+from symdfi.symbolic.reading import tidied
 from symdfi.symbolic.shapes import shaped
 from symdfi.symbolic.structure import Structure, index_ranges, structure
 
@@ -242,7 +243,7 @@ class Lagrangian:
         return self._notation.read(expr)
 
     def _show(self, expr: sp.Expr) -> sp.Expr:
-        return self._notation.show(merged(expr))
+        return self._notation.show(tidied(expr))
 
     def _at_rows(self, variables: tuple[Variable, ...]) -> list[sp.Expr]:
         """Every variable at the free indices of its row."""
@@ -305,21 +306,6 @@ class Lagrangian:
         names = [str(s.label if isinstance(s, sp.IndexedBase) else s) for s in symbols]
         for name in sorted({name for name in names if names.count(name) > 1}):
             raise SymbolicError(f"two of the coordinates, velocities, inputs, parameters and sizes are named {name}")
-
-
-def merged(expr: sp.Expr) -> sp.Expr:
-    """Sums over the same ranges in one sum, for reading."""
-    if not isinstance(expr, sp.Add):
-        return expr
-    groups: dict[tuple, list[sp.Expr]] = {}
-    rest = []
-    for term in expr.args:
-        factor, body = term.as_coeff_Mul()
-        if isinstance(body, sp.Sum):
-            groups.setdefault(tuple(body.limits), []).append(factor * body.function)
-        else:
-            rest.append(term)
-    return sp.Add(*rest, *(sp.Sum(sp.Add(*bodies), *limits) for limits, bodies in groups.items()))
 
 
 def _pick(taken: set, count: int) -> tuple[sp.Symbol, ...]:

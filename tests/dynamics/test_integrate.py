@@ -8,6 +8,7 @@ import sympy as sp
 from sympy.physics.mechanics import dynamicsymbols
 
 import symdfi as sd
+from symdfi import results
 from symdfi.dynamics import ImplicitMidpoint, Lagrangian, integrate
 
 n, m = sp.symbols("n m", integer=True, positive=True)
@@ -213,3 +214,133 @@ def test_a_state_of_another_shape_is_refused():
     chain = sd.Lagrangian(sp.Sum(pace[a] ** 2 / 2, (a, 0, n - 1)), line, pace)
     with pytest.raises(ValueError, match="of one state"):
         sd.integrate(chain, np.ones((3, 4)), np.zeros((3, 4)), (0, 1), 0.5)
+
+
+def test_sizes_follow_from_the_shape_of_a_state():
+    """A (2, 3) state of a lattice of shape (n, m): n = 2, m = 3."""
+    rng = np.random.default_rng(0)
+    q0, v0 = rng.normal(size=(2, 2, 3))
+    found = run(LATTICE, q0, v0, params={})
+    assert found[z].shape == (11, 2, 3)
+    assert found.params == {n: 2, m: 3}
+    flat = run(LATTICE, q0.ravel(), v0, params={})
+    np.testing.assert_array_equal(found.q, flat.q)
+    np.testing.assert_array_equal(found.q, run(LATTICE, q0.ravel(), v0.ravel(), params={"m": 3}).q)
+    with pytest.raises(ValueError, match=r"coordinate z: v0 has shape \(3, 2\), expected \(n, m\) with n = 2, m = 3"):
+        run(LATTICE, q0, v0.T, params={})
+    with pytest.raises(ValueError, match=r"coordinate z: q0 has shape \(2, 3\), expected \(n, m\) with m = 4"):
+        run(LATTICE, q0, v0, params={"m": 4})
+    with pytest.raises(ValueError, match=r"coordinates z: q0 has shape \(1, 2, 3\), expected \(n_dof,\) or \(n, m\)"):
+        run(LATTICE, q0[None], v0[None], params={})
+    with pytest.raises(ValueError, match=r"coordinates q, z: q0 has shape \(2, 3\), expected \(n_dof,\) of one state"):
+        run(Lagrangian(LATTICE.L + v**2 / 2, [q, z], [v, zd]), q0, v0, params={})
+
+
+def test_between_the_saved_times():
+    """Hermite interpolation: errors of fourth order in q, of third in v."""
+    errors = []
+    for dt in (0.04, 0.02):
+        found = run(dt=dt, t_span=(1, 3), method="dop853")
+        at = np.linspace(1, 3, 2001)
+        assert found.q_at(at).shape == (2001, 1)
+        errors.append([
+            np.abs(found.q_at(at)[:, 0] - np.cos(2 * (at - 1))).max(),
+            np.abs(found.v_at(at)[:, 0] + 2 * np.sin(2 * (at - 1))).max(),
+        ])  # fmt: skip
+    np.testing.assert_allclose(np.log2(np.divide(*errors)), [4, 3], atol=0.1)
+    np.testing.assert_allclose(found.q_at(found.t), found.q, atol=1e-14)
+    np.testing.assert_allclose(found.v_at(found.t[3]), found.v[3], atol=1e-13)
+    for outside in (0.9, [1.5, 3.1], np.nan):
+        with pytest.raises(ValueError, match="lies outside the computed times, 1 to 3"):
+            found.q_at(outside)
+
+
+def test_save_and_plot(tmp_path):
+    found = run(LATTICE, np.arange(12.0).reshape(3, 4), np.zeros((3, 4)), params={})
+    path = found.save(tmp_path / "a" / "run.nc")
+    data = results.load(path)
+    np.testing.assert_array_equal(data["z"], found[z])
+    np.testing.assert_array_equal(data["energy"], found.energy)
+    assert data.attrs["parameter n"] == 3
+    assert [axis.get_title() for axis in found.plot().axes[:2]] == ["motion", "error of the energy"]
+
+
+def test_plots_of_every_kind_of_coordinate():
+    """Lines for scalars and short arrays, maps for long ones."""
+    mixed = Lagrangian(v**2 / 2 + sp.Sum(u[i] ** 2 - x[i] ** 2, (i, 0, n - 1)) / 2, [q, x], [v, u])
+    few = run(mixed, np.ones(4), np.zeros(4), params={}).plot()
+    assert [axis.get_title() for axis in few.axes] == ["motion", "phase plane", "error of the energy"]
+    assert [line.get_label() for line in few.axes[0].lines] == ["$q$", "${x}_{0}$", "${x}_{1}$", "${x}_{2}$"]
+    many = run(mixed, np.ones(21), np.zeros(21), params={}).plot()
+    titles = ["motion", "motion", "phase plane", "error of the energy"]
+    assert [axis.get_title() for axis in many.axes[:4]] == titles
+
+
+@pytest.mark.parametrize("method", ["midpoint", "rk4", "dop853"])
+def test_singular_mass_matrix_names_the_direction(method):
+    """Every method, for diagonal, banded, periodic and dense mass matrices."""
+    y, w = sd.coordinates("y")
+    ring = Lagrangian(sp.Sum((u[sp.Mod(i + 1, n)] - u[i]) ** 2 - x[i] ** 2, (i, 0, n - 1)) / 2, x, u)
+    chain = Lagrangian(sp.Sum((u[i + 1] - u[i]) ** 2, (i, 0, n - 2)) - sp.Sum(x[i] ** 2, (i, 0, n - 1)), x, u)
+    scaled = Lagrangian((v + 2 * w) ** 2 / 2 - q**2 - y**2, [q, y], [v, w])
+    for system, params, direction, along in (
+        (MASSES, {mass: [1.0, 0.0, 2.0]}, [0, 1, 0], r"along x\[1\]$"),
+        (ring, {}, [1, 1, 1], r"along x\[0\] \+ x\[1\] \+ x\[2\]$"),
+        (chain, {}, [1, 1, 1], r"along x\[0\] \+ x\[1\] \+ x\[2\]$"),
+        (scaled, {}, [2, -1], "along q - 0.5 y$"),
+    ):
+        start = np.arange(1.0, len(direction) + 1)
+        with pytest.raises(sd.SingularMatrixError, match=rf"mass matrix is singular at q = .*, {along}") as caught:
+            run(system, start, 0 * start, params=params, method=method)
+        found = caught.value.direction
+        np.testing.assert_allclose(abs(found @ direction), np.linalg.norm(direction))
+
+
+def test_midpoint_refuses_a_coordinate_without_velocity():
+    y, w = sd.coordinates("y")
+    with pytest.raises(sd.SingularMatrixError, match="along y$"):
+        run(Lagrangian(v**2 / 2 - k * q**2 - y**2, [q, y], [v, w]), [1.0, 1.0], [0.0, 0.0], method="midpoint")
+
+
+def test_singular_mass_matrix_of_a_large_diagonal_system():
+    """Found without a full matrix: this one would take 320 GB."""
+    size = 200_000
+    weights = np.ones(size)
+    weights[123_456] = 0.0
+    with pytest.raises(sd.SingularMatrixError, match=r"along x\[123456\]$"):
+        run(MASSES, np.ones(size), np.zeros(size), params={mass: weights})
+
+
+def test_a_run_of_absurdly_many_steps_is_refused():
+    with pytest.raises(ValueError, match="makes 1e\\+30 steps"):
+        run(t_span=(0, 1e20), dt=1e-10)
+
+
+def test_states_in_the_shape_of_the_only_coordinate() -> None:
+    """Flat or in the coordinate's shape, alone or in batches; refused where the two cannot be told apart."""
+    n, i, k = (sp.Symbol(s, integer=True) for s in "nik")
+    z, w = sd.coordinates("z", (n, 2))
+    mass = sp.IndexedBase("m", shape=(n,))
+    limits = ((i, 0, n - 1), (k, 0, 1))
+    kernels = sd.Lagrangian(
+        sp.Sum(mass[i] * w[i, k] ** 2 / 2 - z[i, k] ** 4 / 4, *limits), z, w, parameters=[mass]
+    ).compile()
+    generator = np.random.default_rng(0)
+    q, v, m = generator.normal(size=(7, 5, 2)), generator.normal(size=(5, 2)), 1 + generator.random(5)
+    expected = -(q**3) / m[:, None]
+    np.testing.assert_allclose(kernels.acceleration(q, v, {"m": m}), expected, rtol=1e-14)
+    flat = kernels.acceleration(q.reshape(7, 10), v.ravel(), {"m": m})
+    np.testing.assert_allclose(flat, expected.reshape(7, 10), rtol=1e-14)
+    assert kernels.energy(q, v, {"m": m}).shape == (7,)
+    assert kernels.mass_matrix(q, v, {"m": m}).shape == (7, 10, 10)
+    np.testing.assert_allclose(kernels.momenta(q[0], v, {"m": m}), m[:, None] * v)
+    with pytest.raises(ValueError, match="v has"):
+        kernels.acceleration(q, v.ravel(), {"m": m})
+
+    free = sd.Lagrangian(sp.Sum(w[i, k] ** 2 / 2 - z[i, k] ** 4 / 4, *limits), z, w).compile()
+    with pytest.raises(ValueError, match=r"may be flat or in the shape \(n, 2\) of z: give the sizes"):
+        free.acceleration(v, v)
+    np.testing.assert_allclose(free.acceleration(v, v, {n: 5}), -(v**3))
+    np.testing.assert_allclose(free.energy(v, v, {n: 1}), (v**2 / 2 + v**4 / 4).sum(1))
+    # One body: the saved states of a run are a batch of flat ones.
+    assert sd.integrate(free.system, [0.1, 0.2], [0.0, 0.0], t_span=(0, 1), dt=0.01).energy.shape == (101,)

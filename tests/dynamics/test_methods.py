@@ -147,6 +147,15 @@ def test_methods_agree_on_an_input():
     np.testing.assert_allclose(runs, runs[-1], atol=1e-6)
 
 
+@pytest.mark.parametrize("method", ["midpoint", "rk4", "dop853"])
+def test_inputs_as_functions_of_time(method):
+    one = integrate(DRIVEN, 1.0, 0.0, (0, 3), 0.01, method=method, inputs=lambda t: {a: np.cos(t)})
+    other = integrate(DRIVEN, 1.0, 0.0, (0, 3), 0.01, method=method, inputs={a: np.cos})
+    np.testing.assert_array_equal(one.q, other.q)
+    with pytest.raises(TypeError, match="inputs are given by name"):
+        integrate(DRIVEN, 1.0, 0.0, (0, 3), 0.01, method=method, inputs=np.cos)
+
+
 def test_midpoint_keeps_the_structure():
     """The Newton matrix of a ring of 3000 particles is three diagonals, not nine million entries."""
     assert RING.compile()._by_displacement(

@@ -260,3 +260,95 @@ def test_index_array_out_of_range() -> None:
     assert sd.extremize(gathered, ends, 10, {p: np.array([0, 2])}).residual < 1e-12
     with pytest.raises(ValueError, match=r"outside 0..n - 1, at e = 2, largest\(p\) = 3"):
         sd.extremize(gathered, ends, 10, {p: np.array([0, 3])})
+
+
+def test_ends_in_the_shape_of_the_coordinate() -> None:
+    """Sizes follow from ends (and guesses) of shape (4, 3); any other shape is refused."""
+    m, j = sp.Symbol("m", integer=True, positive=True), sp.Symbol("j", integer=True)
+    y, s = sd.coordinates("y", (n, m))
+    lattice = sd.Lagrangian(sp.Sum(s[i, j] ** 2 - (i + 1) * y[i, j] ** 2, (i, 0, n - 1), (j, 0, m - 1)) / 2, y, s)
+    a, b = np.random.default_rng(0).normal(size=(2, 4, 3))
+    orbit = sd.extremize(lattice, sd.FixedEnds(a, b, 1.0), 10)
+    assert orbit[y].shape == (11, 4, 3)
+    assert np.array_equal(orbit[y][-1], b)
+    flat = sd.extremize(lattice, sd.FixedEnds(a.ravel(), b.ravel(), 1.0), 10, {n: 4, m: 3})
+    assert np.array_equal(orbit.q, flat.q)
+    for boundary in (sd.FixedEnds(a, b.ravel(), 1.0), sd.Periodic(1.0)):
+        assert sd.extremize(lattice, boundary, 10, guess=np.zeros((11, 4, 3)))[y].shape == (11, 4, 3)
+    for ends, params, message in (
+        ((a, b.T), {}, r"coordinate y: qT has shape \(3, 4\), expected \(n, m\) with n = 4, m = 3"),
+        ((a, b), {n: 3}, r"coordinate y: q0 has shape \(4, 3\), expected \(n, m\) with n = 3"),
+        ((a[None], b[None]), {}, r"coordinates y: q0 has shape \(1, 4, 3\), expected \(n_dof,\) or \(n, m\)"),
+        ((a.ravel(), b.ravel()), {}, "the size m does not follow"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            sd.extremize(lattice, sd.FixedEnds(*ends, 1.0), 10, params)
+    with pytest.raises(ValueError, match=r"coordinates x: q0 has shape \(2, 2\), expected \(n_dof,\) of one state"):
+        sd.extremize(chain, sd.FixedEnds(np.ones((2, 2)), np.ones((2, 2)), 1.0), 10, {w: 1.0}, {force: 0.0})
+    trainer = sd.EPTrainer(lattice, sd.Cost(y[0, 0] ** 2), sd.FixedEnds(a, b, 1.0), 10, [])
+    assert trainer.free({}).q.shape == (11, 12)
+
+
+@pytest.mark.parametrize("steps", (64, 128, 256))
+@pytest.mark.parametrize("past", (-1e-2, -1e-3, 1e-3, 1e-2, 1e-1))
+def test_error_of_the_grid_near_a_conjugate_point(steps: int, past: float) -> None:
+    """ωT = π(1 + past), q(T) = 1: the path is sin t/sin T; that of the grid is wrong by |λ_h − λ|/|λ_h|."""
+    T = np.pi * (1 + past)
+    orbit = sd.extremize(oscillator, sd.FixedEnds(0.0, 1.0, T), steps, {w: 1.0})
+    exact = np.sin(orbit.t) / np.sin(T)
+    error = np.abs(orbit.q[:, 0] - exact).max() / np.abs(exact).max()
+    assert orbit.grid_error == pytest.approx(error, rel=0.1)
+    assert orbit.rcond == orbit.factor.rcond < 1e-3
+
+
+@pytest.mark.parametrize("past", (-1e-2, 1e-2, 1e-1))
+def test_error_of_the_grid_near_a_resonance(past: float) -> None:
+    T = 2 * np.pi * (1 + past)
+    rate = 2 * np.pi / T
+    orbit = sd.extremize(driven, sd.Periodic(T), 128, {w: 1.0}, {force: lambda t: np.cos(rate * t)})
+    exact = np.cos(rate * orbit.t) / (1 - rate**2)
+    error = np.abs(orbit.q[:, 0] - exact).max() / np.abs(exact).max()
+    assert orbit.grid_error == pytest.approx(error, rel=0.2)
+
+
+@pytest.mark.parametrize("steps", (16, 64, 256, 1024))
+def test_conjugate_points_of_the_continuous_action(steps: int) -> None:
+    """At ωT = π there is no path; the grid has one, of a length ∝ N², that is all its own."""
+    with pytest.raises(sd.SingularMatrixError, match="to the accuracy of the grid: the ends are conjugate") as caught:
+        sd.extremize(oscillator, sd.FixedEnds(0.0, 1.0, np.pi), steps, {w: 1.0})
+    assert caught.value.grid_error == pytest.approx(1, rel=0.05)
+    assert caught.value.rcond > 1e-13
+    assert caught.value.partial.shape == (steps + 1, 1)
+    wave = {force: np.cos}
+    with pytest.raises(sd.SingularMatrixError, match="to the accuracy of the grid: a resonance"):
+        sd.extremize(driven, sd.Periodic(2 * np.pi), steps, {w: 1.0}, wave)
+    # Between zero ends the path is zero on every grid.
+    orbit = sd.extremize(oscillator, sd.FixedEnds(0.0, 0.0, np.pi), steps, {w: 1.0})
+    assert orbit.grid_error == np.abs(orbit.q).max() == 0
+
+
+def test_soft_direction_that_the_path_does_not_take() -> None:
+    """A wave cos t drives one oscillator; another, at rest, is in resonance: the path is right all the same."""
+    r, s = sd.coordinates("r")
+    L = (v**2 + s**2) / 2 - w**2 * q**2 / 2 - r**2 / 2 + force * q
+    system = sd.Lagrangian(L, [q, r], [v, s], inputs=[force])
+    orbit = sd.extremize(system, sd.Periodic(2 * np.pi), 64, {w: 2.0}, {force: np.cos})
+    assert np.abs(orbit["q"] - np.cos(orbit.t) / 3).max() < 2e-3
+    assert np.abs(orbit["r"]).max() < 1e-12
+    assert orbit.grid_error < 5e-3
+
+
+def test_error_of_the_grid_falls_with_the_step() -> None:
+    """Two coupled coordinates in a magnetic field, where the Hessian's blocks are full: order 2."""
+    r, s = sd.coordinates("r")
+    L = (v**2 + s**2) / 2 + w * (q * s - r * v) * (1 + q**2) - (q**2 + 2 * r**2) / 2
+    system = sd.Lagrangian(L, [q, r], [v, s])
+    errors = [
+        sd.extremize(system, sd.FixedEnds([0, 0.1], [0.5, 0.3], 2.0), steps, {w: 0.7}).grid_error
+        for steps in (200, 400, 800)
+    ]
+    assert np.abs(order(errors) - 2).max() < 0.1
+
+
+def test_too_few_steps_for_an_estimate() -> None:
+    assert np.isnan(sd.extremize(oscillator, sd.FixedEnds(0.0, 1.0, 1.0), 3, {w: 1.0}).grid_error)

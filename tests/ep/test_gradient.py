@@ -370,3 +370,8 @@ def test_bad_signals() -> None:
     ):
         with pytest.raises(ValueError, match=message):
             trainer.gradient(case.params, inputs, targets)
+
+
+def test_signals_are_given_by_name() -> None:
+    with pytest.raises(TypeError, match="targets are given by name"):
+        chain_of_two().gradient({k: 1.0, a: 0.1, b: 0.1}, targets=np.zeros(8))  # pyright: ignore[reportArgumentType]

@@ -45,9 +45,26 @@ def test_pendulum():
 
 
 def test_double_pendulum():
+    # An interval of saves that does not divide the time.
+    assert summary("double_pendulum", t_end=1.5, save_every=7)["error of the angles to t = 1"] < 1e-5
     found = summary("double_pendulum", t_end=3.0)
     assert found["error of the angles to t = 1"] < 1e-5
     assert found["energy drift"] < 1e-4
+
+
+def test_double_pendulum_is_chaotic():
+    """Errors grow 10⁹ fold to t = 10; smaller ones stay small for longer, and the reference is sure of it."""
+    coarse, fine = (summary("double_pendulum", dt=dt, save_every=s) for dt, s in ((1e-3, 10), (2.5e-4, 40)))
+    assert coarse["growth rate of small errors"] == pytest.approx(2.0, abs=0.3)
+    assert 5 < coarse["angles right to 0.01 until t ="] < fine["angles right to 0.01 until t ="] < 10
+    assert fine["error of the reference at the end"] < 1e-3
+
+
+def test_pendulum_swings_about_the_next_lowest_point():
+    for angle in (4.0, -2.0, 7.0):
+        found = summary("pendulum", angle=angle, dt=0.002)
+        assert found["error of the angle"] < 1e-4
+        assert found["period, measured"] == pytest.approx(found["period, exact"], rel=1e-5)
 
 
 def test_kepler():
@@ -55,6 +72,24 @@ def test_kepler():
     assert found["error of the position"] < 0.05
     assert found["drift of the angular momentum"] < 1e-12
     assert summary("kepler", eccentricity=0.6, method="dop853")["error of the position"] < 1e-6
+
+
+def test_kepler_at_high_eccentricity():
+    """Kepler's equation is solved for every e < 1."""
+    assert summary("kepler", eccentricity=0.999, t_end=10.0, method="dop853")["error of the position"] < 1e-5
+
+
+def test_fput_shows_the_modes_that_move():
+    model = models.load("fput")
+    figure = model.run({**model.settings, "mode": 9, "t_end": 20.0}).figure()
+    assert "mode 9" in [line.get_label() for line in figure.axes[0].lines]
+
+
+def test_free_ring():
+    """Without springs to the walls the centre of mass is a mode of frequency 0."""
+    found = summary("coupled_oscillators", stiffness=0.0, dt=0.005)
+    assert found["lowest frequency"] < 1e-6
+    assert found["error of the positions"] < 1e-4
 
 
 def test_fput():
@@ -65,7 +100,13 @@ def test_fput():
 
 def test_toda():
     found = summary("toda")
-    assert found["speed of the soliton"] == pytest.approx(np.sinh(0.9) / 0.9, rel=1e-5)
+    assert found["speed of the soliton, exact"] == pytest.approx(np.sinh(0.9) / 0.9, rel=1e-5)
+    assert found["speed of the soliton"] == pytest.approx(np.sinh(0.9) / 0.9, rel=2e-5)
+    # Measured: the error of the time steps is in it.
+    coarse, fine = (summary("toda", dt=dt, save_every=1) for dt in (0.1, 0.05))
+    errors = [abs(f["speed of the soliton"] - f["speed of the soliton, exact"]) for f in (coarse, fine)]
+    assert errors[0] > 1e-4
+    assert errors[0] / errors[1] == pytest.approx(4, rel=0.1)
     assert found["error of the velocities"] < 1e-3
     assert found["drift of the Lax invariants"] < 1e-5
 

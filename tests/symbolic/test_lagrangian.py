@@ -115,3 +115,44 @@ def test_velocity_freedom():
     assert not Lagrangian(CHAIN, x, v, dissipation=sp.Sum(v[i] ** 2, (i, 0, n - 1))).is_velocity_free
     assert not Lagrangian(q**2 * qd**2 / 2, q, qd).is_velocity_free
     assert not Lagrangian(qd**4 / 4, q, qd).is_velocity_free
+
+
+def test_results_fit_for_reading():
+    """Sums that differ by their index's name are one, numbers are cancelled, indices are i, j, k, l."""
+    p_x = sp.IndexedBase(sp.Symbol("p_x", real=True), shape=(n,))
+    k = sp.Symbol("k", integer=True)
+    bonds = sp.Sum((x[k + 1] - x[k]) ** 2, (k, 0, n - 2))
+    system = Lagrangian(sp.Sum(v[i] ** 2, (i, 0, n - 1)) / 2 - bonds / 2, x, v)
+    kinetic, potential = p_x[i] ** 2 / 2, (x[i + 1] - x[i]) ** 2 / 2
+    assert system.hamiltonian == sp.Sum(kinetic, (i, 0, n - 1)) + sp.Sum(potential, (i, 0, n - 2))
+    magnetic = Lagrangian(sp.Sum(m[i] * v[i] ** 2 / 2 + alpha * v[i] * x[i], (i, 0, n - 1)), x, v)
+    assert magnetic.hamiltonian == sp.Sum((p_x[i] - alpha * x[i]) ** 2 / (2 * m[i]), (i, 0, n - 1))
+
+
+def test_numbers_are_cancelled_in_equations():
+    springs, k = sp.IndexedBase("K", shape=(n,)), sp.Symbol("k", integer=True)
+    a, b = (sp.IndexedBase(sp.Symbol(name, integer=True), shape=(n,)) for name in "ab")
+    network = Lagrangian(
+        sp.Sum(v[i] ** 2 / 2, (i, 0, n - 1)) - sp.Sum(springs[k] * (x[a[k]] - x[b[k]]) ** 2 / 2, (k, 0, n - 1)), x, v
+    )
+    delta = sp.KroneckerDelta
+    (force,) = network.forcing
+    stretch = (x[b[i]] - x[a[i]]) * springs[i]
+    expected = sp.Sum(stretch * delta(j, a[i]) - stretch * delta(j, b[i]), (i, 0, n - 1))
+    sign, total = force.as_coeff_Mul()
+    assert total.limits == expected.limits
+    assert sp.expand(sign * total.function - expected.function) == 0
+    assert not any(number.q > 1 or abs(number) > 1 for number in total.function.atoms(sp.Rational))
+
+
+def test_nested_sums_keep_their_indices_apart():
+    """Against the expanded expression, at a size."""
+    L = sp.Sum(v[i] ** 2 / 2, (i, 0, n - 1)) - sp.Sum(sp.Sum((x[i] - x[j]) ** 2, (j, 0, n - 1)) ** 2 / 8, (i, 0, n - 1))
+    (force,) = Lagrangian(L, x, v).forcing
+    (row,) = Lagrangian(L, x, v).indices[0]
+    values, z = (sp.Rational(1, 2), sp.Rational(2, 3), sp.Rational(5, 4)), sp.symbols("z:3")
+    plain = -sum(sum((z[a] - z[b]) ** 2 for b in range(3)) ** 2 for a in range(3)) / 8
+    for place in range(3):
+        found = force.subs({n: 3, row: place}).doit()
+        found = found.xreplace({r: values[int(r.indices[0])] for r in found.atoms(sp.Indexed)})
+        assert found == plain.diff(z[place]).subs(dict(zip(z, values, strict=True)))

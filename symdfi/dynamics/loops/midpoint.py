@@ -60,13 +60,13 @@ def advance(
             for i in range(n):
                 residual[i] = p[i] + 0.5 * h * both[n + i] - both[i]
             solve(sizes, ints, middle, v, params, row, time, h, residual)
+            if not np.isfinite(residual).all():
+                return step
             size, change = 0.0, 0.0
             for i in range(n):
                 displacement[i] += residual[i]
                 change = max(change, abs(residual[i]))
                 size = max(size, abs(q[i]) + abs(displacement[i]))
-            if not np.isfinite(change):
-                return step
             if change <= tolerance * size:
                 converged = True
                 break
@@ -92,12 +92,12 @@ def advance(
                 for i in range(n):
                     residual[i] = p[i] - both[i]
                 legendre(sizes, ints, q, middle, params, row, time, h, residual)
+                if not np.isfinite(residual).all():
+                    return step
                 for i in range(n):
                     middle[i] += residual[i]
                     change = max(change, abs(residual[i]))
                     size = max(size, abs(middle[i]))
-                if not np.isfinite(change):
-                    return step
                 if change <= 1e-13 * max(size, abs(h)):
                     converged = True
                     break
