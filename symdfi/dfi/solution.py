@@ -52,6 +52,9 @@ class Solution:
     stepper: str
     last: Motion
 
+    def __repr__(self) -> str:
+        return f"Solution(t = {self.t[0]:g} to {self.t[-1]:g}, {len(self.t)} saves of {self.theta.shape[1]} parameters)"
+
     def evaluate(self, x: np.ndarray, t: float | np.ndarray | None = None) -> np.ndarray:
         """û at points ``x`` ((n,) or (n, dim)) and time ``t`` (default: the last), shape (n,), or (len(t), n) for
         several times; θ is interpolated between saves by cubic Hermite polynomials of θ and v.

@@ -40,6 +40,10 @@ class Trajectory:
     params: Mapping[Any, Any]
     method: str
 
+    def __repr__(self) -> str:
+        size = f"{len(self.t)} saves of {self.q.shape[1]} degrees of freedom"
+        return f"Trajectory(t = {self.t[0]:g} to {self.t[-1]:g}, {size}, {self.method})"
+
     @property
     def energy_drift(self) -> float:
         """max |E(t) − E(0)| / |E(0)| (absolute where E(0) = 0)."""

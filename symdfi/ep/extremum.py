@@ -43,6 +43,10 @@ class Orbit:
     iterations: int
     factor: BlockTridiagonalLU
 
+    def __repr__(self) -> str:
+        size = f"{len(self.q)} nodes of {self.q.shape[1]} degrees of freedom"
+        return f"Orbit({size}, T = {self.numbers.boundary.T:g}, beta = {self.beta:g}, residual = {self.residual:.1e})"
+
     @property
     def t(self) -> np.ndarray:
         return np.linspace(0.0, self.numbers.boundary.T, self.numbers.steps + 1)
