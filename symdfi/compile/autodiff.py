@@ -31,7 +31,7 @@ def tangent(
             continue
         total = sp.S.Zero
         for variable, direction in [(x, along) for x, along in moving.items() if x in read]:
-            for term in _variation(assignment.value, variable):
+            for term in _variation(program, assignment.value, variable):
                 at = direction[term.indices] if isinstance(direction, sp.IndexedBase) else direction
                 total += term.contract(at)
         if total != 0:
@@ -59,7 +59,7 @@ def adjoint(
             continue
         bar = _collect(assignment.target, terms.pop(assignment.target))
         # Its loops become sums of the terms it hands on, so they need names of their own.
-        names = {loop.index: sp.Dummy(loop.index.name, integer=True) for loop in assignment.loops}
+        names = {k.index: sp.Dummy(k.name, integer=True) for k in assignment.loops + assignment.sums}
         own = tuple(loop.subs(names) for loop in assignment.loops)
         sums = tuple((loop.index, loop.lower, loop.upper) for loop in reversed(own))
         if isinstance(bar, sp.Symbol | sp.Number):
@@ -69,7 +69,7 @@ def adjoint(
             weight = stored.at(assignment.element(tuple(loop.index for loop in own)))
         value = assignment.value.xreplace(names)
         for variable in sorted(variables(assignment.expr) & active, key=str):
-            for term in _variation(value, variable):
+            for term in _variation(program, value, variable):
                 term = replace(term, coefficient=term.coefficient * weight, sums=term.sums + sums)
                 terms.setdefault(variable, []).append(term)
     return {x: _collect(x, terms[x]) if x in terms else None for x in wrt}
@@ -80,14 +80,14 @@ def gradient_loops(variable: Variable) -> tuple[Loop, ...]:
     if not isinstance(variable, sp.IndexedBase):
         return ()
     return tuple(
-        Loop(sp.Symbol(f"_g{k}", integer=True), sp.S.Zero, sp.sympify(extent) - 1)
+        Loop(sp.Symbol(f"_g{k}", integer=True), sp.S.Zero, sp.sympify(extent) - 1, "jkl"[k] if k < 3 else f"j{k}")
         for k, extent in enumerate(variable.shape)
     )
 
 
-def _variation(expr: sp.Expr, variable: Variable) -> list[Variation]:
+def _variation(program: Program, expr: sp.Expr, variable: Variable) -> list[Variation]:
     """The variation almost everywhere: a kink (of ``Max``, ``Abs``) has a derivative, but no second one."""
-    terms = variation(expr, variable)
+    terms = variation(expr, variable, program.in_words)
     smooth = [
         t.coefficient.xreplace({d: sp.S.Zero for d in t.coefficient.atoms(sp.DiracDelta)}) for t in terms
     ]

@@ -8,24 +8,30 @@ the sizes: the program, and with it the cost of deriving and compiling it, does 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 import sympy as sp
 from sympy.logic.boolalg import Boolean
 
 from symdfi.errors import CompileError
 from symdfi.symbolic.maps import Ranges, extreme, is_known
+from symdfi.symbolic.sums import PlainSum, readable
 
 Variable = sp.Symbol | sp.IndexedBase
 
 
 @dataclass(frozen=True)
 class Loop:
-    """``for index in lower..upper``, both inclusive."""
+    """``for index in lower..upper``, both inclusive; ``name`` is what messages call the index."""
 
     index: sp.Symbol
     lower: sp.Expr
     upper: sp.Expr
+    name: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name or self.index.name)
 
     @property
     def extent(self) -> sp.Expr:
@@ -33,12 +39,24 @@ class Loop:
 
     def subs(self, mapping: dict) -> Loop:
         lower, upper = (sp.sympify(bound).xreplace(mapping) for bound in (self.lower, self.upper))
-        return Loop(mapping.get(self.index, self.index), lower, upper)
+        return Loop(mapping.get(self.index, self.index), lower, upper, self.name)
 
 
 def ranges(loops: tuple[Loop, ...]) -> Ranges:
     """The bounds of each index."""
     return {loop.index: (loop.lower, loop.upper) for loop in loops}
+
+
+def plain_names(loops: Iterable[Loop], taken: Iterable[sp.Symbol] = ()) -> dict[sp.Symbol, sp.Symbol]:
+    """Symbols under which messages show loop indices: their names, numbered where two share one."""
+    names: dict[sp.Symbol, sp.Symbol] = {}
+    used = {symbol.name for symbol in taken}
+    for loop in loops:
+        candidates = (loop.name + suffix for suffix in ("", *map(str, range(1, 1000))))
+        name = next(candidate for candidate in candidates if candidate not in used)
+        names[loop.index] = sp.Symbol(name, integer=True)
+        used.add(name)
+    return names
 
 
 @functools.lru_cache(maxsize=4096)
@@ -49,8 +67,9 @@ def hull(loops: tuple[Loop, ...]) -> tuple[Loop, ...]:
         outer = ranges(loops[:position])
         lower, upper = extreme(loop.lower, outer, False), extreme(loop.upper, outer, True)
         if lower is None or upper is None or not is_known(lower + upper):
-            raise CompileError(f"what varies over {loop.index} = {loop.lower}..{loop.upper} cannot be stored")
-        box.append(Loop(loop.index, lower, upper))
+            shown = loop.subs(plain_names(loops))
+            raise CompileError(f"what varies over {shown.index} = {shown.lower}..{shown.upper} cannot be stored")
+        box.append(Loop(loop.index, lower, upper, loop.name))
     return tuple(box)
 
 
@@ -85,7 +104,7 @@ class Assignment:
     def value(self) -> sp.Expr:
         """The right-hand side as one SymPy expression."""
         limits = [(loop.index, loop.lower, loop.upper) for loop in reversed(self.sums)]
-        return sp.Sum(self.expr, *limits) if limits else self.expr
+        return PlainSum(self.expr, *limits) if limits else self.expr
 
 
 @dataclass(frozen=True)
@@ -116,18 +135,48 @@ class Piece:
 
 @dataclass(frozen=True)
 class Definition:
-    """All the pieces that together define one target; ``fill``: it is zeroed before them."""
+    """All the pieces that together compute one assignment; ``fill``: its target is zeroed before them."""
 
-    target: Variable
-    shape: tuple[sp.Expr, ...]
+    assignment: Assignment
     pieces: tuple[Piece, ...]
     fill: bool
-    batched: bool
+
+    @property
+    def target(self) -> Variable:
+        return self.assignment.target
+
+    @property
+    def shape(self) -> tuple[sp.Expr, ...]:
+        return self.assignment.shape
+
+    @property
+    def batched(self) -> bool:
+        return self.assignment.batched
 
     @property
     def reads(self) -> frozenset:
         """The variables (symbols and bases) that the pieces read."""
         return frozenset().union(*(variables(p.value) | variables(p.guard) for p in self.pieces))
+
+
+def in_words(expr: sp.Basic, assignments: Mapping[Variable, Assignment]) -> sp.Basic:
+    """``expr`` for a message: what is stored written out, indices under the names that the user gave them."""
+    return readable(_written_out(expr, assignments, 3))
+
+
+def _written_out(expr: sp.Basic, assignments: Mapping[Variable, Assignment], depth: int) -> sp.Basic:
+    """``expr`` with the terms that assignments store in place of the references to them, ``depth`` levels deep."""
+    written: dict[sp.Basic, sp.Basic] = {}
+    for node in expr.atoms(sp.Symbol, sp.Indexed):
+        assignment = assignments.get(node.base if isinstance(node, sp.Indexed) else node)
+        if assignment is None:
+            continue
+        indices = node.indices if isinstance(node, sp.Indexed) else ()
+        names: dict = {k.index: i + k.lower for i, k in zip(indices, hull(assignment.loops), strict=True)}
+        names |= {k.index: sp.Dummy(k.name, integer=True) for k in assignment.sums}
+        value = assignment.value.xreplace(names)
+        written[node] = _written_out(value, assignments, depth - 1) if depth else sp.Symbol("...")
+    return expr.xreplace(written)
 
 
 def variables(expr: sp.Basic) -> frozenset:

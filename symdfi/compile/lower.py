@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
+from dataclasses import replace
 
 import sympy as sp
 from sympy.logic.boolalg import Boolean
 
-from symdfi.compile.loops import Assignment, Loop, Variable, hull, ranges, variables
+from symdfi.compile.loops import Assignment, Loop, Variable, hull, in_words, ranges, variables
 from symdfi.errors import CompileError
-from symdfi.symbolic.indexed import Limits, guarded
-from symdfi.symbolic.indexed import fresh as fresh_sum
-from symdfi.symbolic.maps import extreme, inequalities, never_negative
+from symdfi.symbolic.indexed import guarded
+from symdfi.symbolic.maps import extreme, inequalities, is_index, is_known, never_negative
+from symdfi.symbolic.ranges import Limits
+from symdfi.symbolic.sums import PlainSum, fresh
 
 #: A literal of the condition under which a subexpression is evaluated at all.
 Guards = tuple[Boolean, ...]
@@ -37,7 +39,8 @@ class Program:
 
     def assign(self, expr: sp.Basic, loops: tuple[Loop, ...] = ()) -> Assignment:
         """The assignment that holds ``expr`` over ``loops``, made unless an equal one exists."""
-        expr = self._flat(_plain(sp.sympify(expr)), loops, ())
+        expr = self._flat(self._plain(sp.sympify(expr)), loops, ())
+        self._check_integers(expr)
         names = {loop.index: sp.Symbol(f"_a{k}", integer=True) for k, loop in enumerate(loops)}
         loops = tuple(loop.subs(names) for loop in loops)
         expr = expr.xreplace(names)
@@ -75,18 +78,42 @@ class Program:
         """Whether a condition is decided by indices and sizes alone."""
         return not variables(condition) & self.values
 
+    def _check_integers(self, expr: sp.Expr) -> None:
+        """``CompileError`` for an index or a bound that is no integer arithmetic on sizes and indices."""
+        for reference in expr.atoms(sp.Indexed):
+            if not all(map(is_index, reference.indices)):
+                raise CompileError(
+                    f"the indices of {self.in_words(reference)} must be integer expressions in sizes and indices"
+                )
+        for index, *bounds in expr.limits if isinstance(expr, sp.Sum) else ():
+            if any(variables(bound) & self.values or not is_index(bound) for bound in bounds):
+                raise CompileError(
+                    f"the bounds of {self.in_words(expr)} must be integer expressions in sizes and indices"
+                )
+            if any(index in bound.free_symbols for bound in bounds):
+                raise CompileError(f"the bounds of {self.in_words(expr)} hold their own index")
+
+    def in_words(self, expr: sp.Basic) -> sp.Basic:
+        """``expr`` as a message names it."""
+        return in_words(expr, self.assignments)
+
+    def _plain(self, expr: sp.Basic) -> sp.Basic:
+        """``expr`` with ``maximum`` and ``minimum`` for ``Max`` and ``Min`` of values: not in indices and bounds."""
+        if not expr.has(sp.Max, sp.Min) or isinstance(expr, sp.Indexed):
+            return expr
+        if isinstance(expr, sp.Sum):
+            return PlainSum(self._plain(expr.function), *expr.limits)
+        if isinstance(expr, Boolean | sp.KroneckerDelta) and self.is_index_condition(expr):
+            return expr
+        args = [self._plain(arg) for arg in expr.args]
+        if isinstance(expr, sp.Max | sp.Min):
+            return functools.reduce(maximum if isinstance(expr, sp.Max) else minimum, args)
+        return expr.func(*args)
+
     def _open(self, expr: sp.Sum) -> tuple[sp.Expr, tuple[Loop, ...]]:
         """A sum's summand and its loops, the outermost first, under standard index names."""
-        expr = fresh_sum(expr)
+        expr = fresh(expr)
         limits: list[Limits] = [tuple(limit) for limit in reversed(expr.limits)]
-        for index, lower, upper in limits:
-            for bound in (lower, upper):
-                if variables(bound) & self.values or bound.has(sp.oo, sp.zoo, sp.nan):
-                    raise CompileError(
-                        f"the bounds of {expr} must be integer expressions in sizes and indices"
-                    )
-            if index in lower.free_symbols | upper.free_symbols:
-                raise CompileError(f"the bounds of {expr} hold their own index")
         names = {index: sp.Symbol(f"_b{k}", integer=True) for k, (index, _, _) in enumerate(limits)}
         return expr.function.xreplace(names), tuple(Loop(*limit).subs(names) for limit in limits)
 
@@ -113,7 +140,9 @@ class Program:
                 break
             own, deps, inside = best
             guards = self._kept_guards(_not_empty(sums), deps, loops + sums)
-            part = sp.Sum(guarded(sp.Mul(*inside), guards), (own.index, own.lower, own.upper))
+            index = sp.Dummy(own.name, integer=True)
+            body = guarded(sp.Mul(*inside), guards).xreplace({own.index: index})
+            part = PlainSum(body, (index, own.lower, own.upper))
             expr = sp.Mul(self.define(part, deps), *(factor for factor in expr.args if factor not in inside))
             sums = tuple(k for k in sums if k is not own)
         return expr, sums
@@ -123,12 +152,13 @@ class Program:
 
         The innermost sums go first, so that renaming never walks a deep nest more than once.
         """
+        expr = self._inward(expr) or expr
         if not isinstance(expr, sp.Sum):
             return self._flatten(expr, loops, guards)
         own = tuple(Loop(*limit) for limit in reversed(expr.limits) if len(limit) == 3)
         # An index of the sum's own hides one of the same name around it.
         outer = tuple(loop for loop in loops if loop.index not in {k.index for k in own})
-        return sp.Sum(self._flatten(expr.function, outer + own, guards + _not_empty(own)), *expr.limits)
+        return PlainSum(self._flatten(expr.function, outer + own, guards + _not_empty(own)), *expr.limits)
 
     def _flatten(self, expr: sp.Expr, loops: tuple[Loop, ...], guards: Guards) -> sp.Expr:
         """``expr`` with every sum in it stored and replaced by the reference."""
@@ -139,11 +169,24 @@ class Program:
             deps = self._needed(expr.free_symbols, loops)
             kept = self._kept_guards(guards, deps, loops)
             if kept:
-                expr = sp.Sum(guarded(expr.function, kept), *expr.limits)
+                expr = PlainSum(guarded(expr.function, kept), *expr.limits)
             return self.define(expr, deps)
         if isinstance(expr, sp.Piecewise):
+            inward = self._inward(expr)
+            if inward is not None:
+                return self._flatten(inward, loops, guards)
             return self._branches(expr, guards, lambda e, g: self._flatten(e, loops, g))
         return expr.func(*(self._flatten(arg, loops, guards) for arg in expr.args))
+
+    def _inward(self, expr: sp.Expr) -> sp.Expr | None:
+        """A sum under a condition on indices as the sum of what is under it, in one nest; None if it is none."""
+        if not (isinstance(expr, sp.Piecewise) and len(expr.args) == 2 and expr.args[1] == (0, True)):
+            return None
+        total, condition = expr.args[0]
+        if not isinstance(total, sp.Sum) or not self.is_index_condition(condition):
+            return None
+        total = fresh(total)
+        return PlainSum(guarded(total.function, (condition,)), *total.limits)
 
     def _branches(self, expr: sp.Piecewise, guards: Guards, visit) -> sp.Expr:
         """Rebuild a ``Piecewise``, visiting each branch under the index conditions that lead to it."""
@@ -158,12 +201,25 @@ class Program:
 
     @staticmethod
     def _needed(symbols: Iterable[sp.Basic], loops: tuple[Loop, ...]) -> tuple[Loop, ...]:
-        """The loops that ``symbols`` depend on, with those that their ranges depend on."""
+        """The loops to store what depends on ``symbols`` over.
+
+        Where the range of one depends on a loop that is not needed itself, it runs over all that it reaches there
+        (what depends on j of a triangle j <= i is stored for every j, not for every pair). Failing that, the loop
+        that the range depends on is needed as well.
+        """
         needed = set(symbols)
-        for loop in reversed(loops):
-            if loop.index in needed:
-                needed |= loop.lower.free_symbols | loop.upper.free_symbols
-        return tuple(loop for loop in loops if loop.index in needed)
+        found: list[Loop] = []
+        for position in reversed(range(len(loops))):
+            loop = loops[position]
+            if loop.index not in needed:
+                continue
+            others = {k: bounds for k, bounds in ranges(loops[:position]).items() if k not in needed}
+            ends = extreme(loop.lower, others, False), extreme(loop.upper, others, True)
+            if all(end is not None and is_known(end) and not end.free_symbols & set(others) for end in ends):
+                loop = replace(loop, lower=ends[0], upper=ends[1])
+            needed |= loop.lower.free_symbols | loop.upper.free_symbols
+            found.append(loop)
+        return tuple(reversed(found))
 
     @staticmethod
     def _kept_guards(guards: Guards, deps: tuple[Loop, ...], loops: tuple[Loop, ...]) -> Guards:
@@ -242,6 +298,9 @@ class maximum(sp.Function):
         a, b = self.args if argindex == 1 else self.args[::-1]
         return sp.Heaviside(a - b)
 
+    def _sympystr(self, printer) -> str:
+        return f"Max({', '.join(map(printer.doprint, self.args))})"
+
 
 class minimum(sp.Function):
     """``Min`` of two values."""
@@ -252,17 +311,8 @@ class minimum(sp.Function):
         a, b = self.args if argindex == 1 else self.args[::-1]
         return sp.Heaviside(b - a)
 
-
-def _plain(expr: sp.Basic) -> sp.Basic:
-    """``expr`` with ``maximum`` and ``minimum`` for ``Max`` and ``Min``, but in indices and bounds."""
-    if not expr.has(sp.Max, sp.Min) or isinstance(expr, sp.Indexed):
-        return expr
-    if isinstance(expr, sp.Sum):
-        return sp.Sum(_plain(expr.function), *expr.limits)
-    args = [_plain(arg) for arg in expr.args]
-    if isinstance(expr, sp.Max | sp.Min):
-        return functools.reduce(maximum if isinstance(expr, sp.Max) else minimum, args)
-    return expr.func(*args)
+    def _sympystr(self, printer) -> str:
+        return f"Min({', '.join(map(printer.doprint, self.args))})"
 
 
 def is_costly(expr: sp.Basic) -> bool:

@@ -8,7 +8,7 @@ condition that guards it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import sympy as sp
@@ -17,7 +17,8 @@ from sympy.logic.boolalg import Boolean
 
 from symdfi.compile.loops import Assignment, Definition, Loop, Piece, ranges
 from symdfi.compile.lower import Program
-from symdfi.symbolic.maps import Ranges, affine, inequalities, never_negative, standard
+from symdfi.symbolic.maps import affine, inequalities, never_negative, standard
+from symdfi.symbolic.ranges import narrow
 
 #: Beyond this many different ``Mod`` in one assignment they stay run-time remainders.
 MAX_SPLIT_MODULI = 4
@@ -29,7 +30,7 @@ def definition(assignment: Assignment, program: Program) -> Definition:
     indices = assignment.element(tuple(loop.index for loop in free))
 
     def done(pieces: list[Piece], fill: bool) -> Definition:
-        return Definition(target, assignment.shape, tuple(pieces), fill, assignment.batched)
+        return Definition(assignment, tuple(pieces), fill)
 
     terms = [_scatter(assignment, term) or term for term in sp.Add.make_args(assignment.expr)]
     scattered = [term for term in terms if isinstance(term, Piece)]
@@ -92,9 +93,6 @@ def _split_piece(piece: Piece, program: Program) -> Iterator[Piece]:
     deltas = {d: sp.Piecewise((1, sp.Eq(*d.args)), (0, True)) for d in value.atoms(sp.KroneckerDelta)}
     if deltas:
         value = value.xreplace(deltas)
-    for position, loop in enumerate(piece.loops):
-        span = sp.expand(loop.upper - loop.lower)
-        piece = replace(piece, loops=_nonempty(piece.loops[:position], span) + piece.loops[position:])
     names: dict[Boolean, Boolean] = {}
     atoms: dict[sp.Symbol, Boolean] = {}
     for relation in sorted(value.atoms(Relational), key=sp.default_sort_key):
@@ -108,27 +106,34 @@ def _split_piece(piece: Piece, program: Program) -> Iterator[Piece]:
     if names:
         value = value.xreplace(names)
     modular = len(value.atoms(sp.Mod)) <= MAX_SPLIT_MODULI
-    yield from _expand(replace(piece, value=value), atoms, modular)
+    yield from _expand(_reached(replace(piece, value=value)), atoms, modular)
 
 
 def _expand(piece: Piece, atoms: dict[sp.Symbol, Boolean], modular: bool) -> Iterator[Piece]:
     """Split on the first open condition until none is left."""
-    if modular:
-        plain = {m: e for m in piece.value.atoms(sp.Mod) if (e := _plain_mod(m, piece.loops)) is not None}
-        if plain:
-            piece = replace(piece, value=piece.value.xreplace(plain))
-    # A run-time guard is not part of the split: the indices of a scatter's target keep theirs.
-    # Conditions on gathered entries come last, so that they are tested where the others let them be read.
-    present = sorted(
-        piece.value.free_symbols & set(atoms), key=lambda c: (len(atoms[c].atoms(sp.Indexed)), str(c))
-    )
-    if present:
-        symbol, atom = present[0], atoms[present[0]]
-    else:
-        symbol, atom = None, _mod_atom(piece) if modular else None
-        if atom is None:
+    atoms = {symbol: atom for symbol, atom in atoms.items() if symbol in piece.value.free_symbols}
+    bounds = [bound for loop in piece.loops for bound in (loop.lower, loop.upper)]
+    found = set().union(*(e.atoms(sp.Mod) for e in (piece.value, *atoms.values(), *bounds))) if modular else ()
+    remainders = sorted(found, key=sp.default_sort_key)
+    plain = {mod: e for mod in remainders if (e := _plain_mod(mod, piece.loops)) is not None}
+    if plain:
+        # In ranges and in what is tested before as well, which are to speak of the same indices.
+        piece = _reached(piece.rename(plain))
+        atoms = {symbol: atom.xreplace(plain) for symbol, atom in atoms.items()}
+        remainders = [mod for mod in remainders if mod not in plain]
+    # A condition without remainders narrows the ranges that they are split by; one with them then becomes a range
+    # as well. Those on gathered entries come last, so that they are tested where the others let them be read.
+    order = sorted(atoms, key=lambda c: (atoms[c].has(sp.Mod), len(atoms[c].atoms(sp.Indexed)), str(c)))
+    symbol = order[0] if order else None
+    atom = None if symbol is None else atoms[symbol]
+    if atom is None or atom.has(sp.Mod):
+        wrap = _mod_atom(remainders, piece.loops)
+        symbol, atom = (symbol, atom) if wrap is None else (None, wrap)
+    if atom is None:
+        piece = _kept_inside(piece)
+        if piece.guard != sp.false and not any(_is_empty(loop, piece.loops) for loop in piece.loops):
             yield piece
-            return
+        return
     for literal, truth in _cases(atom, piece.loops):
         narrowed = restrict(piece, literal)
         if narrowed is not None:
@@ -149,6 +154,8 @@ def _cases(atom: Boolean, loops: tuple[Loop, ...]) -> Iterator[tuple[Boolean, Bo
 
 def restrict(piece: Piece, literal: Boolean) -> Piece | None:
     """The piece where ``literal`` holds: tighter ranges if they can say it, else a guard; None if nowhere."""
+    if literal in (sp.true, sp.false):
+        return piece if literal == sp.true else None
     known = ranges(piece.loops)
     bounds = inequalities(literal)
     if bounds and all(never_negative(bound, known) for bound in bounds):
@@ -166,53 +173,47 @@ def restrict(piece: Piece, literal: Boolean) -> Piece | None:
 
 
 def _narrow(loops: tuple[Loop, ...], expr: sp.Expr) -> tuple[Loop, ...] | None:
-    """The loops restricted to ``expr >= 0``; None where that is no bound on the innermost loop involved.
-
-    The loops outside it keep only the indices that leave it an iteration (Fourier and Motzkin's elimination):
-    what they compute for the inner loop, and read for it, lies within the condition as well.
-    """
-    position = max((k for k, loop in enumerate(loops) if loop.index in expr.free_symbols), default=None)
-    line = None if position is None else affine(expr, loops[position].index)
-    if position is None or line is None or not line[0].is_Integer or expr.has(sp.Indexed):
+    """The loops restricted to ``expr >= 0``; None where that is no bound on the innermost loop involved."""
+    found = narrow(ranges(loops), expr, {})
+    if found is None:
         return None
-    loop, (slope, offset) = loops[position], line
-    known = ranges(loops[:position])
-    if slope > 0:
-        bound = -offset if slope == 1 else -sp.floor(offset / slope)
-        narrowed = replace(loop, lower=_tightest(sp.Max, loop.lower, bound, known))
-        others = sp.Min.make_args(loop.upper)
-    else:
-        bound = offset if slope == -1 else sp.floor(offset / -slope)
-        narrowed = replace(loop, upper=_tightest(sp.Min, loop.upper, bound, known))
-        others = sp.Max.make_args(loop.lower)
-    outer = loops[:position]
-    for other in others:
-        outer = _nonempty(outer, sp.expand(offset + slope * other))
-    return (*outer, narrowed, *loops[position + 1 :])
+    bounds, _ = found  # where the rest fails, an inner loop has no iteration
+    return tuple(replace(k, lower=bounds[k.index][0], upper=bounds[k.index][1]) for k in loops)
 
 
-def _nonempty(loops: tuple[Loop, ...], span: sp.Expr) -> tuple[Loop, ...]:
-    """The loops restricted, if they can be, to ``span >= 0``."""
-    if never_negative(span, ranges(loops)):
-        return loops
-    return _narrow(loops, span) or loops
+def _reached(piece: Piece) -> Piece:
+    """The piece with the indices of its outer loops that leave every inner loop an iteration.
+
+    What is read for an inner loop alone is then in range also where it is read outside of that loop.
+    """
+    for position, loop in enumerate(piece.loops):
+        outer = piece.loops[:position]
+        for span in _spans(loop):
+            if not never_negative(span, ranges(outer)):
+                outer = _narrow(outer, span) or outer
+        piece = replace(piece, loops=outer + piece.loops[position:])
+    return piece
 
 
-def _tightest(kind: type, old: sp.Expr, new: sp.Expr, known: Ranges) -> sp.Expr:
-    """``Max`` (``Min``) of two bounds, without those that another makes redundant."""
-    sign = 1 if kind is sp.Max else -1
-    if any(never_negative(sign * (arg - new), known) for arg in kind.make_args(old)):
-        return old
-    kept = [arg for arg in kind.make_args(old) if not never_negative(sign * (new - arg), known)]
-    return kind(*kept, new, evaluate=False)
+def _kept_inside(piece: Piece) -> Piece:
+    """The piece with a guard, which keeps all that is read in the innermost loop, where no range can say when that
+    is reached."""
+    for position, loop in enumerate(piece.loops):
+        outer = ranges(piece.loops[:position])
+        for span in _spans(loop):
+            if span.free_symbols & set(outer) and not never_negative(span, outer):
+                piece = replace(piece, guard=sp.And(piece.guard, sp.Ge(span, 0)))
+    return piece
+
+
+def _spans(loop: Loop) -> list[sp.Expr]:
+    """What is >= 0 where the loop has an iteration."""
+    lower, upper = sp.Max.make_args(loop.lower), sp.Min.make_args(loop.upper)
+    return [sp.expand(high - low) for low in lower for high in upper]
 
 
 def _is_empty(loop: Loop, loops: tuple[Loop, ...]) -> bool:
-    return any(
-        never_negative(low - high - 1, ranges(loops))
-        for low in sp.Max.make_args(loop.lower)
-        for high in sp.Min.make_args(loop.upper)
-    )
+    return any(never_negative(-span - 1, ranges(loops)) for span in _spans(loop))
 
 
 def _plain_mod(mod: sp.Mod, loops: tuple[Loop, ...]) -> sp.Expr | None:
@@ -225,11 +226,11 @@ def _plain_mod(mod: sp.Mod, loops: tuple[Loop, ...]) -> sp.Expr | None:
     return None
 
 
-def _mod_atom(piece: Piece) -> Boolean | None:
+def _mod_atom(remainders: Iterable[sp.Mod], loops: tuple[Loop, ...]) -> Boolean | None:
     """A condition whose truth takes a ``Mod`` of a loop index closer to a plain index."""
-    known = ranges(piece.loops)
+    known = ranges(loops)
     indices = set(known)
-    for mod in sorted(piece.value.atoms(sp.Mod), key=sp.default_sort_key):
+    for mod in remainders:
         argument, modulus = mod.args
         own = [i for i in indices if i in argument.free_symbols]
         if len(own) != 1 or indices & modulus.free_symbols:
@@ -237,6 +238,9 @@ def _mod_atom(piece: Piece) -> Boolean | None:
         line = affine(argument, own[0])
         if line is None or abs(line[0]) != 1:
             continue
+        once = all(never_negative(e, known) for e in (argument + modulus, 2 * modulus - 1 - argument))
+        if modulus.is_Number and not once:
+            continue  # a parity, say, does not become plain
         for expr in (argument, modulus - 1 - argument):
             expr = sp.expand(expr)
             if not never_negative(expr, known) and not never_negative(-expr - 1, known):

@@ -19,8 +19,9 @@ from sympy.logic.boolalg import Boolean
 
 from symdfi.errors import SymbolicError
 from symdfi.symbolic.maps import Ranges, affine, check_index, never_negative, prune, solve
+from symdfi.symbolic.ranges import Limits, bounded
+from symdfi.symbolic.sums import PlainSum, canonical, fresh, normalise, readable
 
-Limits = tuple[sp.Symbol, sp.Expr, sp.Expr]
 Variable = sp.Symbol | sp.IndexedBase
 
 
@@ -35,7 +36,7 @@ class Variation:
 
     def contract(self, factor: sp.Expr) -> sp.Expr:
         """The term with ``factor`` in place of δx[indices]."""
-        return summed(guarded(self.coefficient * factor, self.conditions), self.sums)
+        return summed(self.coefficient * factor, self.sums, self.conditions)
 
 
 def guarded(expr: sp.Expr, conditions: Iterable[Boolean]) -> sp.Expr:
@@ -46,64 +47,29 @@ def guarded(expr: sp.Expr, conditions: Iterable[Boolean]) -> sp.Expr:
     return sp.S.Zero if condition == sp.false else sp.Piecewise((expr, condition), (sp.S.Zero, True))
 
 
-def summed(expr: sp.Expr, sums: Iterable[Limits]) -> sp.Expr:
-    sums = tuple(sums)
-    return sp.Sum(expr, *sums) if sums and expr != 0 else expr
+def summed(expr: sp.Expr, sums: Iterable[Limits], conditions: Iterable[Boolean]) -> sp.Expr:
+    """``Σ_sums [conditions] expr``; what does not depend on the sums' indices is asked outside them."""
+    sums, conditions = tuple(sums), tuple(conditions)
+    inner = [c for c in conditions if c.free_symbols & {index for index, _, _ in sums}]
+    expr = guarded(expr, inner)
+    total = PlainSum(expr, *sums) if sums and expr != 0 else expr
+    return guarded(total, (c for c in conditions if c not in inner))
 
 
-def normalise(expr: sp.Basic) -> sp.Expr:
-    """Plain symbols for ``Idx``, integer dummies for summation indices: the form the calculus works on."""
-    expr = sp.sympify(expr)
-    expr = expr.xreplace({idx: sp.Symbol(str(idx.label), integer=True) for idx in expr.atoms(sp.Idx)})
-    return _rename(expr, {})
-
-
-def _rename(expr: sp.Basic, names: dict) -> sp.Expr:
-    """One pass from the outside in; ``names`` are the dummies of the sums around ``expr``."""
-    if isinstance(expr, sp.Sum):
-        names, limits = dict(names), []
-        # From the outermost limit inwards: Sum(f, (j, 0, i), (i, 0, n)).
-        for limit in reversed(expr.limits):
-            if len(limit) != 3:
-                raise SymbolicError(f"the sum {expr} needs explicit bounds (index, lower, upper)")
-            index, *bounds = limit
-            bounds = [bound.xreplace(names) for bound in bounds]
-            names[index] = sp.Dummy(index.name, integer=True)
-            limits.append((names[index], *bounds))
-        return sp.Sum(_rename(expr.function, names), *reversed(limits))
-    if not expr.has(sp.Sum):
-        return expr.xreplace(names) if names else expr
-    args = [_rename(arg, names) for arg in expr.args]
-    # New names bring no new special values, and a function's search for them walks all sums below it.
-    return expr.func(*args, evaluate=False) if isinstance(expr, sp.Function) else expr.func(*args)
-
-
-def fresh(expr: sp.Sum) -> sp.Sum:
-    """The same sum with summation indices that occur nowhere else."""
-    body, limits = expr.function, list(expr.limits)
-    for position in range(len(limits)):
-        limit = limits[position]
-        index = limit[0]
-        dummy = sp.Dummy(index.name, integer=True)
-        body = body.xreplace({index: dummy})
-        # The bounds to the left of a limit may depend on its index: Sum(f, (j, 0, i), (i, 0, n)).
-        for inner in range(position):
-            limits[inner] = sp.Tuple(
-                limits[inner][0], *(b.xreplace({index: dummy}) for b in limits[inner][1:])
-            )
-        limits[position] = sp.Tuple(dummy, *limit[1:])
-    return sp.Sum(body, *limits)
-
-
-def variation(expr: sp.Basic, variable: Variable) -> list[Variation]:
+def variation(
+    expr: sp.Basic, variable: Variable, shown: Callable[[sp.Basic], object] = readable
+) -> list[Variation]:
     """Every term of the variation of ``expr`` by ``variable`` (a symbol: indices are ``()``).
 
-    Raises ``SymbolicError`` when the variable stands inside an index or a bound.
+    Raises ``SymbolicError`` when the variable stands inside an index or a bound; ``shown`` gives the form in
+    which the message names the term.
     """
-    return _variation(normalise(expr), variable, {})
+    return _variation(normalise(expr), variable, shown, {})
 
 
-def _variation(expr: sp.Basic, variable: Variable, cache: dict) -> list[Variation]:
+def _variation(
+    expr: sp.Basic, variable: Variable, shown: Callable[[sp.Basic], object], cache: dict
+) -> list[Variation]:
     if expr in cache:
         return cache[expr]
     label = variable.label if isinstance(variable, sp.IndexedBase) else variable
@@ -113,39 +79,39 @@ def _variation(expr: sp.Basic, variable: Variable, cache: dict) -> list[Variatio
         terms = [Variation(sp.S.One, ())]
     elif isinstance(expr, sp.Indexed):
         if expr.base != variable or any(label in k.free_symbols for k in expr.indices):
-            raise SymbolicError(f"{variable} stands inside an index of {expr}")
+            raise SymbolicError(f"{variable} stands inside an index of {shown(expr)}")
         terms = [Variation(sp.S.One, tuple(expr.indices))]
     elif isinstance(expr, sp.Sum):
         dummied = fresh(expr)
         limits = tuple((i, lo, hi) for i, lo, hi in dummied.limits)
         if any(label in bound.free_symbols for _, lo, hi in limits for bound in (lo, hi)):
-            raise SymbolicError(f"{variable} stands inside a bound of {expr}")
-        body = _variation(dummied.function, variable, {})
+            raise SymbolicError(f"{variable} stands inside a bound of {shown(expr)}")
+        body = _variation(dummied.function, variable, shown, {})
         for index_map in {k for v in body for k in v.indices}:
-            check_index(index_map, expr, [limit[0] for limit in limits])
+            check_index(index_map, lambda: shown(expr), [limit[0] for limit in limits])
         terms = [replace(v, sums=v.sums + limits) for v in body]
     elif isinstance(expr, sp.Piecewise):
         terms, earlier = [], []
         for value, condition in expr.args:
             here = sp.And(condition, *(sp.Not(c) for c in earlier))
             terms += [
-                replace(v, conditions=(*v.conditions, here)) for v in _variation(value, variable, cache)
+                replace(v, conditions=(*v.conditions, here)) for v in _variation(value, variable, shown, cache)
             ]
             earlier.append(condition)
     elif isinstance(expr, sp.Add):
-        terms = [v for arg in expr.args for v in _variation(arg, variable, cache)]
+        terms = [v for arg in expr.args for v in _variation(arg, variable, shown, cache)]
     else:
         terms = []
         for position, arg in enumerate(expr.args):
-            inner = _variation(arg, variable, cache)
+            inner = _variation(arg, variable, shown, cache)
             if inner:
-                slope = partial(expr, position)
+                slope = partial(expr, position, shown)
                 terms += [replace(v, coefficient=slope * v.coefficient) for v in inner]
     cache[expr] = terms
     return terms
 
 
-def partial(expr: sp.Basic, position: int) -> sp.Expr:
+def partial(expr: sp.Basic, position: int, shown: Callable[[sp.Basic], object] = readable) -> sp.Expr:
     """The partial derivative of one node by its argument at ``position``."""
     if isinstance(expr, sp.Mul):
         return sp.Mul(*(arg for k, arg in enumerate(expr.args) if k != position))
@@ -154,7 +120,7 @@ def partial(expr: sp.Basic, position: int) -> sp.Expr:
     inner, args[position] = args[position], hole
     slope = expr.func(*args).diff(hole)
     if slope.has(sp.Derivative, sp.Subs):
-        raise SymbolicError(f"no derivative of {expr.func.__name__} is known, in {expr}")
+        raise SymbolicError(f"no derivative of {expr.func.__name__} is known, in {shown(expr)}")
     return slope.xreplace({hole: inner})
 
 
@@ -163,9 +129,11 @@ def tangent(expr: sp.Basic, directions: Mapping[Variable, Variable | sp.Expr]) -
     total = sp.S.Zero
     for variable, direction in directions.items():
         for term in variation(expr, variable):
+            sums, conditions = bounded(term.sums, term.conditions, {})
+            term = replace(term, sums=sums, conditions=conditions)
             step = direction[term.indices] if isinstance(direction, sp.IndexedBase) else direction
             total += term.contract(step)
-    return total
+    return canonical(total)
 
 
 def derivative(expr: sp.Basic, reference: sp.Symbol | sp.Indexed, ranges: Ranges | None = None) -> sp.Expr:
@@ -173,12 +141,12 @@ def derivative(expr: sp.Basic, reference: sp.Symbol | sp.Indexed, ranges: Ranges
 
     ``reference`` is a symbol or ``x[j]``, ``x[j, k]`` with index symbols (or integers). ``ranges`` bounds
     further free indices of ``expr``; those of ``reference`` follow from x's shape. Conditions appear as
-    ``Piecewise``, gathers as sums over ``KroneckerDelta``.
+    bounds of sums or as ``Piecewise``, gathers as sums over ``KroneckerDelta``.
 
     Raises ``SymbolicError`` for an index map that is not supported.
     """
     if isinstance(reference, sp.Symbol):
-        return collected(variation(expr, reference))
+        return collected(component(term, (), {}) for term in variation(expr, reference))
     targets = tuple(reference.indices)
     bounds = {k: (sp.sympify(lower), sp.sympify(upper)) for k, (lower, upper) in (ranges or {}).items()}
     unknown = ((-sp.oo, sp.oo),) * len(targets)
@@ -205,8 +173,10 @@ def component(term: Variation, targets: tuple[sp.Expr, ...], ranges: Ranges) -> 
             owner = solve(index_map, index, (lower, upper), target, known)
             if owner is None:
                 continue
+            if owner.value.free_symbols & _dependent(index, sums):
+                continue  # its value would depend on an index whose range depends on it
             put: Callable = lambda e, index=index, owner=owner: e.xreplace({index: owner.value})  # noqa: E731
-            sums = [(i, put(lo), put(hi)) for i, lo, hi in sums if i != index]
+            sums = _nested([(i, put(lo), put(hi)) for i, lo, hi in sums if i != index])
             pending.remove((index_map, target))
             pending = [(put(m), tgt) for m, tgt in pending]
             coefficient, conditions = put(coefficient), [put(c) for c in conditions] + list(owner.conditions)
@@ -215,7 +185,32 @@ def component(term: Variation, targets: tuple[sp.Expr, ...], ranges: Ranges) -> 
     for index_map, target in pending:
         coefficient *= sp.KroneckerDelta(index_map, target)
     known = {**ranges, **{i: (lo, hi) for i, lo, hi in sums}}
-    return Variation(unwrap(coefficient, known), (), tuple(sums), prune(conditions, known))
+    # Written as plain indices first, what a condition says can become a bound.
+    conditions = prune((unwrap(sp.sympify(c), known) for c in conditions), known)
+    limits, conditions = bounded(sums, conditions, ranges)
+    known = {**ranges, **{i: (lo, hi) for i, lo, hi in limits}}
+    return Variation(unwrap(coefficient, known), (), limits, prune(conditions, known))
+
+
+def _dependent(index: sp.Symbol, sums: list[Limits]) -> set[sp.Symbol]:
+    """The other summation indices whose ranges depend on ``index``, directly or not."""
+    found = {index}
+    # From the outermost inwards: a bound depends on indices further out.
+    for i, lower, upper in reversed(sums):
+        if found & (lower.free_symbols | upper.free_symbols):
+            found.add(i)
+    return found - {index}
+
+
+def _nested(sums: list[Limits]) -> list[Limits]:
+    """The sums in an order in which bounds depend on later (outer) indices alone."""
+    order: list[Limits] = []
+    while sums:
+        indices = {index for index, _, _ in sums}
+        outer = next(s for s in reversed(sums) if not indices & (s[1].free_symbols | s[2].free_symbols))
+        sums = [s for s in sums if s is not outer]
+        order.insert(0, outer)
+    return order
 
 
 def _solvable(index_map: sp.Expr, sums: list[Limits]) -> list[Limits]:
@@ -235,7 +230,7 @@ def collected(terms: Iterable[Variation]) -> sp.Expr:
         alone = bool(term.sums) or term.coefficient.has(sp.KroneckerDelta)
         key = (term.sums, term.conditions, len(groups) if alone else None)
         groups.setdefault(key, []).append(term.coefficient)
-    parts = [summed(guarded(sp.Add(*c), key[1]), key[0]) for key, c in groups.items()]
+    parts = [summed(sp.Add(*c), sums, conditions) for (sums, conditions, _), c in groups.items()]
     return sp.Add(*(canonical(part) for part in parts))
 
 
@@ -247,18 +242,3 @@ def unwrap(expr: sp.Expr, ranges: Ranges) -> sp.Expr:
         if never_negative(m.args[0], ranges) and never_negative(m.args[1] - 1 - m.args[0], ranges)
     }
     return expr.xreplace(plain) if plain else expr
-
-
-def canonical(expr: sp.Expr) -> sp.Expr:
-    """Readable, reproducible names for the dummies: i, j, k, ... that clash with no other symbol."""
-    expr = sp.sympify(expr)
-    dummies = [
-        limit[0] for node in sp.preorder_traversal(expr) if isinstance(node, sp.Sum) for limit in node.limits
-    ]
-    dummies = [d for d in dict.fromkeys(dummies) if isinstance(d, sp.Dummy)]
-    if not dummies:
-        return expr
-    taken = {s.name for s in expr.atoms(sp.Symbol) - set(dummies)}
-    names = (f"{letter}{number}" for number in ("", *range(1, 1000)) for letter in "ijklmnpqrs")
-    free_names = (name for name in names if name not in taken)
-    return expr.xreplace({d: sp.Symbol(next(free_names), integer=True) for d in dummies})

@@ -19,13 +19,14 @@ A proof here takes a size (any symbol without a range) to be at least one.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import sympy as sp
 from sympy.logic.boolalg import Boolean
 
 from symdfi.errors import SymbolicError
+from symdfi.symbolic.sums import readable
 
 #: Inclusive bounds (lower, upper) by index.
 Ranges = Mapping[sp.Symbol, tuple[sp.Expr, sp.Expr]]
@@ -54,18 +55,26 @@ def affine(expr: sp.Expr, index: sp.Symbol) -> tuple[sp.Expr, sp.Expr] | None:
     return None if index in offset.free_symbols else (slope, offset)
 
 
-def check_index(expr: sp.Expr, term: sp.Expr, indices: Iterable[sp.Symbol]) -> None:
-    """Raise ``SymbolicError`` naming ``term`` unless ``expr`` is one of the supported maps of ``indices``."""
+def is_index(expr: sp.Basic) -> bool:
+    """Whether an expression is integer arithmetic that a kernel can do on indices, sizes and index arrays."""
+    if isinstance(expr, sp.Indexed):
+        return all(map(is_index, expr.indices))
+    if isinstance(expr, sp.Pow):
+        return bool(expr.exp.is_Integer) and is_index(expr.base)
+    parts = isinstance(expr, sp.Add | sp.Mul | sp.Mod | sp.Max | sp.Min | sp.floor)
+    return isinstance(expr, sp.Symbol | sp.Rational) or (parts and all(map(is_index, expr.args)))
+
+
+def check_index(expr: sp.Expr, term: Callable[[], object], indices: Iterable[sp.Symbol]) -> None:
+    """Raise ``SymbolicError`` naming ``term()`` unless ``expr`` is one of the supported maps of ``indices``."""
     for index in indices:
         atoms = [a for a in outermost(expr, (sp.Mod, sp.Indexed)) if index in a.free_symbols]
         plain = expr.xreplace({atom: sp.Dummy(integer=True) for atom in atoms})
         if index in plain.free_symbols and affine(plain, index) is None:
-            named = {
-                d: sp.Symbol(d.name, integer=True) for d in (expr.atoms(sp.Dummy) | term.atoms(sp.Dummy))
-            }
+            name = index.name
             raise SymbolicError(
-                f"the index map {expr.xreplace(named)} of {index.name} in {term.xreplace(named)} is not "
-                f"supported: use c*{index.name} + d, Mod({index.name} + d, n) or a gather p[{index.name}]"
+                f"the index map {readable(expr)} of {name} in {term()} is not "
+                f"supported: use c*{name} + d, Mod({name} + d, n) or a gather p[{name}]"
             )
         for atom in atoms:
             for part in atom.args[:1] if isinstance(atom, sp.Mod) else atom.indices:
@@ -82,7 +91,8 @@ def solve(
     if line is not None:
         slope, offset = line
         value = sp.expand((target - offset) / slope)
-        conditions = [value >= lower, value <= upper]
+        conditions = [value >= end for end in sp.Max.make_args(lower)]
+        conditions += [value <= end for end in sp.Min.make_args(upper)]
         if abs(slope) != 1:
             denominator = abs(slope.p)
             conditions.append(sp.Eq(sp.Mod(sp.expand((target - offset) * slope.q), denominator), 0))
@@ -90,27 +100,35 @@ def solve(
     if isinstance(expr, sp.Mod):
         modulus = expr.args[1]
         line = affine(expr.args[0], index)
-        once = line is not None and abs(line[0]) == 1 and index not in modulus.free_symbols
-        if once and line is not None and never_negative(modulus - (upper - lower + 1), ranges):
-            slope, offset = line
-            value = lower + sp.Mod(sp.expand(slope * (target - offset) - lower), modulus)
-            inside = [target >= 0, target <= modulus - 1]
-            if sp.expand(upper - lower + 1 - modulus) != 0:
-                inside.append(value <= upper)
-            return Owner(value, prune(inside, ranges))
+        if line is None or abs(line[0]) != 1 or index in modulus.free_symbols:
+            return None
+        lowers, uppers = sp.Max.make_args(lower), sp.Min.make_args(upper)
+        # Counted from any one of the lower bounds, if no remainder is met twice.
+        for start in lowers:
+            if never_negative(modulus - (upper - start + 1), ranges):
+                value = start + sp.Mod(sp.expand(line[0] * (target - line[1]) - start), modulus)
+                inside = [target >= 0, target <= modulus - 1]
+                inside += [value >= end for end in lowers if end != start]
+                inside += [value <= end for end in uppers if sp.expand(end - start + 1 - modulus) != 0]
+                return Owner(value, prune(inside, ranges))
     return None
 
 
 def prune(conditions: Iterable[Boolean | bool], ranges: Ranges) -> tuple[Boolean, ...]:
     """The conditions that do not hold already wherever the indices stay in their ``ranges``."""
-    known = set(ranges) | {s for bounds in ranges.values() for bound in bounds for s in bound.free_symbols}
     kept = []
     for condition in map(sp.sympify, conditions):
-        if not condition.free_symbols <= known:
+        if not is_integer(condition, ranges):
             kept.append(condition)  # about values, which need be neither integer nor positive
         elif not always(condition, ranges):
-            kept.append(_isolate(condition, ranges))
+            kept.append(isolate(condition, ranges))
     return tuple(kept)
+
+
+def is_integer(condition: Boolean, ranges: Ranges) -> bool:
+    """Whether a condition speaks of indices, and of sizes in their bounds, alone."""
+    known = set(ranges) | {s for bounds in ranges.values() for bound in bounds for s in bound.free_symbols}
+    return condition.free_symbols <= known
 
 
 def always(condition: Boolean, ranges: Ranges) -> bool:
@@ -136,19 +154,26 @@ def never_negative(expr: sp.Expr, ranges: Ranges) -> bool:
 @functools.lru_cache(maxsize=1 << 16)
 def _proved(expr: sp.Expr, bounds: tuple[tuple[sp.Symbol, tuple[sp.Expr, sp.Expr]], ...]) -> bool:
     expr, ranges = sp.expand(expr), dict(bounds)
-    choices = outermost(expr, (sp.Max, sp.Min))
+    choices = outermost(expr, (sp.Max, sp.Min, sp.floor))
     if choices:
-        line = _line(expr, choices[0])
+        choice, line = choices[0], _line(expr, choices[0])
         if line is None:
             return False
         slope, offset = line
-        enough = any if isinstance(choices[0], sp.Max) == bool(slope > 0) else all
-        return enough(_proved(slope * arg + offset, bounds) for arg in choices[0].args)
+        if isinstance(choice, sp.floor):
+            # e - (q - 1)/q <= floor(e) <= e for fractions e of denominator q.
+            scale = sp.ilcm(1, *(factor.q for factor in sp.expand(choice.args[0]).as_coefficients_dict().values()))
+            end = choice.args[0] - (sp.Rational(scale - 1, scale) if slope > 0 else 0)
+            return _proved(slope * end + offset, bounds)
+        enough = any if isinstance(choice, sp.Max) == bool(slope > 0) else all
+        return enough(_proved(slope * arg + offset, bounds) for arg in choice.args)
     remainders = outermost(expr, (sp.Mod,))
     if remainders:
         names = {mod: sp.Dummy(integer=True) for mod in remainders}
+        # In the bounds of indices too: j <= Mod(i, n) says something of Mod(i, n) - j.
+        named = tuple((i, (lower.xreplace(names), upper.xreplace(names))) for i, (lower, upper) in bounds)
         ends = tuple((d, (sp.S.Zero, mod.args[1] - 1)) for mod, d in names.items())
-        return _proved(expr.xreplace(names), bounds + ends)
+        return _proved(expr.xreplace(names), named + ends)
     index = _innermost(expr, ranges)
     if index is not None:
         line = affine(expr, index)
@@ -267,7 +292,7 @@ def inequalities(literal: Boolean) -> list[sp.Expr]:
     return [atom.lhs if positive else sp.expand(-atom.lhs - 1)]
 
 
-def _isolate(condition: Boolean, ranges: Ranges) -> Boolean:
+def isolate(condition: Boolean, ranges: Ranges) -> Boolean:
     """Write an inequality as ``index >= bound`` or ``index <= bound`` for reading, if one index is in it."""
     if not isinstance(condition, sp.Ge | sp.Le):
         return condition

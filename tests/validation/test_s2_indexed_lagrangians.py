@@ -295,7 +295,7 @@ OPERATIONS = {
     sp.StrictGreaterThan: lambda a, b: a > b, sp.GreaterThan: lambda a, b: a >= b,
     sp.StrictLessThan: lambda a, b: a < b, sp.LessThan: lambda a, b: a <= b,
     sp.Equality: lambda a, b: a == b, sp.Unequality: lambda a, b: a != b,
-    sp.Not: lambda a: not a,
+    sp.Not: lambda a: not a, sp.Max: max, sp.Min: min,
 }  # fmt: skip
 
 

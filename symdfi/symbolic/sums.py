@@ -1,0 +1,131 @@
+"""Sums as they are written, and the names of their indices.
+
+SymPy's ``Sum`` folds every ``Piecewise`` of its summand to the outside, through the sums in between: a condition
+on an inner index then stands where that index means nothing, or another one. The calculus therefore works on
+``PlainSum``; only what is handed to the user (``canonical``) holds SymPy's own class again, built as it stands.
+"""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from symdfi.errors import SymbolicError
+
+
+class PlainSum(sp.Sum):
+    """A ``Sum`` that stays as it is built, also when SymPy rebuilds it in a substitution."""
+
+    def __new__(cls, function: sp.Basic, *limits: tuple | sp.Tuple) -> PlainSum:
+        return _built(cls, sp.sympify(function), [sp.Tuple(*limit) for limit in limits])
+
+
+def _built(kind: type, function: sp.Basic, limits: list[sp.Tuple]):
+    while isinstance(function, sp.Sum):
+        function, limits = function.function, [*function.limits, *limits]
+    total = sp.Expr.__new__(kind, function, *limits)
+    total.is_commutative = function.is_commutative
+    return total
+
+
+def normalise(expr: sp.Basic) -> sp.Expr:
+    """Plain symbols for ``Idx``, integer dummies for summation indices: the form the calculus works on.
+
+    Raises ``SymbolicError`` for a sum without bounds, and where SymPy has folded a ``Piecewise`` so that what
+    was meant cannot be told.
+    """
+    expr = sp.sympify(expr)
+    return _rename(expr, {idx: sp.Symbol(str(idx.label), integer=True) for idx in expr.atoms(sp.Idx)}, None)
+
+
+def _rename(expr: sp.Basic, names: dict, around: sp.Sum | None) -> sp.Expr:
+    """One pass from the outside in; ``names`` are the dummies of the sums around ``expr``, ``around`` the next."""
+    if isinstance(expr, sp.Sum):
+        names, limits = dict(names), []
+        # From the outermost limit inwards: Sum(f, (j, 0, i), (i, 0, n)).
+        for limit in reversed(expr.limits):
+            if len(limit) != 3:
+                raise SymbolicError(f"the sum {shortened(expr)} needs explicit bounds (index, lower, upper)")
+            index, *bounds = limit
+            bounds = [bound.xreplace(names) for bound in bounds]
+            names[index] = sp.Dummy(index.name, integer=True)
+            limits.append((names[index], *bounds))
+        return PlainSum(_rename(expr.function, names, expr), *reversed(limits))
+    if not expr.has(sp.Sum):
+        return expr.xreplace(names) if names else expr
+    if isinstance(expr, sp.Piecewise) and around is not None:
+        _check_unfolded(expr, around)
+    args = [_rename(arg, names, around) for arg in expr.args]
+    # New names bring no new special values, and a function's search for them walks all sums below it.
+    return expr.func(*args, evaluate=False) if isinstance(expr, sp.Function) else expr.func(*args)
+
+
+def _check_unfolded(expr: sp.Piecewise, around: sp.Sum) -> None:
+    """Raise where a condition names an index that a sum in the branches binds: the trace of SymPy's folding."""
+    bound = {limit[0] for node in expr.atoms(sp.Sum) for limit in node.limits}
+    used = {symbol for _, condition in expr.args for symbol in condition.free_symbols}
+    for index in sorted(bound & used, key=str):
+        raise SymbolicError(
+            f"in {shortened(around)} a condition on {index} stands outside the sum over {index}: SymPy takes a "
+            f"Piecewise out of a sum within another. Write the condition as bounds of the sum over {index}, or both "
+            f"sums as one, Sum(f, ({index}, ...), (outer, ...)); if it is meant for an outer {index}, rename the inner "
+            "index"
+        )
+
+
+def fresh(expr: sp.Sum) -> PlainSum:
+    """The same sum with summation indices that occur nowhere else."""
+    body, limits = expr.function, list(expr.limits)
+    for position in range(len(limits)):
+        limit = limits[position]
+        index = limit[0]
+        dummy = sp.Dummy(index.name, integer=True)
+        body = body.xreplace({index: dummy})
+        # The bounds to the left of a limit may depend on its index: Sum(f, (j, 0, i), (i, 0, n)).
+        for inner in range(position):
+            limits[inner] = sp.Tuple(
+                limits[inner][0], *(b.xreplace({index: dummy}) for b in limits[inner][1:])
+            )
+        limits[position] = sp.Tuple(dummy, *limit[1:])
+    return PlainSum(body, *limits)
+
+
+def canonical(expr: sp.Expr) -> sp.Expr:
+    """Readable, reproducible names for the dummies: i, j, k, ... that clash with no other symbol."""
+    expr = sp.sympify(expr)
+    dummies = [
+        limit[0] for node in sp.preorder_traversal(expr) if isinstance(node, sp.Sum) for limit in node.limits
+    ]
+    dummies = [d for d in dict.fromkeys(dummies) if isinstance(d, sp.Dummy)]
+    taken = {s.name for s in expr.atoms(sp.Symbol) - set(dummies)}
+    names = (f"{letter}{number}" for number in ("", *range(1, 1000)) for letter in "ijklmnpqrs")
+    free_names = (name for name in names if name not in taken)
+    return _written(expr.xreplace({d: sp.Symbol(next(free_names), integer=True) for d in dummies}))
+
+
+def _written(expr: sp.Basic) -> sp.Expr:
+    """``expr`` with SymPy's own class of sums."""
+    if not expr.has(PlainSum):
+        return expr
+    args = [_written(arg) for arg in expr.args]
+    if isinstance(expr, sp.Sum):
+        return _built(sp.Sum, args[0], args[1:])
+    return expr.func(*args, evaluate=False) if isinstance(expr, sp.Function) else expr.func(*args)
+
+
+def readable(expr: sp.Basic) -> sp.Basic:
+    """``expr`` with every dummy under its plain name (numbered if that is taken), for messages."""
+    dummies = sorted(expr.atoms(sp.Dummy), key=lambda d: (d.name, d.dummy_index))
+    taken = {s.name for s in expr.atoms(sp.Symbol) - set(dummies)}
+    names = {}
+    for dummy in dummies:
+        candidates = (dummy.name + suffix for suffix in ("", *map(str, range(1, 1000))))
+        name = next(candidate for candidate in candidates if candidate not in taken)
+        taken.add(name)
+        names[dummy] = sp.Symbol(name, integer=True)
+    return expr.xreplace(names)
+
+
+def shortened(expr: sp.Basic, length: int = 200) -> str:
+    """A term as a message names it."""
+    text = str(readable(expr))
+    return text if len(text) <= length else text[:length] + "..."

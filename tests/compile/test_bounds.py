@@ -1,0 +1,131 @@
+"""Indices in range: what conditions prove, what is refused, and how a message names it."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import symdfi as sd
+
+n, m = sp.symbols("n m", integer=True, positive=True)
+i, j, k = sp.symbols("i j k", integer=True)
+c = sp.Symbol("c", real=True)
+x = sp.IndexedBase(sp.Symbol("x", real=True), shape=(n,))
+y = sp.IndexedBase(sp.Symbol("y", real=True), shape=(m,))
+p = sp.IndexedBase(sp.Symbol("p", integer=True), shape=(m,))
+
+X, Y = np.array([2.0, -1.0, 3.0, 0.5]), np.array([1.0, 4.0, -2.0])
+#: Names of the compiler's own, which no message shows.
+INTERNAL = re.compile(r"_[abcglt]\d|_o_|Dummy|maximum|minimum")
+
+
+def where(value, condition):
+    return sp.Piecewise((value, condition), (0, True))
+
+
+def over(expr, index=i, lower=0, upper=m - 1) -> sp.Expr:
+    return sp.Sum(expr, (index, lower, upper))
+
+
+@pytest.mark.parametrize(
+    "term, entries, by_hand",
+    [
+        (where(x[p[i] - 1], p[i] > 0), [0, 1, 4], lambda P: [X[a - 1] for a in P if a > 0]),
+        (where(x[p[i] + 1], p[i] < n - 1), [3, 0, 2], lambda P: [X[a + 1] for a in P if a < 3]),
+        (where(x[2 * p[i]], 2 * p[i] < n), [3, 0, 1], lambda P: [X[2 * a] for a in P if 2 * a < 4]),
+        (where(x[n - p[i]], p[i] >= 1), [4, 0, 1], lambda P: [X[4 - a] for a in P if a >= 1]),
+        (where(x[p[i] - 1], sp.Ne(p[i], 0)), [0, 1, 4], lambda P: [X[a - 1] for a in P if a != 0]),
+        (where(x[p[i]], sp.Eq(p[i], i)), [7, 1, -3], lambda P: [X[a] for b, a in enumerate(P) if a == b]),
+        (where(x[p[i]], (p[i] >= 0) & (p[i] < n)), [-5, 9, 2], lambda P: [X[a] for a in P if 0 <= a < 4]),
+        (
+            where(x[sp.Mod(p[i], n)], sp.Or(p[i] < 0, p[i] > 5)),
+            [-5, 9, 2], lambda P: [X[a % 4] for a in P if a < 0 or a > 5],
+        ),
+    ],
+)  # fmt: skip
+def test_a_condition_keeps_a_gathered_index_in_range(term, entries, by_hand):
+    energy = over(term**2)
+    f = sd.compile({"v": energy, "g": sd.gradient(energy, x)}, [x, p, y])
+    got = f.python(x=X, p=np.array(entries), y=Y)
+    np.testing.assert_allclose(got["v"], np.sum(np.square(by_hand(np.array(entries)))))
+    assert got["g"].sum() == pytest.approx(2 * np.sum(by_hand(np.array(entries))))
+
+
+@pytest.mark.parametrize(
+    "term, entries, reference",
+    [
+        (where(x[p[i] + 5], p[i] > 0), [0, 1, 2], "x[p[i] + 5]"),
+        (where(x[p[i] - 2], p[i] > 0), [1, 2, 3], "x[p[i] - 2]"),
+        (where(x[p[i] - 1], sp.Ne(p[i], 3)), [0, 1, 2], "x[p[i] - 1]"),
+        (where(x[p[i]], sp.Or(p[i] < 0, p[i] > 5)), [-1, 7, 2], "x[p[i]]"),
+        (where(x[i + 3], p[i] > i), [1, 2, 3], "x[i + 3]"),
+    ],
+)
+def test_a_condition_that_speaks_of_an_index_need_not_keep_it_in_range(term, entries, reference):
+    f = sd.compile({"v": over(term)}, [x, p, y])
+    with pytest.raises(ValueError, match=re.escape(f"the index of {reference} runs over")) as caught:
+        f.python(x=X, p=np.array(entries), y=Y)
+    assert not INTERNAL.search(str(caught.value))
+
+
+def test_a_condition_that_never_holds_reads_nothing():
+    f = sd.compile({"v": over(where(x[p[i] + 5], p[i] > 3))}, [x, p, y])
+    assert f.python(x=X, p=np.array([0, 1, 3]), y=Y)["v"] == 0
+
+
+TRIANGLE = (j, 0, i), (i, 0, n - 1)
+
+
+@pytest.mark.parametrize(
+    "energy, message",
+    [
+        (sp.Sum(x[i + j], *TRIANGLE), r"the index of x\[i \+ j\]"),
+        (sp.Sum(x[j - 1] * x[i], *TRIANGLE), r"the index of x\[j - 1\] .*j = 0\.\.i.* leaves the range 0\.\.n - 1"),
+        (sp.Sum(x[sp.Mod(i, n) + 1] * x[j], *TRIANGLE), r"the index of x\[i \+ 1\]"),
+        (over(sp.sin(over(x[j] * y[i + 1], j, 0, n - 1))), r"index of y\[i \+ 1\] .* leaves the range 0\.\.m - 1"),
+        (sp.Sum(sp.Max(y[i], 0) * x[i - m], (i, 0, m - 1)), r"the index of x\[j - m\] \(j = 0\.\.m - 1\)"),
+        (sp.Sum(x[i] * over(x[j], j, 0, i**2), (i, 0, n - 1)), r"range of the index j of x\[j\] .*j = 0\.\.i\*\*2"),
+        (over(x[sp.cos(i)]), r"the indices of x\[cos\(i\)\] must be integer expressions"),
+        (over(sp.sqrt(over(x[j], j, 0, sp.Abs(i - 2)))), r"bounds of Sum\(x\[j\], \(j, 0, Abs\(i - 2\)\)\) must be"),
+        (over(x[i], upper=x[0]), r"the bounds of Sum\(x\[i\], \(i, 0, x\[0\]\)\) must be integer"),
+        (over(sp.Max(y[i], 0) * y[sp.Min(i + 1, m - 1)]), r"the index map Min\(.*\) of i in Sum\(Max\(0, y\[i\]\)\*y"),
+        (
+            over(sp.sin(over(x[j] * y[i], j, 0, n - 1)) * y[i**2 - i**2 + sp.floor(i / 2)]),
+            r"the index map floor\(i/2\) of i in Sum\(sin\(Sum\(x\[j\]\*y\[i\], \(j, 0, n - 1\)\)\)\*y\[floor\(i/2\)\]",
+        ),
+    ],
+)
+def test_messages_name_the_users_term(energy, message):
+    with pytest.raises((sd.SymbolicError, sd.CompileError, ValueError), match=message) as caught:
+        f = sd.compile({"g": sd.gradient(energy, y)}, [x, y])
+        sd.compile({"v": energy}, [x, y]).python(x=X, y=Y)
+        f.python(x=X, y=Y)
+    assert not INTERNAL.search(str(caught.value))
+
+
+def test_max_and_min_in_bounds_indices_and_conditions():
+    """Of indices they are integer arithmetic, of values floating-point: both in one expression."""
+    energy = sp.Sum(
+        where(sp.Max(x[i], c, i / 2) * x[sp.Max(i - 1, 0)], i < sp.Min(n, m + 1)),
+        (i, sp.Max(0, k - 1), sp.Min(n - 1, k + 1)),
+    )
+    f = sd.compile({"v": (energy, (k, 0, m))}, [x, y, c])
+    for N, M in ((1, 1), (4, 3), (3, 5)):
+        A, low = np.linspace(-1, 2, N), 0.3
+        expected = np.zeros(M + 1)
+        for b in range(M + 1):
+            for a in range(max(0, b - 1), min(N - 1, b + 1) + 1):
+                expected[b] += max(A[a], low, a / 2) * A[max(a - 1, 0)] if a < min(N, M + 1) else 0
+        np.testing.assert_allclose(f.python(x=A, y=np.ones(M), c=low)["v"], expected, rtol=1e-14)
+
+
+def test_what_varies_with_one_index_of_a_triangle_is_stored_for_that_index():
+    """A sum over j <= i of f(j) stores f for every j, not for every pair."""
+    energy = sp.Sum(x[i] * sp.sin(over(sp.exp(x[j]) * sp.tanh(over(y[k], k) + x[j]), j, 0, i)), (i, 0, n - 1))
+    f = sd.compile({"v": energy}, [x, y])
+    assert "n*n" not in f.source
+    inner = np.cumsum(np.exp(X) * np.tanh(Y.sum() + X))
+    assert f.python(x=X, y=Y)["v"] == pytest.approx(np.sum(X * np.sin(inner)))
