@@ -37,6 +37,7 @@ test: lint
 
 lint: $(VENV)/.installed-test
 	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
 	$(PY) -m pyright --pythonpath $(PY)
 
 # The number in brackets in each table is the ratio to the fastest of its group.

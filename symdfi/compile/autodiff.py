@@ -16,9 +16,7 @@ from symdfi.compile.lower import Program
 from symdfi.symbolic.indexed import Variation, collected, component, variation
 
 
-def tangent(
-    program: Program, target: Variable, directions: Mapping[Variable, Variable | sp.Expr]
-) -> Variable | None:
+def tangent(program: Program, target: Variable, directions: Mapping[Variable, Variable | sp.Expr]) -> Variable | None:
     """The directional derivative of ``target`` (an assignment's) as another assignment's target.
 
     ``directions`` gives ẋ for every variable x that moves. None if ``target`` does not depend on them.
@@ -88,9 +86,7 @@ def gradient_loops(variable: Variable) -> tuple[Loop, ...]:
 def _variation(program: Program, expr: sp.Expr, variable: Variable) -> list[Variation]:
     """The variation almost everywhere: a kink (of ``Max``, ``Abs``) has a derivative, but no second one."""
     terms = variation(expr, variable, program.in_words)
-    smooth = [
-        t.coefficient.xreplace({d: sp.S.Zero for d in t.coefficient.atoms(sp.DiracDelta)}) for t in terms
-    ]
+    smooth = [t.coefficient.xreplace({d: sp.S.Zero for d in t.coefficient.atoms(sp.DiracDelta)}) for t in terms]
     return [replace(t, coefficient=c) for t, c in zip(terms, smooth, strict=True) if c != 0]
 
 

@@ -78,9 +78,7 @@ def _load(source: str, root: Path) -> ModuleType:
         # Another process may have put the same kernel there first or cleared the cache, or the disk is full:
         # ours then serves this process only.
         with contextlib.suppress(OSError):
-            sums = {
-                p.relative_to(aside).as_posix(): _digest(p) for p in sorted(aside.rglob("*")) if p.is_file()
-            }
+            sums = {p.relative_to(aside).as_posix(): _digest(p) for p in sorted(aside.rglob("*")) if p.is_file()}
             (aside / _MANIFEST).write_text(json.dumps(sums), encoding="utf-8")
             os.rename(aside, final)
     finally:
@@ -91,11 +89,7 @@ def _load(source: str, root: Path) -> ModuleType:
 def entries() -> list[Path]:
     """The kernels in the cache."""
     root = directory()
-    return (
-        sorted(p for p in root.iterdir() if p.name.startswith(("k_", ".build-", ".trash-")))
-        if root.is_dir()
-        else []
-    )
+    return sorted(p for p in root.iterdir() if p.name.startswith(("k_", ".build-", ".trash-"))) if root.is_dir() else []
 
 
 def clear() -> int:

@@ -135,15 +135,11 @@ class Function:
         """The same call through the Python interpreter: slow, for debugging."""
         return self._evaluate(values, lambda kernel: kernel.python)
 
-    def _evaluate(
-        self, values: dict[str, Any], form: Callable[[CompiledKernel], Callable]
-    ) -> dict[str, np.ndarray]:
+    def _evaluate(self, values: dict[str, Any], form: Callable[[CompiledKernel], Callable]) -> dict[str, np.ndarray]:
         missing = [n for n in self.names if n not in values]
         unknown = [n for n in values if n not in self.names]
         if missing or unknown:
-            raise TypeError(
-                f"missing arguments: {missing}; unknown arguments: {unknown}; expected {list(self.names)}"
-            )
+            raise TypeError(f"missing arguments: {missing}; unknown arguments: {unknown}; expected {list(self.names)}")
         arrays = [self._array(n, a, values[n]) for n, a in zip(self.names, self.arguments, strict=True)]
         layout = self._layout(tuple(array.shape for array in arrays))
         flat, ints, ends = [], [], {}
@@ -173,9 +169,7 @@ class Function:
         else:
             form(kernel)(layout.order, *flat)
         return {
-            name: buffer.reshape(layout.batch + own)
-            if full
-            else np.broadcast_to(buffer, layout.batch + own).copy()
+            name: buffer.reshape(layout.batch + own) if full else np.broadcast_to(buffer, layout.batch + own).copy()
             for (name, own, full), buffer in zip(layout.outputs, buffers, strict=True)
         }
 
@@ -203,9 +197,7 @@ class Function:
                     raise ValueError(f"the index array {name} has shape {given}: it takes no batch axes")
                 leading.append(axes)
                 pending += [(name, shape, own, extent, size) for extent, size in zip(shape, own, strict=True)]
-            kernel, results = self.variant(
-                frozenset(n for n, axes in zip(self.names, leading, strict=True) if axes)
-            )
+            kernel, results = self.variant(frozenset(n for n, axes in zip(self.names, leading, strict=True) if axes))
             sizes = solve_sizes(pending, {})
             unknown = [s for s in kernel.sizes if s not in sizes]
             if unknown:
@@ -234,9 +226,7 @@ class Function:
     def _index_arrays(self) -> frozenset:
         """The arguments used as indices of others."""
         exprs = [e for output in self._outputs.values() for e in _expressions(output)]
-        inside = {
-            g.base for e in exprs for r in e.atoms(sp.Indexed) for k in r.indices for g in k.atoms(sp.Indexed)
-        }
+        inside = {g.base for e in exprs for r in e.atoms(sp.Indexed) for k in r.indices for g in k.atoms(sp.Indexed)}
         declared = {a for a in self.arguments if isinstance(a, sp.IndexedBase) and a.label.is_integer}
         return frozenset(inside | declared)
 
@@ -253,21 +243,15 @@ def solve_sizes(pending: list[tuple], known: dict[sp.Symbol, int]) -> dict[sp.Sy
             symbols = sorted(left.free_symbols, key=str)
             if len(symbols) == 1:
                 line = affine(left, symbols[0])
-                solution = (
-                    sp.solve(left - given, symbols[0]) if line is None else [(given - line[1]) / line[0]]
-                )
+                solution = sp.solve(left - given, symbols[0]) if line is None else [(given - line[1]) / line[0]]
                 if len(solution) != 1 or not solution[0].is_Integer:
                     raise ValueError(f"{name} has shape {own}, expected {_show(shape)}")
                 if solution[0] < 1:  # what is proved of indices is proved for sizes of at least one
-                    raise ValueError(
-                        f"{name} has shape {own}, so {symbols[0]} = {solution[0]}: it must be positive"
-                    )
+                    raise ValueError(f"{name} has shape {own}, so {symbols[0]} = {solution[0]}: it must be positive")
                 sizes[symbols[0]] = int(solution[0])
             elif not symbols and int(left) != given:
                 at = ", ".join(f"{s} = {v}" for s, v in sizes.items())
-                raise ValueError(
-                    f"{name} has shape {own}, expected {_show(shape)}" + (f" with {at}" if at else "")
-                )
+                raise ValueError(f"{name} has shape {own}, expected {_show(shape)}" + (f" with {at}" if at else ""))
     return sizes
 
 
@@ -304,16 +288,12 @@ def _assign(program: Program, output: Any, sweeps: Mapping) -> tuple[list[Assign
         return [program.assign(sp.S.Zero if expr is None else expr, loops)], tuple(k.extent for k in loops)
     if isinstance(output, tuple):
         expr, *limits = output
-        loops = tuple(
-            Loop(sp.Symbol(str(i), integer=True), sp.sympify(lo), sp.sympify(hi)) for i, lo, hi in limits
-        )
+        loops = tuple(Loop(sp.Symbol(str(i), integer=True), sp.sympify(lo), sp.sympify(hi)) for i, lo, hi in limits)
         names = {sp.sympify(i): loop.index for (i, _, _), loop in zip(limits, loops, strict=True)}
         ragged = [k for k in loops if (k.lower.free_symbols | k.upper.free_symbols) & set(names.values())]
         if ragged:
-            raise CompileError(
-                f"the range of {ragged[0].index} in an output depends on another index: use a Piecewise"
-            )
-        value = normalise(sp.sympify(expr).xreplace(names))
+            raise CompileError(f"the range of {ragged[0].index} in an output depends on another index: use a Piecewise")
+        value = normalise(sp.sympify(expr)).xreplace(names)
         return [program.assign(value, loops)], tuple(k.extent for k in loops)
     if isinstance(output, sp.MatrixBase):
         return [program.assign(normalise(e)) for e in output], tuple(map(sp.Integer, output.shape))

@@ -89,9 +89,7 @@ def shape_of(variable: Variable) -> tuple[sp.Expr, ...]:
     if not isinstance(variable, sp.IndexedBase):
         return ()
     if variable.shape is None:
-        raise CompileError(
-            f"{variable} has no shape: declare it as IndexedBase({str(variable)!r}, shape=(n,))"
-        )
+        raise CompileError(f"{variable} has no shape: declare it as IndexedBase({str(variable)!r}, shape=(n,))")
     return tuple(sp.sympify(extent) for extent in variable.shape)
 
 
@@ -222,16 +220,18 @@ class KernelBuilder:
         known = self.program.values | self.sizes | {m for g in self.groups for m in g.members}
         known |= {v.label for v in known if isinstance(v, sp.IndexedBase)}
         for a in assignments:
-            own = {loop.index for loop in a.loops + a.sums}
-            unknown = variables(a.value) - known - own
+            names = {loop.index: sp.Dummy(loop.name, integer=True) for loop in a.loops + a.sums}
+            term, own = a.value.xreplace(names), set(names)
             unknown = {
-                v for v in unknown if not (isinstance(v, sp.Symbol) and v.name.startswith(("_a", "_b")))
+                v
+                for v in variables(a.value) - known - own
+                if not (isinstance(v, sp.Symbol) and v.name.startswith(("_a", "_b")))
             }
             for v in sorted(unknown, key=str):
-                raise CompileError(f"the symbol {v} in {a.value} is neither an argument nor a size")
-            functions = [f for f in a.value.atoms(sp.core.function.AppliedUndef)]
-            if functions:
-                raise CompileError(f"{functions[0]} in {a.value} is an undefined function")
+                raise CompileError(f"the symbol {v} in {self.program.in_words(term)} is neither an argument nor a size")
+            for function in sorted(term.atoms(sp.core.function.AppliedUndef), key=str):
+                function, term = self.program.in_words(function), self.program.in_words(term)
+                raise CompileError(f"{function} in {term} is an undefined function")
 
     @staticmethod
     def _kept(definitions: list[Definition], outputs: dict[Variable, Storage]) -> frozenset:
@@ -290,9 +290,7 @@ class KernelBuilder:
         return storage
 
     @staticmethod
-    def _integer_member(
-        group: Group, member: Variable, offset: sp.Expr, names: Names, layout: Layout
-    ) -> None:
+    def _integer_member(group: Group, member: Variable, offset: sp.Expr, names: Names, layout: Layout) -> None:
         if not isinstance(member, sp.IndexedBase):
             raise CompileError(f"the integer argument {member} must be an index array")
         stop = index_code(sp.expand(offset + sp.Mul(*shape_of(member))), names)

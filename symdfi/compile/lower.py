@@ -233,13 +233,10 @@ class Program:
                 projected = [guard] if indices else []
             else:
                 ends = [extreme(bound, others, True) for bound in inequalities(guard)]
-                projected = [
-                    sp.Ge(end, 0) for end in ends if end is not None and end.free_symbols & set(stored)
-                ]
+                projected = [sp.Ge(end, 0) for end in ends if end is not None and end.free_symbols & set(stored)]
             for literal in projected:
                 if literal != sp.true and not (
-                    inequalities(literal)
-                    and all(never_negative(bound, stored) for bound in inequalities(literal))
+                    inequalities(literal) and all(never_negative(bound, stored) for bound in inequalities(literal))
                 ):
                     kept[literal] = None
         return tuple(kept)

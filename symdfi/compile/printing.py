@@ -14,10 +14,7 @@ from symdfi.errors import CompileError
 
 #: SymPy functions by the name of the function that computes them in a kernel.
 LIBRARY = {
-    **{
-        name: name
-        for name in ("tan", "asin", "acos", "atan", "asinh", "acosh", "atanh", "erf", "erfc", "gamma")
-    },
+    **{name: name for name in ("tan", "asin", "acos", "atan", "asinh", "acosh", "atanh", "erf", "erfc", "gamma")},
     **{"loggamma": "lgamma", "atan2": "atan2", "floor": "floor", "ceiling": "ceil", "log1p": "log1p"},
     **{name: name for name in ("maximum", "minimum", "sign")},
     **{name: name for name in vmath.FUNCTIONS},
@@ -63,9 +60,7 @@ def index_code(index: sp.Basic | int, names: Names) -> str:
     if isinstance(expr, sp.Indexed):
         indices = expr.indices
         inner = (
-            " + ".join(
-                f"({index_code(i, names)})*{_extent(expr.base, k + 1, names)}" for k, i in enumerate(indices)
-            )
+            " + ".join(f"({index_code(i, names)})*{_extent(expr.base, k + 1, names)}" for k, i in enumerate(indices))
             if len(indices) > 1
             else index_code(indices[0], names)
         )
@@ -207,4 +202,4 @@ class Printer:
             return "0.0"  # zero almost everywhere: the derivative of a kink
         if isinstance(expr, sp.Mod):
             return f"({args[0]} % {args[1]})"
-        raise CompileError(f"the function {name} in {expr} has no compiled form")
+        raise CompileError(f"the function {name} has no compiled form")

@@ -49,9 +49,7 @@ def jit(signature: str) -> Callable[[Callable], Callable]:
 
 def inlined(signature: str) -> Callable[[Callable], Callable]:
     """As ``jit``, for a kernel that its one caller takes in: a call costs tens of nanoseconds in arguments."""
-    return numba.njit(
-        signature, cache=True, fastmath=FASTMATH, error_model="numpy", nogil=True, forceinline=True
-    )
+    return numba.njit(signature, cache=True, fastmath=FASTMATH, error_model="numpy", nogil=True, forceinline=True)
 
 
 def compiled_names() -> dict[str, Any]:

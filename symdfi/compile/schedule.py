@@ -94,9 +94,7 @@ def _standard_names(piece: Piece) -> Piece:
 
 def _bases(piece: Piece) -> set[Variable]:
     """The variables read by a piece."""
-    reads: set[Variable] = {
-        ref.base for e in (piece.value, piece.guard, *piece.indices) for ref in e.atoms(sp.Indexed)
-    }
+    reads: set[Variable] = {ref.base for e in (piece.value, piece.guard, *piece.indices) for ref in e.atoms(sp.Indexed)}
     return reads | piece.value.atoms(sp.Symbol)
 
 

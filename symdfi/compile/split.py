@@ -75,9 +75,7 @@ def _scatter(assignment: Assignment, value: sp.Expr) -> Piece | None:
 
 def _bounds_others(loop: Loop, assignment: Assignment) -> bool:
     """Whether the range of another loop depends on this one."""
-    return any(
-        loop.index in k.lower.free_symbols | k.upper.free_symbols for k in assignment.loops + assignment.sums
-    )
+    return any(loop.index in k.lower.free_symbols | k.upper.free_symbols for k in assignment.loops + assignment.sums)
 
 
 def _common_deltas(expr: sp.Expr) -> list[sp.KroneckerDelta]:

@@ -278,4 +278,3 @@ def _energy(model: Model, t: np.ndarray, q: np.ndarray, v: np.ndarray) -> np.nda
     rows = [model.inputs_at(time) or {} for time in t] if model.n_inputs else [{}]
     inputs = {name: np.array([np.asarray(row[name], dtype=float) for row in rows]) for name in rows[0]}
     return model.kernels.energy(q, v, model.given, t, inputs)
-

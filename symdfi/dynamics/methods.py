@@ -177,9 +177,7 @@ class ImplicitMidpoint(Method):
         solve = model.function(model.kernels.legendre_kernel)
         solve(sizes, ints, state.q, state.v, packed, model.signal(state.time), state.time, 1.0, solved)
         if not np.isfinite(solved).all():
-            model.kernels.refuse_singular(
-                state.q, state.v, model.given, state.time, model.inputs_at(state.time)
-            )
+            model.kernels.refuse_singular(state.q, state.v, model.given, state.time, model.inputs_at(state.time))
             raise DivergenceError("the mass matrix is not finite at the initial state")
 
     def advance(self, model: Model, state: State, h: float, every: int, out_q: np.ndarray, out_v: np.ndarray) -> int:

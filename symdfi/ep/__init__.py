@@ -17,6 +17,15 @@ from symdfi.ep.nudging import Centered, Nudging, OneSided
 from symdfi.ep.trainer import EPTrainer, GradientCheck
 
 __all__ = [
-    "Boundary", "Centered", "Cost", "EPTrainer", "FixedEnds", "GradientCheck", "Nudging", "OneSided", "Orbit",
-    "Periodic", "extremize",
+    "Boundary",
+    "Centered",
+    "Cost",
+    "EPTrainer",
+    "FixedEnds",
+    "GradientCheck",
+    "Nudging",
+    "OneSided",
+    "Orbit",
+    "Periodic",
+    "extremize",
 ]

@@ -98,9 +98,7 @@ class DiscreteAction:
                 raise ValueError(f"the parameter {name} is not finite")
         return {name: value for name, value in given.items() if name in allowed}
 
-    def _sampled(
-        self, signals: Signals | None, times: np.ndarray, extents: Mapping[sp.Symbol, int]
-    ) -> np.ndarray:
+    def _sampled(self, signals: Signals | None, times: np.ndarray, extents: Mapping[sp.Symbol, int]) -> np.ndarray:
         """Inputs and targets at the midpoints, a column a number, and two columns for the weights."""
         given = {name_of(key): value for key, value in (signals or {}).items()}
         wanted = {name_of(a): ("input", a) for a in self.system.inputs}

@@ -294,9 +294,7 @@ def _check_softness(orbit: Orbit) -> None:
         )  # fmt: skip
 
 
-def _check_phase(
-    action: DiscreteAction, numbers: Numbers, path: np.ndarray, factor: BlockTridiagonalLU
-) -> None:
+def _check_phase(action: DiscreteAction, numbers: Numbers, path: np.ndarray, factor: BlockTridiagonalLU) -> None:
     """``SingularMatrixError`` for an orbit that may be shifted in time: periodic, moving, L free of time.
 
     The grid hides this: on a coarse one the Hessian is far from singular, and its inverse has no meaning.

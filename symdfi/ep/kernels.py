@@ -49,9 +49,7 @@ class ActionKernels:
         #: The parameters with a gradient: all but index arrays.
         self.differentiable: tuple[Variable, ...] = groups["params"].members
         once = ("ints", "params")
-        self._groups = tuple(
-            g if name in once else Group(name, g.members, batched=True) for name, g in groups.items()
-        )
+        self._groups = tuple(g if name in once else Group(name, g.members, batched=True) for name, g in groups.items())
 
     def _builder(self, *more: Group) -> KernelBuilder:
         return KernelBuilder((*self._groups, *more), self.nudged.sizes)
@@ -129,9 +127,7 @@ class ActionKernels:
         return builder.build()
 
 
-def _write(
-    builder: KernelBuilder, variables: Iterable[Variable], bars: Mapping[Variable, sp.Expr | None]
-) -> None:
+def _write(builder: KernelBuilder, variables: Iterable[Variable], bars: Mapping[Variable, sp.Expr | None]) -> None:
     """The derivatives by ``variables``, one after the other, zero where there is none."""
     assign = builder.program.assign
     parts = [assign(sp.S.Zero if bars.get(x) is None else bars[x], gradient_loops(x)) for x in variables]

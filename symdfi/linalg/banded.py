@@ -164,8 +164,7 @@ class BlockTridiagonalLU:
         rhs = np.asarray(rhs)
         if rhs.ndim not in (2, 3) or rhs.shape[:2] != (self.nodes, self.block_size):
             raise ValueError(
-                f"rhs must have shape (N, d) or (N, d, k) with N = {self.nodes}, d = {self.block_size}, "
-                f"got {rhs.shape}"
+                f"rhs must have shape (N, d) or (N, d, k) with N = {self.nodes}, d = {self.block_size}, got {rhs.shape}"
             )
         if not np.isfinite(rhs).all():
             raise ValueError("rhs is not finite")

@@ -71,9 +71,7 @@ class TriangularFactor(Spectrum):
         return float(size - self.gamma * np.sum(inverse**2))
 
 
-def largest_eigenvalue(
-    apply: Callable[[Array], Array], size: int, steps: int = 60, rtol: float = 1e-3
-) -> float:
+def largest_eigenvalue(apply: Callable[[Array], Array], size: int, steps: int = 60, rtol: float = 1e-3) -> float:
     """Largest eigenvalue of a positive semidefinite operator by Lanczos iteration with reorthogonalisation.
 
     Deterministic start. Stops when the residual of the Ritz pair is below rtol of the Ritz value; the error

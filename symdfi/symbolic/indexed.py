@@ -56,9 +56,7 @@ def summed(expr: sp.Expr, sums: Iterable[Limits], conditions: Iterable[Boolean])
     return guarded(total, (c for c in conditions if c not in inner))
 
 
-def variation(
-    expr: sp.Basic, variable: Variable, shown: Callable[[sp.Basic], object] = readable
-) -> list[Variation]:
+def variation(expr: sp.Basic, variable: Variable, shown: Callable[[sp.Basic], object] = readable) -> list[Variation]:
     """Every term of the variation of ``expr`` by ``variable`` (a symbol: indices are ``()``).
 
     Raises ``SymbolicError`` when the variable stands inside an index or a bound; ``shown`` gives the form in
@@ -67,9 +65,7 @@ def variation(
     return _variation(normalise(expr), variable, shown, {})
 
 
-def _variation(
-    expr: sp.Basic, variable: Variable, shown: Callable[[sp.Basic], object], cache: dict
-) -> list[Variation]:
+def _variation(expr: sp.Basic, variable: Variable, shown: Callable[[sp.Basic], object], cache: dict) -> list[Variation]:
     if expr in cache:
         return cache[expr]
     label = variable.label if isinstance(variable, sp.IndexedBase) else variable
@@ -94,9 +90,7 @@ def _variation(
         terms, earlier = [], []
         for value, condition in expr.args:
             here = sp.And(condition, *(sp.Not(c) for c in earlier))
-            terms += [
-                replace(v, conditions=(*v.conditions, here)) for v in _variation(value, variable, shown, cache)
-            ]
+            terms += [replace(v, conditions=(*v.conditions, here)) for v in _variation(value, variable, shown, cache)]
             earlier.append(condition)
     elif isinstance(expr, sp.Add):
         terms = [v for arg in expr.args for v in _variation(arg, variable, shown, cache)]

@@ -28,9 +28,7 @@ def shaped(expr: sp.Basic, bases: Iterable[sp.IndexedBase] = (), ranges: Ranges 
     for base in sorted(wanted, key=str):
         references = [r for r in expr.atoms(sp.Indexed) if r.base == base]
         if not references:
-            raise SymbolicError(
-                f"{base} is not used, so its shape is unknown: IndexedBase({str(base)!r}, shape=...)"
-            )
+            raise SymbolicError(f"{base} is not used, so its shape is unknown: IndexedBase({str(base)!r}, shape=...)")
         rank = len(references[0].indices)
         extents = tuple(_extent(base, [r.indices[k] for r in references], bounds) for k in range(rank))
         result[base] = sp.IndexedBase(base.label, shape=extents)

@@ -82,9 +82,7 @@ def fresh(expr: sp.Sum) -> PlainSum:
         body = body.xreplace({index: dummy})
         # The bounds to the left of a limit may depend on its index: Sum(f, (j, 0, i), (i, 0, n)).
         for inner in range(position):
-            limits[inner] = sp.Tuple(
-                limits[inner][0], *(b.xreplace({index: dummy}) for b in limits[inner][1:])
-            )
+            limits[inner] = sp.Tuple(limits[inner][0], *(b.xreplace({index: dummy}) for b in limits[inner][1:]))
         limits[position] = sp.Tuple(dummy, *limit[1:])
     return PlainSum(body, *limits)
 
@@ -92,9 +90,7 @@ def fresh(expr: sp.Sum) -> PlainSum:
 def canonical(expr: sp.Expr) -> sp.Expr:
     """Readable, reproducible names for the dummies: i, j, k, ... that clash with no other symbol."""
     expr = sp.sympify(expr)
-    dummies = [
-        limit[0] for node in sp.preorder_traversal(expr) if isinstance(node, sp.Sum) for limit in node.limits
-    ]
+    dummies = [limit[0] for node in sp.preorder_traversal(expr) if isinstance(node, sp.Sum) for limit in node.limits]
     dummies = [d for d in dict.fromkeys(dummies) if isinstance(d, sp.Dummy)]
     taken = {s.name for s in expr.atoms(sp.Symbol) - set(dummies)}
     names = (f"{letter}{number}" for number in ("", *range(1, 1000)) for letter in "ijklmnpqrs")

@@ -38,9 +38,7 @@ FIELDS = {
 def test_adjoint_is_the_transpose_of_the_tangent(name):
     """<s, J dx> = <J^T s, dx>, and J dx is the derivative along dx."""
     values = {"x": (x,), "w": (w,), "dx": (dx,), "seed": (seed,)}
-    builder = KernelBuilder(
-        [Group("p", (p,), integer=True), *(Group(g, members) for g, members in values.items())]
-    )
+    builder = KernelBuilder([Group("p", (p,), integer=True), *(Group(g, members) for g, members in values.items())])
     program = builder.program
     field = program.assign(sd.symbolic.indexed.normalise(FIELDS[name]), (Loop(j, sp.S.Zero, m - 1),))
     total = program.assign(sp.Sum(seed[j] * field.at((j,)), (j, 0, m - 1)))

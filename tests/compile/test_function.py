@@ -27,9 +27,7 @@ rng = np.random.default_rng(0)
 
 @pytest.fixture(scope="module")
 def product():
-    return sd.compile(
-        {"e": bilinear, "x": sd.gradient(bilinear, x), "w": sd.gradient(bilinear, w)}, [x, w, v]
-    )
+    return sd.compile({"e": bilinear, "x": sd.gradient(bilinear, x), "w": sd.gradient(bilinear, w)}, [x, w, v])
 
 
 # Shapes and batches
@@ -135,9 +133,7 @@ def test_kinds_of_outputs():
         }
         assert list(got) == list(expected)
         for name, value in expected.items():
-            np.testing.assert_allclose(
-                got[name], np.broadcast_to(value, (*leading, *np.shape(value))), err_msg=name
-            )
+            np.testing.assert_allclose(got[name], np.broadcast_to(value, (*leading, *np.shape(value))), err_msg=name)
 
 
 def test_one_output_inside_another():
@@ -159,9 +155,7 @@ def test_names_of_python_and_of_the_kernel():
 def test_index_names_do_not_matter():
     odd = sp.symbols("_a0 _b0 _g0 _l0", integer=True)
     total = sum(sp.Sum(x[s] * sp.Sum(w[s, r] * v[r], (r, 0, m - 1)), (s, 0, n - 1)) for s, r in pairwise(odd))
-    f = sd.compile(
-        {"y": total, "g": sd.gradient(total, x), "row": (x[odd[1]], (odd[1], 0, n - 1))}, [x, w, v]
-    )
+    f = sd.compile({"y": total, "g": sd.gradient(total, x), "row": (x[odd[1]], (odd[1], 0, n - 1))}, [x, w, v])
     X, W, V = rng.normal(size=3), rng.normal(size=(3, 2)), rng.normal(size=2)
     got = f(x=X, w=W, v=V)
     np.testing.assert_allclose(got["y"], 3 * X @ W @ V)

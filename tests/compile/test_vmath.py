@@ -58,9 +58,7 @@ def ulp_error(name: str, x: float, y: float) -> float:
 
 def worst(name: str, x: Array) -> tuple[float, float]:
     """The largest error and where."""
-    return max(
-        (ulp_error(name, a, b), a) for a, b in zip(x.tolist(), evaluate(name, x).tolist(), strict=True)
-    )
+    return max((ulp_error(name, a, b), a) for a, b in zip(x.tolist(), evaluate(name, x).tolist(), strict=True))
 
 
 def generator(*key: object) -> np.random.Generator:

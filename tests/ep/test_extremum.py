@@ -91,9 +91,7 @@ def test_action_of_a_free_particle() -> None:
 def test_units_do_not_matter(scale: float) -> None:
     """The same orbit, to the same relative precision, in any unit of length: q̈ = −q − q³/scale²."""
     duffing = sd.Lagrangian(v**2 / 2 - q**2 / 2 - q**4 / (4 * w**2), q, v)
-    orbit, unit = (
-        sd.extremize(duffing, sd.FixedEnds(0.4 * s, -0.7 * s, 2.0), 50, {w: s}) for s in (scale, 1.0)
-    )
+    orbit, unit = (sd.extremize(duffing, sd.FixedEnds(0.4 * s, -0.7 * s, 2.0), 50, {w: s}) for s in (scale, 1.0))
     assert np.abs(orbit.q / scale - unit.q).max() < 1e-14
 
 

@@ -138,9 +138,7 @@ def test_qr_and_svd_are_accurate_where_the_normal_equations_are_not():
     f, anchor = J @ rng.standard_normal(10), rng.standard_normal(10)
     gamma = 1e-14
     reference = exact(J, f, anchor, gamma)
-    error = {
-        s: relative_error(s.solve([(J, f)], anchor, gamma).v, reference) for s in (Cholesky(), QR(), SVD())
-    }
+    error = {s: relative_error(s.solve([(J, f)], anchor, gamma).v, reference) for s in (Cholesky(), QR(), SVD())}
     assert error[QR()] < 1e-8
     assert error[SVD()] < 1e-8
     assert error[Cholesky()] > 1e-5

@@ -120,16 +120,12 @@ def test_no_extreme_of_a_square():
 
 
 def test_conditions_that_hold_anyway_go():
-    assert prune([i >= 0, i < n, i < n - 1], inside) == (i <= n - 2,) or prune([i < n - 1], inside) == (
-        i < n - 1,
-    )
+    assert prune([i >= 0, i < n, i < n - 1], inside) == (i <= n - 2,) or prune([i < n - 1], inside) == (i < n - 1,)
     value = sp.Symbol("value", real=True)
     assert prune([value > 0, i >= 0], inside) == (value > 0,)
 
 
-@pytest.mark.parametrize(
-    "relation", [i < n / 2, 3 * i >= 2 * j + 1, i > sp.Rational(5, 2), i <= 2.5, i < j, n - i > 2]
-)
+@pytest.mark.parametrize("relation", [i < n / 2, 3 * i >= 2 * j + 1, i > sp.Rational(5, 2), i <= 2.5, i < j, n - i > 2])
 def test_inequalities_are_brought_to_integers(relation):
     atom, positive = standard(relation)
     for at in itertools.product(range(-2, 7), repeat=3):

@@ -56,9 +56,7 @@ class Jet:
 
 
 def power(a: Jet, e: float) -> Jet:
-    return a.through(
-        a.v**e, e * a.v ** (e - 1) if e else 0.0, e * (e - 1) * a.v ** (e - 2) if e * (e - 1) else 0.0
-    )
+    return a.through(a.v**e, e * a.v ** (e - 1) if e else 0.0, e * (e - 1) * a.v ** (e - 2) if e * (e - 1) else 0.0)
 
 
 FUNCTIONS = {
@@ -116,9 +114,7 @@ def walk(expr: sp.Basic, env: dict) -> Jet:
         return next(walk(value, env) for value, condition in expr.args if holds(condition, env))
     if isinstance(expr, sp.KroneckerDelta):
         return Jet(float(integer(expr.args[0], env) == integer(expr.args[1], env)))
-    args = [
-        walk(arg, env) for arg in expr.args if not (isinstance(expr, sp.Heaviside) and arg != expr.args[0])
-    ]
+    args = [walk(arg, env) for arg in expr.args if not (isinstance(expr, sp.Heaviside) and arg != expr.args[0])]
     if isinstance(expr, sp.Add | sp.Mul):
         total = args[0]
         for arg in args[1:]:
@@ -168,9 +164,7 @@ class Point:
         sizes = [self.values[str(v)].size for v in VARIABLES]
         flat = np.broadcast_to(gradient, (sum(sizes),))
         parts = np.split(flat, np.cumsum(sizes)[:-1])
-        return {
-            str(v): part.reshape(self.values[str(v)].shape) for v, part in zip(VARIABLES, parts, strict=True)
-        }
+        return {str(v): part.reshape(self.values[str(v)].shape) for v, part in zip(VARIABLES, parts, strict=True)}
 
 
 # Random expressions
@@ -207,9 +201,7 @@ def reference(draw, scope: tuple[Index, ...]) -> sp.Expr:
         return c
     if kind == "z":
         other = places(draw, scope)
-        return z[
-            draw(st.sampled_from([2 * place, 2 * place + 1, place + other, 2 * n - 1 - place, place + n]))
-        ]
+        return z[draw(st.sampled_from([2 * place, 2 * place + 1, place + other, 2 * n - 1 - place, place + n]))]
     if kind == "w":
         return w[place, draw(st.sampled_from([place, places(draw, scope)]))]
     return (x if kind == "x" else y)[place]
@@ -292,17 +284,13 @@ def expression(draw, scope: tuple[Index, ...], depth: int) -> sp.Expr:
     if kind == "*":
         return sub() * sub()
     if kind == "f":
-        f = draw(
-            st.sampled_from([sp.tanh, sp.sin, lambda e: sp.exp(-(e**2)), sp.Abs, lambda e: sp.sqrt(1 + e**2)])
-        )
+        f = draw(st.sampled_from([sp.tanh, sp.sin, lambda e: sp.exp(-(e**2)), sp.Abs, lambda e: sp.sqrt(1 + e**2)]))
         return f(sub())
     if kind == "p":
         e = sub()
         return draw(st.sampled_from([e**2, e**3, 1 / (2 + sp.sin(e)), (1 + e**2) ** sp.Rational(-3, 2)]))
     if kind == "P":
-        return sp.Piecewise(
-            (sub(), condition(draw, scope)), (draw(st.sampled_from([sp.S.Zero, sub()])), True)
-        )
+        return sp.Piecewise((sub(), condition(draw, scope)), (draw(st.sampled_from([sp.S.Zero, sub()])), True))
     if kind == "r":
         return reference(draw, scope)
     if kind == "R":

@@ -133,9 +133,7 @@ def test_nested_in_a_function():
 
 def test_a_gather_whose_range_depends_on_the_index_it_is_added_to():
     """No owner of i is taken that would depend on j, whose range depends on i."""
-    energy = sp.Sum(
-        x[sp.Mod(2 * i - 2, n)] * sp.Sum(x[sp.Mod(i + p[sp.Mod(j, m)], n)], (j, 0, i)), (i, 0, n - 1)
-    )
+    energy = sp.Sum(x[sp.Mod(2 * i - 2, n)] * sp.Sum(x[sp.Mod(i + p[sp.Mod(j, m)], n)], (j, 0, i)), (i, 0, n - 1))
 
     def by_hand(X, Y, N, M, P):
         total = 0 * Y[0]
