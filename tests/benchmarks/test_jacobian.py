@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 import sympy as sp
+from threadpoolctl import ThreadpoolController
 
 import symdfi as sd
 from symdfi.dfi.schemes import Motion
@@ -112,9 +113,15 @@ def test_dfi_step(table) -> None:
     on_device, velocity = jnp.array(theta), jnp.zeros(theta.size)
     moved, _ = stepper.step(solves, motion, 0.0, h)
     np.testing.assert_allclose(moved.theta, np.asarray(jax_step(on_device, velocity)[0]), atol=1e-6)
+    blas = ThreadpoolController().select(user_api="blas")
+
+    def step() -> None:
+        with blas.limit(limits=1):  # as evolve does, but for JAX, which may use the same library
+            stepper.step(solves, motion, 0.0, h)
+
     table.ratio(
         "DFI step with Cholesky / JAX, 100 Gaussians, 2000 points",
-        lambda: stepper.step(solves, motion, 0.0, h),
+        step,
         lambda: jax.block_until_ready(jax_step(on_device, velocity)),
         "≤ 0.5",
         rounds=31,
