@@ -11,9 +11,7 @@ from sympy.logic.boolalg import Boolean
 
 from symdfi.compile.loops import Assignment, Definition, Piece, Variable, in_words, plain_names, ranges
 from symdfi.errors import SymbolicError
-from symdfi.symbolic.maps import Ranges, affine, extreme, inequalities, largest, never_negative, outermost, smallest
-
-__all__ = ["Check", "checks", "largest", "smallest"]
+from symdfi.symbolic.maps import Ranges, affine, extreme, inequalities, never_negative, outermost
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import numpy as np
 
 from symdfi.dfi.problem import Problem
 from symdfi.dfi.schemes import Motion
+from symdfi.results import hermite
 
 _GAUSS = 0.5 + np.array([-0.5, 0.5]) / np.sqrt(3)
 #: A step fails if it strays by this part of ‖û‖; healthy steps stray by 1e-10 to 3e-2 (V1, V6, the models).
@@ -69,12 +70,11 @@ class StepMeter:
 
     def measure(self, motion: Motion, velocity: np.ndarray, moved: Motion, time: float, h: float) -> StepError:
         """The step from ``motion``, where the velocity is ``velocity``, to ``moved``."""
-        rates, sides = [], []
-        for s in _GAUSS:
-            theta, slope = hermite(s, h, motion.theta, velocity, moved.theta, moved.velocity)
-            rate, side = self._problem.tangents(theta, slope, time + s * h)
-            rates.append(rate)
-            sides.append(side)
+        ends, between = time + np.array([0.0, h]), time + h * _GAUSS
+        values, slopes = np.array([motion.theta, moved.theta]), np.array([velocity, moved.velocity])
+        path, along = (hermite(ends, values, slopes, between, derivative=order) for order in (0, 1))
+        pairs = [self._problem.tangents(*state) for state in zip(path, along, map(float, between), strict=True)]
+        rates, sides = zip(*pairs, strict=True)
         before, self._value = self._value, self._problem.fresh_values(moved.theta)
         step = self._value - before
         norms = lambda parts: 0.5 * h * sum(float(np.linalg.norm(part)) for part in parts)  # noqa: E731
@@ -86,13 +86,3 @@ class StepMeter:
             rate=norms(sides),
             size=max(float(np.linalg.norm(before)), float(np.linalg.norm(self._value))),
         )
-
-
-def hermite(
-    s: float, h: float, start: np.ndarray, slope0: np.ndarray, stop: np.ndarray, slope1: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The cubic with values and slopes given at both ends of an interval of length h, and its slope, at 0 ≤ s ≤ 1."""
-    ends = np.array([start, h * slope0, stop, h * slope1])
-    value = np.array([(1 + 2 * s) * (1 - s) ** 2, s * (1 - s) ** 2, s**2 * (3 - 2 * s), s**2 * (s - 1)])
-    slope = np.array([6 * s * (s - 1), (1 - s) * (1 - 3 * s), 6 * s * (1 - s), s * (3 * s - 2)]) / h
-    return value @ ends, slope @ ends

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from symdfi.dfi.defect import hermite
 from symdfi.dfi.problem import Problem
 from symdfi.dfi.schemes import Motion
 from symdfi.plotting import plot_field
-from symdfi.results import save
+from symdfi.results import hermite, save
 
 #: What a solution holds at each saved time.
 _SAVED = ("t", "theta", "velocity", "residual", "residual_solved", "rate", "gamma", "effective_rank")
@@ -64,19 +63,12 @@ class Solution:
         times = np.asarray(self.t[-1] if t is None else t, dtype=float)
         if times.ndim > 1:
             raise ValueError(f"times of shape {times.shape}: expected a number or (k,)")
-        values = [self.problem.evaluate(self.theta_at(float(time)), x) for time in np.atleast_1d(times)]
+        values = [self.problem.evaluate(theta, x) for theta in self.theta_at(np.atleast_1d(times))]
         return values[0] if times.ndim == 0 else np.reshape(values, (len(times), len(x)))
 
-    def theta_at(self, t: float) -> np.ndarray:
-        """θ(t). ``ValueError`` outside the times computed."""
-        if not self.t[0] - 1e-12 <= t <= self.t[-1] + 1e-12:
-            raise ValueError(f"t = {t} lies outside the solution, {self.t[0]} to {self.t[-1]}")
-        k = int(np.clip(np.searchsorted(self.t, t) - 1, 0, max(len(self.t) - 2, 0)))
-        if len(self.t) == 1 or t == self.t[k]:
-            return self.theta[k]
-        width = self.t[k + 1] - self.t[k]
-        ends = self.theta[k], self.velocity[k], self.theta[k + 1], self.velocity[k + 1]
-        return hermite((t - self.t[k]) / width, width, *ends)[0]
+    def theta_at(self, t: float | np.ndarray) -> np.ndarray:
+        """θ(t), (p,) or (k, p) for k times. ``ValueError`` outside the times computed."""
+        return hermite(self.t, self.theta, self.velocity, t)
 
     def then(self, later: Solution) -> Solution:
         """This solution and one that continues it, as one; the moment in common is taken from ``later``.

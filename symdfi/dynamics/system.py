@@ -11,13 +11,13 @@ import numpy as np
 import sympy as sp
 
 from symdfi.compile import cache, threads
-from symdfi.compile.bounds import largest, smallest
 from symdfi.compile.function import solve_sizes
 from symdfi.compile.kernel import CompiledKernel, count_of, shape_of
 from symdfi.compile.loops import Variable
 from symdfi.dynamics.kernels import Kernels
 from symdfi.errors import SingularMatrixError
 from symdfi.symbolic import lagrangian as symbolic
+from symdfi.symbolic.maps import largest, smallest
 
 #: How many coordinates of a direction an error names.
 _SHOWN = 4

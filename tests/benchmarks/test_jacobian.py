@@ -135,11 +135,24 @@ def test_jacobian_row_against_evaluation(table) -> None:
     sizes, root = p.sizes(theta), np.ones((block, 1))
     points = np.ascontiguousarray(p.points[:block])
     jacobian, value = np.empty((block, theta.size)), np.empty((block, 1))
-    row, evaluate = p.fit_kernel.function, p.value_kernel.function
+    alone = np.empty((block, 1))
+
+    def row() -> None:
+        p.fit_kernel.function(0, block, sizes, points, root, theta, p.params, 0.0, jacobian, value)
+
+    def evaluate() -> None:
+        p.value_kernel.function(0, block, sizes, points, root, theta, p.params, 0.0, alone)
+
+    row()
+    evaluate()
+    np.testing.assert_allclose(value, alone, rtol=1e-12)
+    step = 1e-6 * np.random.default_rng(1).normal(size=theta.size)
+    change = p.evaluate(theta + step, points) - p.evaluate(theta - step, points)
+    np.testing.assert_allclose(2 * jacobian @ step, change, atol=1e-6 * np.max(np.abs(change)))
     table.ratio(
         "mlp 3 × 32: Jacobian row / evaluation",
-        lambda: row(0, block, sizes, points, root, theta, p.params, 0.0, jacobian, value),
-        lambda: evaluate(0, block, sizes, points, root, theta, p.params, 0.0, value),
+        row,
+        evaluate,
         "≤ 4",
         rounds=51,
         scale=20,

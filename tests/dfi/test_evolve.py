@@ -242,7 +242,7 @@ def test_between_saves_theta_is_a_cubic(redundant):
         np.testing.assert_allclose(coarse.theta_at(fine.t[k]), fine.theta[k], atol=2e-6)
     x = np.linspace(-1, 2, 7)
     np.testing.assert_allclose(coarse.evaluate(x, 0.3), problem.evaluate(fine.theta[30], x), atol=1e-8)
-    np.testing.assert_array_equal(coarse.evaluate(x), problem.evaluate(fine.theta[-1], x))
+    np.testing.assert_allclose(coarse.evaluate(x), problem.evaluate(fine.theta[-1], x), rtol=1e-14)
     times = np.array([0.0, 0.37, 1.0])
     several = coarse.evaluate(x, times)
     assert several.shape == (3, 7)
@@ -251,7 +251,7 @@ def test_between_saves_theta_is_a_cubic(redundant):
     assert coarse.evaluate(x, times[:0]).shape == (0, 7)
     assert coarse.evaluate(x, [0.5]).shape == (1, 7)
     for t in (-0.1, 1.1, np.nan, [0.5, 1.1]):
-        with pytest.raises(ValueError, match="lies outside the solution, 0.0 to 1.0"):
+        with pytest.raises(ValueError, match="lies outside the computed times, 0 to 1"):
             coarse.evaluate(x, t)
     with pytest.raises(ValueError, match=r"times of shape \(1, 2\)"):
         coarse.evaluate(x, [[0.1, 0.2]])
