@@ -98,7 +98,7 @@ def run(
 @cache_app.command("info")
 def cache_info() -> None:
     """Say where the compiled kernels are, how many and how large."""
-    from symdfi.compile import cache
+    from symdfi.compile.kernels import cache
 
     entries = cache.entries()
     total = sum(cache.size(path) for path in entries)
@@ -108,7 +108,7 @@ def cache_info() -> None:
 @cache_app.command("clear")
 def cache_clear() -> None:
     """Remove the compiled kernels; they are compiled again when they are needed."""
-    from symdfi.compile import cache
+    from symdfi.compile.kernels import cache
 
     typer.echo(f"removed {cache.clear()} kernels")
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdfi.compile.function import compile as compile_function
+from symdfi.compile.kernels.function import compile as compile_function
 from symdfi.dfi.problem import Problem, Theta, finite_points
 from symdfi.dfi.start import Rows, proposals
 from symdfi.errors import ConvergenceError, SingularMatrixError

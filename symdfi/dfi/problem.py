@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdfi.compile import threads
-from symdfi.compile.autodiff import adjoint, gradient_loops, tangent
-from symdfi.compile.kernel import CompiledKernel, Group, KernelBuilder
-from symdfi.compile.loops import Variable
+from symdfi.compile.kernels import threads
+from symdfi.compile.kernels.kernel import CompiledKernel, Group, KernelBuilder
+from symdfi.compile.passes.autodiff import adjoint, gradient_loops, tangent
+from symdfi.compile.program.loops import Variable
 from symdfi.dfi.domain import Box, Quadrature
 from symdfi.errors import SymbolicError
 from symdfi.symbolic.ansatz import Ansatz

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import sympy as sp
 
-from symdfi.compile.kernel import CompiledKernel, Group, KernelBuilder, count_of, shape_of
-from symdfi.compile.loops import Assignment, Loop, Variable
-from symdfi.compile.printing import Names, index_code
+from symdfi.compile.kernels.kernel import CompiledKernel, Group, KernelBuilder, count_of, shape_of
+from symdfi.compile.program.loops import Assignment, Loop, Variable
+from symdfi.compile.source.printing import Names, index_code
 from symdfi.errors import SymbolicError
 from symdfi.linalg import mass
 from symdfi.symbolic.coordinates import t

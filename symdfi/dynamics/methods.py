@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from symdfi.compile import cache
-from symdfi.compile.kernel import CompiledKernel
+from symdfi.compile.kernels import cache
+from symdfi.compile.kernels.kernel import CompiledKernel
 from symdfi.dynamics.system import CompiledLagrangian
 from symdfi.errors import DivergenceError, SymbolicError
 

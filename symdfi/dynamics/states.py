@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from symdfi.compile.function import solve_sizes
-from symdfi.compile.kernel import shape_of
+from symdfi.compile.kernels.function import solve_sizes
+from symdfi.compile.kernels.kernel import shape_of
 from symdfi.dynamics.system import Lagrangian, name_of
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdfi.compile import cache, threads
-from symdfi.compile.function import solve_sizes
-from symdfi.compile.kernel import CompiledKernel, count_of, shape_of
-from symdfi.compile.loops import Variable
+from symdfi.compile.kernels import cache, threads
+from symdfi.compile.kernels.function import solve_sizes
+from symdfi.compile.kernels.kernel import CompiledKernel, count_of, shape_of
+from symdfi.compile.program.loops import Variable
 from symdfi.dynamics.kernels import Kernels
 from symdfi.errors import SingularMatrixError
 from symdfi.symbolic import lagrangian as symbolic

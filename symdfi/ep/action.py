@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdfi.compile import threads
-from symdfi.compile.kernel import CompiledKernel, count_of, shape_of
+from symdfi.compile.kernels import threads
+from symdfi.compile.kernels.kernel import CompiledKernel, count_of, shape_of
 from symdfi.dynamics.system import Lagrangian, name_of
 from symdfi.ep.boundary import Boundary
 from symdfi.ep.cost import Cost

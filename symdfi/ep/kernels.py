@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symdfi.compile.autodiff import adjoint, gradient_loops, tangent
-from symdfi.compile.kernel import CompiledKernel, Group, KernelBuilder, count_of
-from symdfi.compile.loops import Loop, Variable
+from symdfi.compile.kernels.kernel import CompiledKernel, Group, KernelBuilder, count_of
+from symdfi.compile.passes.autodiff import adjoint, gradient_loops, tangent
+from symdfi.compile.program.loops import Loop, Variable
 from symdfi.dynamics.system import Lagrangian, name_of
 from symdfi.ep.cost import Cost
 from symdfi.errors import SymbolicError

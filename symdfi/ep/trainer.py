@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from symdfi.compile.loops import Variable
+from symdfi.compile.program.loops import Variable
 from symdfi.dynamics.system import Lagrangian, name_of
 from symdfi.ep.action import COST, FREE, DiscreteAction, Signals
 from symdfi.ep.boundary import Boundary

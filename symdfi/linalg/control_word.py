@@ -1,7 +1,7 @@
 """The floating-point control word from Python. Run from the kernel cache, not imported."""
 
-from symdfi.compile.instructions import fp_control, set_fp_control
-from symdfi.compile.runtime import jit
+from symdfi.compile.source.instructions import fp_control, set_fp_control
+from symdfi.compile.source.runtime import jit
 
 
 @jit("uint32()")

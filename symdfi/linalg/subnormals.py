@@ -14,7 +14,7 @@ import llvmlite.binding as llvm
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from symdfi.compile import cache
+from symdfi.compile.kernels import cache
 
 _FLUSH = 0x8040  # MXCSR: flush-to-zero (of results) and denormals-are-zeros (of operands)
 #: The square of anything smaller is subnormal or zero.

@@ -8,7 +8,8 @@ import pytest
 import sympy as sp
 
 import symdfi as sd
-from symdfi.compile import cache, runtime
+from symdfi.compile.kernels import cache
+from symdfi.compile.source import runtime
 
 
 @numba.njit(fastmath=runtime.FASTMATH, error_model="numpy")

@@ -1,6 +1,6 @@
 """A kernel of one state run over many. Run from the kernel cache, not imported."""
 
-from symdfi.compile.runtime import jit
+from symdfi.compile.source.runtime import jit
 
 I, V, M = "int64[::1]", "float64[::1]", "float64[:, ::1]"
 KERNEL = f"FunctionType(void({I}, {I}, {V}, {V}, {V}, {V}, float64, {V}))"

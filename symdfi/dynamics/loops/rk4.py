@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from symdfi.compile.runtime import jit
+from symdfi.compile.source.runtime import jit
 
 I, V, M = "int64[::1]", "float64[::1]", "float64[:, ::1]"
 KERNEL = f"FunctionType(void({I}, {I}, {V}, {V}, {V}, {V}, float64, {V}))"

@@ -12,7 +12,7 @@ import hashlib
 from pathlib import Path
 from types import ModuleType
 
-from symdfi.compile import cache
+from symdfi.compile.kernels import cache
 
 
 def load(kind: str) -> ModuleType:

@@ -3,7 +3,7 @@
 import numba
 import numpy as np
 
-from symdfi.compile.cache import load_module
+from symdfi.compile.kernels.cache import load_module
 
 solve_banded = load_module("symdfi.linalg.mass.banded").solve_banded
 solve_dense = load_module("symdfi.linalg.mass.dense").solve_dense

@@ -9,10 +9,10 @@ import pytest
 import sympy as sp
 
 import symdfi as sd
-from symdfi.compile import assemble
-from symdfi.compile.autodiff import adjoint, gradient_loops, tangent
-from symdfi.compile.kernel import Group, KernelBuilder
-from symdfi.compile.loops import Loop
+from symdfi.compile.kernels.kernel import Group, KernelBuilder
+from symdfi.compile.passes.autodiff import adjoint, gradient_loops, tangent
+from symdfi.compile.program.loops import Loop
+from symdfi.compile.source import assemble
 
 n, m = sp.symbols("n m", integer=True, positive=True)
 i, j, k = sp.symbols("i j k", integer=True)

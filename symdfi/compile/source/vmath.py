@@ -23,7 +23,7 @@ from collections.abc import Callable
 import numpy as np
 from numba import njit
 
-from symdfi.compile.instructions import bits, copysign, fma, from_bits, select
+from symdfi.compile.source.instructions import bits, copysign, fma, from_bits, select
 
 # forceinline is LLVM's alwaysinline: a call left standing would stop the vectoriser. (Numba's inline="always"
 # would put the body under the caller's fast-math flags.) fastmath=False has to be said: without it Numba

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import sympy as sp
 from sympy.logic.boolalg import Boolean
 
-from symdfi.compile.loops import Assignment, Definition, Piece, Variable, in_words, plain_names, ranges
+from symdfi.compile.program.loops import Assignment, Definition, Piece, Variable, in_words, plain_names, ranges
 from symdfi.errors import SymbolicError
 from symdfi.symbolic.maps import Ranges, affine, extreme, inequalities, never_negative, outermost
 

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import sympy as sp
 
-from symdfi.compile.loops import Assignment, Loop, Variable, ranges, variables
-from symdfi.compile.lower import Program
+from symdfi.compile.program.loops import Assignment, Loop, Variable, ranges, variables
+from symdfi.compile.program.lower import Program
 from symdfi.symbolic.indexed import Variation, collected, component, variation
 
 

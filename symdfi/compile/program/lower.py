@@ -9,7 +9,7 @@ from dataclasses import replace
 import sympy as sp
 from sympy.logic.boolalg import Boolean
 
-from symdfi.compile.loops import Assignment, Loop, Variable, hull, in_words, ranges, variables
+from symdfi.compile.program.loops import Assignment, Loop, Variable, hull, in_words, ranges, variables
 from symdfi.errors import CompileError
 from symdfi.symbolic.indexed import guarded
 from symdfi.symbolic.maps import extreme, inequalities, is_index, is_known, never_negative

@@ -11,7 +11,7 @@ import sympy as sp
 from numba import njit
 
 import symdfi as sd
-from symdfi.compile import cache
+from symdfi.compile.kernels import cache
 
 n, m = sp.symbols("n m", integer=True, positive=True)
 i, j, k = sp.symbols("i j k", integer=True)

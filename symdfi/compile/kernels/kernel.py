@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdfi.compile import cache, runtime
-from symdfi.compile.assemble import Layout, Parameter, source
-from symdfi.compile.bounds import Check, checks
-from symdfi.compile.emit import Storage, Writer, strides
-from symdfi.compile.loops import Assignment, Definition, Variable, variables
-from symdfi.compile.lower import Program
-from symdfi.compile.printing import Names, index_code
-from symdfi.compile.schedule import schedule
-from symdfi.compile.split import definition
+from symdfi.compile.kernels import cache
+from symdfi.compile.passes.schedule import schedule
+from symdfi.compile.passes.split import definition
+from symdfi.compile.program.bounds import Check, checks
+from symdfi.compile.program.loops import Assignment, Definition, Variable, variables
+from symdfi.compile.program.lower import Program
+from symdfi.compile.source import runtime
+from symdfi.compile.source.assemble import Layout, Parameter, source
+from symdfi.compile.source.emit import Storage, Writer, strides
+from symdfi.compile.source.printing import Names, index_code
 from symdfi.errors import CompileError
 from symdfi.symbolic.maps import never_negative
 

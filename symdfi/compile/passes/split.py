@@ -15,8 +15,8 @@ import sympy as sp
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
-from symdfi.compile.loops import Assignment, Definition, Loop, Piece, ranges
-from symdfi.compile.lower import Program
+from symdfi.compile.program.loops import Assignment, Definition, Loop, Piece, ranges
+from symdfi.compile.program.lower import Program
 from symdfi.symbolic.maps import affine, inequalities, never_negative, standard
 from symdfi.symbolic.ranges import narrow
 

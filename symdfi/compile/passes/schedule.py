@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import sympy as sp
 
-from symdfi.compile.loops import Definition, Piece, Variable
+from symdfi.compile.program.loops import Definition, Piece, Variable
 
 #: Straight-line code of more stores than this is split, to be compiled in parts.
 MAX_STRAIGHT_STORES = 100

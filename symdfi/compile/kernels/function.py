@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdfi.compile import autodiff, threads
-from symdfi.compile.kernel import CompiledKernel, Group, KernelBuilder, shape_of
-from symdfi.compile.loops import Assignment, Loop, Variable
-from symdfi.compile.lower import Program
+from symdfi.compile.kernels import threads
+from symdfi.compile.kernels.kernel import CompiledKernel, Group, KernelBuilder, shape_of
+from symdfi.compile.passes import autodiff
+from symdfi.compile.program.loops import Assignment, Loop, Variable
+from symdfi.compile.program.lower import Program
 from symdfi.errors import CompileError, SymbolicError
 from symdfi.symbolic.indexed import canonical, derivative, normalise
 from symdfi.symbolic.maps import affine, largest, smallest

@@ -10,7 +10,7 @@ import numba
 import numpy as np
 from numba.core.registry import cpu_target
 
-from symdfi.compile import vmath
+from symdfi.compile.source import vmath
 
 # Numba imports the rest of itself, for a quarter of a second, when it first compiles or loads something. As part
 # of our own import it does not delay the first kernel from the cache.

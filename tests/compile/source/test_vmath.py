@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numba import njit
 from numpy.typing import NDArray
 
-from symdfi.compile import vmath
+from symdfi.compile.source import vmath
 
 Array = NDArray[np.float64]
 

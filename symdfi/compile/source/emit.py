@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from symdfi.compile.loops import Definition, Loop, Piece, Variable, variables
-from symdfi.compile.printing import Names, Printer, index_code
-from symdfi.compile.schedule import Nest, Schedule
+from symdfi.compile.passes.schedule import Nest, Schedule
+from symdfi.compile.program.loops import Definition, Loop, Piece, Variable, variables
+from symdfi.compile.source.printing import Names, Printer, index_code
 
 
 @dataclass(frozen=True)

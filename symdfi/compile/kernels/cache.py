@@ -24,9 +24,9 @@ from types import ModuleType
 
 import platformdirs
 
-from symdfi.compile import instructions, runtime, vmath
+from symdfi.compile.source import instructions, runtime, vmath
 
-_HEADER = "from symdfi.compile.runtime import compiled_names\n\nglobals().update(compiled_names())\n\n\n"
+_HEADER = "from symdfi.compile.source.runtime import compiled_names\n\nglobals().update(compiled_names())\n\n\n"
 _MANIFEST = "manifest.json"
 
 

@@ -150,7 +150,7 @@ def test_what_is_not_intact_is_rebuilt_and_not_executed(filled, harm):
 
 
 def test_entries_and_clear(filled, monkeypatch):
-    from symdfi.compile import cache
+    from symdfi.compile.kernels import cache
 
     monkeypatch.setenv("SYMDFI_CACHE_DIR", str(filled))
     assert cache.entries() == [entry(filled)]

@@ -9,7 +9,7 @@ import threading
 import numpy as np
 import pytest
 
-from symdfi.compile import threads
+from symdfi.compile.kernels import threads
 
 
 def fill(start: int, stop: int, out: np.ndarray, value: float) -> None:
@@ -62,7 +62,7 @@ def test_an_error_reaches_the_caller_and_the_threads_go_on(monkeypatch, where) -
 FORK = """
 import os, sys
 import numpy as np
-from symdfi.compile import threads
+from symdfi.compile.kernels import threads
 
 def total():
     out = np.zeros(4096)

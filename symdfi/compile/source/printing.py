@@ -9,7 +9,7 @@ from collections.abc import Callable
 import sympy as sp
 from sympy.core.relational import Relational
 
-from symdfi.compile import vmath
+from symdfi.compile.source import vmath
 from symdfi.errors import CompileError
 
 #: SymPy functions by the name of the function that computes them in a kernel.

@@ -9,7 +9,7 @@ import pytest
 import sympy as sp
 
 import symdfi as sd
-from symdfi.compile import assemble
+from symdfi.compile.source import assemble
 
 X = sp.Symbol("x")
 n = sp.Symbol("n", integer=True, positive=True)
