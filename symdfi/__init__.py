@@ -19,6 +19,7 @@ from symdfi.errors import (
     CompileError,
     ConvergenceError,
     DivergenceError,
+    Interrupted,
     SingularMatrixError,
     SymbolicError,
     SymdfiError,
@@ -83,4 +84,5 @@ __all__ = [
     "ConvergenceError",
     "DivergenceError",
     "SingularMatrixError",
+    "Interrupted",
 ]

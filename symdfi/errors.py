@@ -53,3 +53,11 @@ class DivergenceError(_NumericalError):
 
 class SingularMatrixError(_NumericalError):
     """A matrix is singular, or so close to it that its solves would carry no correct digit."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a long computation: ``partial`` is what had been computed (None if nothing)."""
+
+    def __init__(self, message: str = "interrupted", *, partial: Any = None) -> None:
+        super().__init__(message)
+        self.partial = partial
