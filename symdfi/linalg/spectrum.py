@@ -16,8 +16,11 @@ _gemv, _trmv = get_blas_funcs(("gemv", "trmv"), dtype=np.float64)
 _trtri, _stev = get_lapack_funcs(("trtri", "stev"), dtype=np.float64)
 
 
+@dataclass(frozen=True)
 class Spectrum(ABC):
-    """What a finished solve knows of the singular values of J."""
+    """What a finished solve knows of the singular values of J, and the gamma it used."""
+
+    gamma: float
 
     @abstractmethod
     def sigma_max(self) -> float:
@@ -33,7 +36,6 @@ class SingularValues(Spectrum):
     """All singular values, largest first."""
 
     sigma: Array
-    gamma: float
 
     def sigma_max(self) -> float:
         return float(self.sigma[0]) if self.sigma.size else 0.0
@@ -49,7 +51,6 @@ class TriangularFactor(Spectrum):
 
     triangle: Array
     lower: bool
-    gamma: float
     known_sigma_max: float | None
 
     def sigma_max(self) -> float:

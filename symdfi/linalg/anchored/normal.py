@@ -1,0 +1,49 @@
+"""Cholesky factors of normal matrices, G + gamma I with G = J^T J or J J^T."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import get_blas_funcs, get_lapack_funcs
+
+from symdfi.errors import SingularMatrixError
+from symdfi.linalg.anchored.rows import zero_jacobian
+from symdfi.linalg.spectrum import Array, TriangularFactor, largest_eigenvalue
+
+(_symv,) = get_blas_funcs(("symv",), dtype=np.float64)
+_potrf, _potrs = get_lapack_funcs(("potrf", "potrs"), dtype=np.float64)
+_EPS = float(np.finfo(np.float64).eps)
+
+
+def factorised(gram: Array, gamma: float, relative: bool) -> TriangularFactor:
+    """Lower factor of gram + gamma I, in place; of ``gram`` the lower triangle is read, the upper is zero.
+
+    Raises ``SingularMatrixError`` where rounding errors have eaten a pivot.
+    """
+    sigma_max = None
+    if relative:
+        sigma_max = float(np.sqrt(largest_eigenvalue(lambda x: _symv(1.0, gram, x, lower=1), len(gram))))
+        gamma = gamma * sigma_max**2
+    diagonal = np.einsum("ii->i", gram)
+    scale = sigma_max if sigma_max is not None else float(np.sqrt(diagonal.sum()))
+    if scale == 0 and gamma == 0:
+        raise zero_jacobian()
+    diagonal += gamma
+    size, magnitude = len(gram), diagonal.copy()
+    factor, info = _potrf(gram, lower=1, clean=0, overwrite_a=1)
+    # In exact arithmetic each squared pivot is >= gamma; one well below is made of rounding errors.
+    pivots = np.einsum("ii->i", factor) ** 2
+    if info != 0 or not np.all(pivots >= np.maximum(gamma / 2, _EPS * magnitude)):
+        bound = "" if sigma_max is not None else "<"
+        raise SingularMatrixError(
+            f"the normal matrix ({size} x {size}) plus gamma I is not positive definite to working precision "
+            f"(gamma = {gamma:.3g}, sigma_max {bound}= {scale:.3g}): gamma is below the rounding error of "
+            f"the products, about {_EPS * scale**2:.1g}; use QR or SVD, or a larger gamma",
+            gamma=gamma,
+            sigma_max=scale,
+        )
+    return TriangularFactor(gamma, factor, True, sigma_max)
+
+
+def solved(factor: TriangularFactor, right: Array) -> Array:
+    """(G + gamma I)^-1 right."""
+    return _potrs(factor.triangle, right, lower=1)[0]
