@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -170,7 +170,21 @@ class KernelBuilder:
         before.write(once)
         inside.write(each)
         text = source(layout, before.segments, inside.segments, batched)
-        return CompiledKernel(text, sizes, batched_outputs, batched, checks(definitions))
+        return CompiledKernel(text, sizes, batched_outputs, batched, self._checks(definitions))
+
+    def _checks(self, definitions: list[Definition]) -> tuple[Check, ...]:
+        """The checks of what the kernel reads, and of what it is a derivative of.
+
+        A scatter leaves out what lies beyond its target, where the value that it belongs to cannot be had. For the
+        same reason a delta of a gathered index does not excuse what is read under it.
+        """
+        live = {d.target for d in definitions}
+        unread = [a for target, a in self.program.differentiated.items() if target not in live]
+        for assignment in [*(d.assignment for d in definitions), *unread]:
+            deltas = {d: sp.S.One for d in assignment.expr.atoms(sp.KroneckerDelta) if d.has(sp.Indexed)}
+            if deltas:
+                unread.append(replace(assignment, expr=assignment.expr.xreplace(deltas)))
+        return checks([*definitions, *(definition(a, self.program) for a in unread)])
 
     def _batched_outputs(self) -> frozenset[str]:
         found = {n for n, parts in self._outputs.items() if any(a.batched for a, _ in parts)}

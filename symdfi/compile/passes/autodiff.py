@@ -51,6 +51,7 @@ def adjoint(
     for assignment in order:
         if variables(assignment.expr) & active:
             active.add(assignment.target)
+            program.differentiated[assignment.target] = assignment
     terms: dict[Variable, list[Variation]] = {target: [Variation(seed, ())]}
     for assignment in reversed(order):
         if assignment.target not in active or assignment.target not in terms:
@@ -60,10 +61,11 @@ def adjoint(
         names = {k.index: sp.Dummy(k.name, integer=True) for k in assignment.loops + assignment.sums}
         own = tuple(loop.subs(names) for loop in assignment.loops)
         sums = tuple((loop.index, loop.lower, loop.upper) for loop in reversed(own))
-        if isinstance(bar, sp.Symbol | sp.Number):
+        at = gradient_loops(assignment.target)
+        if isinstance(bar, sp.Symbol | sp.Number) and bar not in {loop.index for loop in at}:
             weight = bar
         else:
-            stored = program.assign(bar, gradient_loops(assignment.target))
+            stored = program.assign(bar, at)
             weight = stored.at(assignment.element(tuple(loop.index for loop in own)))
         value = assignment.value.xreplace(names)
         for variable in sorted(variables(assignment.expr) & active, key=str):

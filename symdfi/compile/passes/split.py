@@ -56,9 +56,10 @@ def _scatter(assignment: Assignment, value: sp.Expr) -> Piece | None:
             loop = next((k for k in loops if k.index == target), None)
             if loop is None or source.free_symbols & {target, *where} or _bounds_others(loop, assignment):
                 continue
-            where[loop.index] = source
+            here = {loop.index: source}
+            where = {index: found.xreplace(here) for index, found in where.items()} | here
             value = value.xreplace({delta: sp.S.One})
-            guard = sp.And(guard, sp.Ge(source, loop.lower), sp.Le(source, loop.upper))
+            guard = sp.And(guard.xreplace(here), sp.Ge(source, loop.lower), sp.Le(source, loop.upper))
             loops = tuple(k for k in loops if k is not loop)
             break
     if not where:

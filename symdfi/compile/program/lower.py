@@ -31,6 +31,8 @@ class Program:
         self.assignments: dict[Variable, Assignment] = {}
         self.values: set[Variable] = set(values)
         self.batched: set[Variable] = set(batched)
+        #: What a derivative was taken of: its references must be in range, whether or not it is evaluated itself.
+        self.differentiated: dict[Variable, Assignment] = {}
         self._known: dict[tuple, Assignment] = {}
 
     def define(self, expr: sp.Basic, loops: tuple[Loop, ...] = ()) -> sp.Expr:

@@ -187,3 +187,23 @@ def test_the_chain_rule_through_nested_sums_costs_what_backpropagation_costs():
     shapes = {"x": (4,), "W0": (5, 4), "W1": (5, 5), "W2": (5, 5), "c": (5,)}
     values = f.python(**{name: generator.normal(size=shape) for name, shape in shapes.items()})
     np.testing.assert_allclose(values["slope"], values["sweep"], rtol=1e-12)
+
+
+def test_a_loop_index_as_a_weight_is_summed_over():
+    """∂/∂x Σ_j j Σ_i A_ji x_i = Aᵀ(0, 1, 2): the index is no factor common to all terms."""
+    energy = sp.Sum(j * sp.Sum(w[j, i] * x[i], (i, 0, n - 1)), (j, 0, m - 1))
+    f = sd.compile({"g": sd.gradient(energy, x)}, [w, x])
+    W = np.arange(9.0).reshape(3, 3)
+    np.testing.assert_array_equal(f.python(w=W, x=np.ones(3))["g"], [15.0, 18.0, 21.0])
+
+
+def test_deltas_in_a_chain():
+    """∂/∂w[a, b] Σ_ki δ_ik w_ii x_k = δ_ab x_a for 1 <= a: two deltas share the index a."""
+    energy = sp.Sum(sp.KroneckerDelta(i, k) * w[i, i] * x[k], (k, 0, n - 1), (i, 1, m - 1))
+    a, b = sp.symbols("a b", integer=True)
+    formula = sd.gradient(energy, w)[a, b]
+    f = sd.compile({"formula": (formula, (a, 0, m - 1), (b, 0, n - 1)), "sweep": sd.gradient(energy, w)}, [w, x])
+    X = np.array([2.0, 3.0, 5.0])
+    got = f.python(w=np.ones((3, 3)), x=X)
+    for result in got.values():
+        np.testing.assert_array_equal(result, np.diag([0.0, *X[1:]]))

@@ -71,6 +71,31 @@ def test_a_condition_that_speaks_of_an_index_need_not_keep_it_in_range(term, ent
     assert not INTERNAL.search(str(caught.value))
 
 
+@pytest.mark.parametrize("entries", [[-1, 0, 1], [4, 0, 1]])
+@pytest.mark.parametrize("term", [x[p[i]] ** 2, x[p[i]] * y[i], sp.sin(x[p[i]] - c)])
+def test_a_gradient_refuses_the_entries_that_the_value_refuses(term, entries):
+    """What is added to no element is an error, never left out."""
+    f = sd.compile({"g": sd.gradient(over(term), x)}, [x, p, y, c])
+    with pytest.raises(ValueError, match=re.escape("the index of x[p[i]] runs over smallest(p)..largest(p)")):
+        f.python(x=X, p=np.array(entries), y=Y, c=0.3)
+    second = sd.compile({"v": over(term), "h": sd.gradient(sd.gradient(over(term), x)[3], x)}, [x, p, y, c])
+    with pytest.raises(ValueError, match="the index of x") as caught:
+        second.python(x=X, p=np.array(entries), y=Y, c=0.3)
+    assert not INTERNAL.search(str(caught.value))
+
+
+@pytest.mark.parametrize("entries", [[-1, 0, 1], [4, 0, 1]])
+def test_a_delta_of_a_gathered_index_does_not_excuse_what_is_read_under_it(entries):
+    term = over(x[p[i]] ** 3)
+    for formula in (sd.gradient(term, x)[3], sd.gradient(sd.gradient(term, x)[3], x)):
+        f = sd.compile({"g": formula}, [x, p, y])
+        with pytest.raises(ValueError, match=re.escape("the index of x[p[")):
+            f.python(x=X, p=np.array(entries), y=Y)
+    # Where nothing else is read, a delta is zero beyond its target.
+    f = sd.compile({"count": (over(sp.KroneckerDelta(p[i], k)), (k, 0, n - 1))}, [x, p, y])
+    np.testing.assert_array_equal(f.python(x=X, p=np.array([-1, 7, 2]), y=Y)["count"], [0, 0, 1, 0])
+
+
 def test_a_condition_that_never_holds_reads_nothing():
     f = sd.compile({"v": over(where(x[p[i] + 5], p[i] > 3))}, [x, p, y])
     assert f.python(x=X, p=np.array([0, 1, 3]), y=Y)["v"] == 0
