@@ -161,6 +161,8 @@ class CompiledLagrangian(Kernels):
 
         out = np.empty((total, n if count is None else int(sp.sympify(count).subs(known))))
         over = cache.load_module("symdfi.dynamics.loops.batch").over
+        if kernel.checked is not None:  # run by the interpreter
+            over = over.py_func
         arguments = (sizes, ints, rows(q, n), rows(v, n), packed, rows(drive, drive.shape[-1]))
         threads.run(over, total, kernel.function, *arguments, rows(np.asarray(time)), out)
         return out.reshape((*batch, out.shape[1]))

@@ -16,7 +16,7 @@ from symdfi.compile.passes.split import definition
 from symdfi.compile.program.bounds import Check, checks
 from symdfi.compile.program.loops import Assignment, Definition, Variable, variables
 from symdfi.compile.program.lower import Program
-from symdfi.compile.source import runtime
+from symdfi.compile.source import checked, runtime
 from symdfi.compile.source.assemble import Layout, Parameter, source
 from symdfi.compile.source.emit import Storage, Writer, strides
 from symdfi.compile.source.printing import Names, index_code
@@ -56,6 +56,8 @@ class CompiledKernel:
     batched: bool
     checks: tuple[Check, ...] = ()
     entry: str = "kernel"
+    #: In a build in which every access is checked (see ``source.checked``): the number of outputs.
+    checked: int | None = None
 
     def check_sizes(self, known: tuple[tuple[sp.Symbol, int], ...]) -> None:
         """Raise ``ValueError`` if an index leaves its array at these sizes (and ends of index arrays)."""
@@ -70,14 +72,20 @@ class CompiledKernel:
     @functools.cached_property
     def function(self) -> Callable[..., None]:
         """The compiled function (built or read from the on-disk cache at first use)."""
+        if self.checked is not None:
+            return self.python
         return getattr(cache.load(self.source), self.entry)
 
     @functools.cached_property
     def python(self) -> Callable[..., None]:
         """The same source run by the Python interpreter, for debugging and tests."""
-        namespace: dict[str, Any] = runtime.python_names()
+        namespace: dict[str, Any] = runtime.python_names() | (checked.names() if self.checked is not None else {})
         exec(compile(self.source, "<kernel>", "exec"), namespace)
-        return np.errstate(all="ignore")(namespace[self.entry])
+        run = np.errstate(all="ignore")(namespace[self.entry])
+        if self.checked is None or self.entry != "kernel":
+            return run
+        count = self.checked
+        return lambda *arguments: checked.run(run, count, self.batched, arguments)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -144,7 +152,9 @@ class KernelBuilder:
         self._check_symbols(assignments)
         sizes = tuple(sorted(self.sizes, key=lambda s: (s.name, sp.srepr(s))))
         reserved = ("np", "jit", "U", "kernel", "sizes", "start", "stop", "_s", *runtime.python_names())
-        names = Names((*reserved, *(g.name for g in self.groups), *self._outputs))
+        self._checked = checked.is_active()
+        reserved += ("at", "known") if self._checked else ()
+        names = Names((*reserved, *(g.name for g in self.groups), *self._outputs), checked=self._checked)
         definitions = _live([definition(a, self.program) for a in assignments], frozenset(outputs))
         once = schedule([d for d in definitions if not d.batched], self._kept(definitions, outputs))
         each = schedule([d for d in definitions if d.batched], frozenset(outputs))
@@ -170,7 +180,8 @@ class KernelBuilder:
         before.write(once)
         inside.write(each)
         text = source(layout, before.segments, inside.segments, batched)
-        return CompiledKernel(text, sizes, batched_outputs, batched, self._checks(definitions))
+        count = len(self._outputs) if self._checked else None
+        return CompiledKernel(text, sizes, batched_outputs, batched, self._checks(definitions), checked=count)
 
     def _checks(self, definitions: list[Definition]) -> tuple[Check, ...]:
         """The checks of what the kernel reads, and of what it is a derivative of.
@@ -272,9 +283,10 @@ class KernelBuilder:
                 layout.declared[name] = start
                 layout.offsets.add(name)
                 start = name
-            if steps is None:
-                return Storage(array, start, strides(shape_of(variable), names), batched)
-            return Storage(array, start, tuple(f"({index_code(step, names)})" for step in steps), batched)
+            own = strides(shape_of(variable), names)
+            if steps is not None:
+                own = tuple(f"({index_code(step, names)})" for step in steps)
+            return Storage(array, start, own, batched, extents=self._extents(shape_of(variable), names))
 
         for group in self.groups:
             offset: sp.Expr = sp.S.Zero
@@ -298,11 +310,14 @@ class KernelBuilder:
             if d.shape:
                 room = sp.Mul(*(e if never_negative(e, {}) else sp.Max(e, 0) for e in d.shape))
                 layout.arrays[name] = index_code(room, names)
-                storage[d.target] = Storage(name, "", strides(d.shape, names))
+                storage[d.target] = Storage(name, "", strides(d.shape, names), extents=self._extents(d.shape, names))
             else:
                 layout.scalars.append(name)
                 storage[d.target] = Storage(None, scalar=name)
         return storage
+
+    def _extents(self, shape: tuple[sp.Expr, ...], names: Names) -> tuple[str, ...] | None:
+        return tuple(index_code(extent, names) for extent in shape) if self._checked else None
 
     @staticmethod
     def _integer_member(group: Group, member: Variable, offset: sp.Expr, names: Names, layout: Layout) -> None:

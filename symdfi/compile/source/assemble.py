@@ -93,7 +93,7 @@ class _Parts:
         self.work = end
         self.places = layout.offsets | set(layout.arrays)
         self.arrays = {p.name: p for p in layout.parameters}
-        self.element = re.compile(rf"\b({'|'.join(layout.arrays)})\[U\(") if layout.arrays else None
+        self.element = re.compile(rf"\b({'|'.join(layout.arrays)})\[(U|at)\(") if layout.arrays else None
         self.functions: dict[str, str] = {}
 
     def source(self, once: Sequence[Segment], each: Sequence[Segment]) -> str:
@@ -108,7 +108,7 @@ class _Parts:
     def in_work(self, segment: Segment) -> Segment:
         if self.element is None:
             return segment
-        return [self.element.sub(r"_work[U(\1 + ", line) for line in segment]
+        return [self.element.sub(r"_work[\2(\1 + ", line) for line in segment]
 
     def scalars_of_several(self, segments: Sequence[Segment]) -> dict[str, int]:
         """The scalars that one nest assigns and another mentions, with their places in ``_scalars``."""

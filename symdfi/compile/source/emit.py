@@ -27,12 +27,23 @@ class Storage:
     batched: bool = False
     scalar: str = ""
     integer: bool = False
+    #: The extent of each index, where every access is checked (see ``checked``).
+    extents: tuple[str, ...] | None = None
 
     def element(self, indices: tuple[str, ...]) -> str:
         """The code of one element, given the codes of its indices."""
         parts = [f"{i}*{s}" if s != "1" else i for i, s in zip(indices, self.strides, strict=True)]
         flat = " + ".join(part for part in (self.offset, *parts) if part) or "0"
-        return f"{self.array}[U(_s), U({flat})]" if self.batched else f"{self.array}[U({flat})]"
+        place = f"U({flat})"
+        if self.extents is not None:
+            pairs = zip(indices, self.extents, strict=True)
+            place = f"at({', '.join([flat, *(code for pair in pairs for code in pair)])})"
+        return f"{self.array}[U(_s), {place}]" if self.batched else f"{self.array}[{place}]"
+
+    def load(self, indices: tuple[str, ...]) -> str:
+        """The code of one element's value."""
+        element = self.element(indices)
+        return element if self.extents is None else f"known({element})"
 
 
 class Writer:
@@ -179,7 +190,7 @@ class _NestWriter:
             text = f"float({index_code(expr, self.writer.names)})"
         elif isinstance(expr, sp.Indexed):
             indices = tuple(index_code(i, self.writer.names) for i in expr.indices)
-            text = self.writer.storage[expr.base].element(indices)
+            text = self.writer.storage[expr.base].load(indices)
         elif (factored := _factored(expr)) is not None:
             text = f"({self.printer.literal(factored[0])}*{self.code(factored[1], level)})"
         else:

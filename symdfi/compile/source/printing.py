@@ -25,7 +25,9 @@ RECIPROCALS = {"sec": "cos", "csc": "sin", "cot": "tan", "sech": "cosh", "csch":
 class Names:
     """Python identifiers for symbols: readable, unique, never a keyword or one of the kernel's own names."""
 
-    def __init__(self, reserved: tuple[str, ...] = ()) -> None:
+    def __init__(self, reserved: tuple[str, ...] = (), *, checked: bool = False) -> None:
+        #: Whether the elements of index arrays are checked too.
+        self.checked = checked
         self._by_symbol: dict[object, str] = {}
         self._taken = set(reserved)
         self._count: dict[str, int] = {}
@@ -64,6 +66,10 @@ def index_code(index: sp.Basic | int, names: Names) -> str:
             if len(indices) > 1
             else index_code(indices[0], names)
         )
+        if names.checked:
+            extents = expr.base.shape or ()
+            pairs = (index_code(e, names) for pair in zip(indices, extents, strict=True) for e in pair)
+            return f"{names[expr.base.label]}[at({inner}, {', '.join(pairs)})]"
         return f"{names[expr.base.label]}[U({inner})]"
     if isinstance(expr, sp.Mod):
         return f"(({index_code(expr.args[0], names)}) % ({index_code(expr.args[1], names)}))"
