@@ -1,5 +1,6 @@
 # make run     install into .venv and run the Burgers model   (MODEL=..., ARGS="--set nu=0.01")
 # make test    install with the test tools, lint, check types, run tests and tutorials   (ARGS="-k chain")
+# make fuzz    random expressions and Lagrangians against brute force   (ARGS="expressions 0 10000 --workers 2")
 # make lint    ruff and pyright only
 # make bench   measure against peers, in .venv-bench   (ARGS="-k chain")
 # make clean   remove environments, caches and build products
@@ -25,7 +26,7 @@ PY := "$(VENV)/$(BIN)/python"
 BENCH_PY := "$(BENCH_VENV)/$(BIN)/python"
 TUTORIALS := $(wildcard tutorials)
 
-.PHONY: run test lint bench clean
+.PHONY: run test fuzz lint bench clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -34,6 +35,9 @@ run: $(VENV)/.installed
 
 test: lint
 	$(PY) -m pytest -n $(JOBS) --durations=15 $(if $(TUTORIALS),--nbmake) tests $(TUTORIALS) $(ARGS)
+
+fuzz: $(VENV)/.installed-test
+	$(PY) -m tests.fuzz $(if $(ARGS),$(ARGS),expressions 0 200)
 
 lint: $(VENV)/.installed-test
 	$(PY) -m ruff check .

@@ -1,0 +1,1 @@
+"""Random expressions and Lagrangians against brute force; `python -m tests.fuzz --help` runs as many as wanted."""

@@ -1,0 +1,342 @@
+"""What a SymPy expression means, by plain Python loops over its tree; nothing here comes from symdfi.
+
+Indices and sizes are exact (int, Fraction). Values are floats, or ``Jet`` numbers that carry a gradient by every
+element of every array, the derivative along a direction, and the gradient of that. A sum from 3 to 1 is empty.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+
+class OutOfRange(Exception):
+    """An element outside its array is read."""
+
+
+class Meaningless(Exception):
+    """The expression has no meaning: a symbol without a value, an index that is no integer."""
+
+
+class Jet:
+    """A value v, its gradient g, its derivative t along a direction and the gradient h of t."""
+
+    __slots__ = ("g", "h", "t", "v")
+
+    def __init__(self, v: float, g: Any, t: float, h: Any) -> None:
+        self.v, self.g, self.t, self.h = v, g, t, h
+
+    def __add__(self, other: Any) -> Jet:
+        if isinstance(other, Jet):
+            return Jet(self.v + other.v, self.g + other.g, self.t + other.t, self.h + other.h)
+        return Jet(self.v + float(other), self.g, self.t, self.h)
+
+    def __mul__(self, other: Any) -> Jet:
+        if isinstance(other, Jet):
+            a, b = self, other
+            mixed = a.h * b.v + a.t * b.g + b.t * a.g + a.v * b.h
+            return Jet(a.v * b.v, a.g * b.v + a.v * b.g, a.t * b.v + a.v * b.t, mixed)
+        c = float(other)
+        return Jet(self.v * c, self.g * c, self.t * c, self.h * c)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def through(self, f: float, df: float, ddf: float) -> Jet:
+        return Jet(f, df * self.g, df * self.t, df * self.h + ddf * self.t * self.g)
+
+
+@dataclass
+class World:
+    """Sizes, arrays and what the walk notices on its way."""
+
+    sizes: dict[sp.Symbol, int]
+    integers: dict[sp.IndexedBase, np.ndarray]
+    values: dict[Any, np.ndarray]
+    direction: dict[Any, np.ndarray]
+    #: A value met within rounding of a kink (no derivative there) or of a jump (no value to compare).
+    kink: bool = False
+    jump: bool = False
+    #: The largest number met: what rounding is measured by.
+    scale: float = 1.0
+    jets: bool = True
+    _leaves: dict = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        return sum(a.size for a in self.values.values())
+
+    def leaf(self, variable: Any, at: tuple[int, ...]) -> Any:
+        array = self.integers[variable] if variable in self.integers else self.values.get(variable)
+        if array is None:
+            raise Meaningless(str(variable))
+        if any(not 0 <= k < extent for k, extent in zip(at, array.shape, strict=True)):
+            raise OutOfRange(f"{variable}{list(at)}")
+        if variable in self.integers:
+            return int(array[at])
+        if not self.jets:
+            return float(array[at])
+        key = (variable, at)
+        if key not in self._leaves:
+            start = 0
+            for other, other_array in self.values.items():
+                if other == variable:
+                    break
+                start += other_array.size
+            g = np.zeros(self.count)
+            g[start + (int(np.ravel_multi_index(at, array.shape)) if at else 0)] = 1.0
+            self._leaves[key] = Jet(float(array[at]), g, float(self.direction[variable][at]), np.zeros(self.count))
+        return self._leaves[key]
+
+    def parts(self, gradient: Any) -> dict[Any, np.ndarray]:
+        """A flat gradient as one array a variable."""
+        flat = np.broadcast_to(np.asarray(gradient, dtype=float), (self.count,))
+        cuts = np.cumsum([a.size for a in self.values.values()])[:-1]
+        return {v: g.reshape(a.shape) for (v, a), g in zip(self.values.items(), np.split(flat, cuts), strict=True)}
+
+
+#: Evaluates one node in a world, given the values of the indices in scope.
+Closure = Callable[[World, dict], Any]
+
+
+def number(value: Any) -> float:
+    return value.v if isinstance(value, Jet) else float(value)
+
+
+def exact(value: Any) -> bool:
+    return isinstance(value, int | Fraction)
+
+
+def _analytic(f: Callable[[float], tuple[float, float, float]]) -> Callable[[World, Any], Any]:
+    def apply(world: World, a: Any) -> Any:
+        return a.through(*f(a.v)) if isinstance(a, Jet) else f(float(a))[0]
+
+    return apply
+
+
+def _step(f: Callable[[Any], Any], distance: Callable[[float], float]) -> Callable[[World, Any], Any]:
+    """A function that is constant between its jumps."""
+
+    def apply(world: World, a: Any) -> Any:
+        if exact(a):
+            return f(a)
+        if distance(number(a)) < 1e-7:
+            world.jump = True
+        return float(f(number(a)))
+
+    return apply
+
+
+def _abs(world: World, a: Any) -> Any:
+    if abs(number(a)) < 1e-7 and not exact(a):
+        world.kink = True
+    return -1 * a if number(a) < 0 else a
+
+
+def _sign(a: Any) -> int:
+    return (a > 0) - (a < 0)
+
+
+def _near_integer(a: float) -> float:
+    return abs(a - round(a))
+
+
+FUNCTIONS: dict[type, Callable[[World, Any], Any]] = {
+    sp.sin: _analytic(lambda v: (math.sin(v), math.cos(v), -math.sin(v))),
+    sp.cos: _analytic(lambda v: (math.cos(v), -math.sin(v), -math.cos(v))),
+    sp.exp: _analytic(lambda v: (math.exp(v),) * 3),
+    sp.log: _analytic(lambda v: (math.log(v), 1 / v, -1 / v**2)),
+    sp.tanh: _analytic(lambda v: (math.tanh(v), 1 - math.tanh(v) ** 2, -2 * math.tanh(v) * (1 - math.tanh(v) ** 2))),
+    sp.atan: _analytic(lambda v: (math.atan(v), 1 / (1 + v * v), -2 * v / (1 + v * v) ** 2)),
+    sp.Abs: _abs,
+    sp.sign: _step(_sign, abs),
+    sp.floor: _step(math.floor, _near_integer),
+    sp.ceiling: _step(math.ceil, _near_integer),
+    sp.Heaviside: _step(lambda a: Fraction(_sign(a) + 1, 2), abs),
+    sp.DiracDelta: _step(lambda a: 0, abs),
+}
+
+
+def power(a: Any, e: Any) -> Any:
+    if exact(a) and isinstance(e, int):
+        return Fraction(a) ** e if e < 0 else a**e
+    if isinstance(e, Jet):
+        raise Meaningless("a power of a value")
+    e, v = float(e), number(a)
+    f = v**e
+    if isinstance(f, complex):
+        raise Meaningless("the root of a negative value")
+    if not isinstance(a, Jet):
+        return f
+    return a.through(f, e * v ** (e - 1) if e else 0.0, e * (e - 1) * v ** (e - 2) if e * (e - 1) else 0.0)
+
+
+def remainder(world: World, a: Any, b: Any) -> Any:
+    if exact(a) and exact(b):
+        return a % b
+    quotient = number(a) / number(b)
+    if _near_integer(quotient) < 1e-7:
+        world.jump = True
+    return a + -math.floor(quotient) * b
+
+
+def extremum(world: World, args: list, largest: bool) -> Any:
+    best = (max if largest else min)(args, key=number)
+    if not all(map(exact, args)):
+        near = [a for a in args if a is not best and abs(number(a) - number(best)) < 1e-7]
+        world.kink = world.kink or bool(near)
+    return best
+
+
+def integer(value: Any) -> int:
+    if not exact(value) or value != int(value):
+        raise Meaningless(f"the index {value} is no integer")
+    return int(value)
+
+
+_RELATIONS: dict[str, Callable[[Any, Any], bool]] = {
+    "<": lambda a, b: a < b, "<=": lambda a, b: a <= b, ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b, "==": lambda a, b: a == b, "!=": lambda a, b: a != b,
+}  # fmt: skip
+
+
+def condition(expr: sp.Basic) -> Callable[[World, dict], bool]:
+    """A test. One literal that decides an And (Or) suffices, whatever the others would read."""
+    if expr in (sp.true, sp.false):
+        return lambda world, at: expr == sp.true
+    if isinstance(expr, sp.Not):
+        inner = condition(expr.args[0])
+        return lambda world, at: not inner(world, at)
+    if isinstance(expr, sp.And | sp.Or):
+        parts, decisive = [condition(arg) for arg in expr.args], isinstance(expr, sp.Or)
+
+        def several(world: World, at: dict) -> bool:
+            failed = None
+            for part in parts:
+                try:
+                    if part(world, at) == decisive:
+                        return decisive
+                except OutOfRange as error:
+                    failed = error
+            if failed is not None:
+                raise failed
+            return not decisive
+
+        return several
+    compare, left, right = _RELATIONS[expr.rel_op], closure(expr.lhs), closure(expr.rhs)
+
+    def relation(world: World, at: dict) -> bool:
+        a, b = left(world, at), right(world, at)
+        if not (exact(a) and exact(b)):
+            a, b = number(a), number(b)
+            world.jump = world.jump or abs(a - b) < 1e-7
+        return compare(a, b)
+
+    return relation
+
+
+def closure(expr: sp.Basic) -> Closure:
+    """The tree of an expression as nested Python functions."""
+    run = _closure(expr)
+
+    def noticed(world: World, at: dict) -> Any:
+        value = run(world, at)
+        if isinstance(value, Jet):
+            top = max(abs(value.v), abs(value.t), float(np.abs(value.g).max()), float(np.abs(value.h).max()))
+        else:
+            top = abs(float(value))
+        if top > world.scale:
+            world.scale = top
+        return value
+
+    return noticed
+
+
+def _closure(expr: sp.Basic) -> Closure:
+    if expr.is_Integer:
+        value: Any = int(expr)
+        return lambda world, at: value
+    if expr.is_Rational:
+        fraction = Fraction(int(expr.p), int(expr.q))
+        return lambda world, at: fraction
+    if expr.is_number and not expr.args:
+        constant = float(expr)
+        return lambda world, at: constant
+    if isinstance(expr, sp.Indexed):
+        base, places = expr.base, [closure(k) for k in expr.indices]
+        return lambda world, at: world.leaf(base, tuple(integer(k(world, at)) for k in places))
+    if isinstance(expr, sp.Symbol):
+        return lambda world, at: at[expr] if expr in at else world.sizes[expr] if expr in world.sizes else world.leaf(
+            expr, ()
+        )  # fmt: skip
+    if isinstance(expr, sp.Sum):
+        return _sum(expr)
+    if isinstance(expr, sp.Piecewise):
+        branches = [(closure(value), condition(test)) for value, test in expr.args]
+
+        def piecewise(world: World, at: dict) -> Any:
+            for value, test in branches:
+                if test(world, at):
+                    return value(world, at)
+            raise Meaningless(f"no case of {expr} applies")
+
+        return piecewise
+    if isinstance(expr, sp.KroneckerDelta):
+        left, right = map(closure, expr.args[:2])
+        return lambda world, at: int(integer(left(world, at)) == integer(right(world, at)))
+    if isinstance(expr, sp.Heaviside):
+        inner = closure(expr.args[0])
+        return lambda world, at: FUNCTIONS[sp.Heaviside](world, inner(world, at))
+    args = [closure(arg) for arg in expr.args]
+    if isinstance(expr, sp.Add | sp.Mul):
+        adds = isinstance(expr, sp.Add)
+
+        def folded(world: World, at: dict) -> Any:
+            total = args[0](world, at)
+            for arg in args[1:]:
+                value = arg(world, at)
+                total = total + value if adds else total * value
+            return total
+
+        return folded
+    if isinstance(expr, sp.Pow):
+        return lambda world, at: power(args[0](world, at), args[1](world, at))
+    if isinstance(expr, sp.Mod):
+        return lambda world, at: remainder(world, args[0](world, at), args[1](world, at))
+    if isinstance(expr, sp.Max | sp.Min):
+        return lambda world, at: extremum(world, [arg(world, at) for arg in args], isinstance(expr, sp.Max))
+    if isinstance(expr, sp.frac):
+        return lambda world, at: remainder(world, args[0](world, at), 1)
+    function = FUNCTIONS[expr.func]
+    return lambda world, at: function(world, args[0](world, at))
+
+
+def _sum(expr: sp.Sum) -> Closure:
+    body = closure(expr.function)
+    limits = [(index, closure(lower), closure(upper)) for index, lower, upper in reversed(expr.limits)]
+
+    def run(world: World, at: dict, depth: int = 0) -> Any:
+        if depth == len(limits):
+            return body(world, at)
+        index, lower, upper = limits[depth]
+        total: Any = 0
+        for value in range(integer(lower(world, at)), integer(upper(world, at)) + 1):
+            total = total + run(world, {**at, index: value}, depth + 1)
+        return total
+
+    return run
+
+
+def over(expr: sp.Basic, limits: list[tuple], world: World) -> list:
+    """``expr`` at every point of a box of free indices, in row-major order."""
+    run = closure(sp.sympify(expr))
+    ends = [(closure(sp.sympify(lo))(world, {}), closure(sp.sympify(hi))(world, {})) for _, lo, hi in limits]
+    names = [index for index, _, _ in limits]
+    boxes = itertools.product(*(range(integer(lo), integer(hi) + 1) for lo, hi in ends))
+    return [run(world, dict(zip(names, point, strict=True))) for point in boxes]
