@@ -21,10 +21,11 @@ from symdfi.errors import SymbolicError
 from symdfi.symbolic.ansatz import Ansatz
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.evolution import EvolutionEquation
+from symdfi.symbolic.private import Private, like
 
 #: θ as a vector (p,) or as values by parameter.
 Theta = np.ndarray | Sequence[float] | Mapping[Any, Any]
-_WEIGHT = sp.Symbol("_w", positive=True)
+_WEIGHT = Private("w", 0, "w", positive=True)
 
 
 class Problem:
@@ -131,12 +132,7 @@ class Problem:
     @functools.cached_property
     def tangent_kernel(self) -> CompiledKernel:
         """J v and f without J, for residuals."""
-        velocity = tuple(
-            sp.IndexedBase(sp.Symbol(f"_v_{p.label}", real=True), shape=p.shape)
-            if isinstance(p, sp.IndexedBase)
-            else sp.Symbol(f"_v_{p.name}", real=True)
-            for p in self.ansatz.parameters
-        )
+        velocity = tuple(like(p, "d", k) for k, p in enumerate(self.ansatz.parameters))
         builder = self._builder(Group("velocity", velocity))
         program = builder.program
         u, values = self._field(builder)

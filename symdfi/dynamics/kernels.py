@@ -16,12 +16,13 @@ from symdfi.linalg import mass
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.indexed import normalise
 from symdfi.symbolic.lagrangian import Lagrangian
+from symdfi.symbolic.private import Private, like
 from symdfi.symbolic.structure import Structure, structure
 
 #: The signature of every state kernel: what the time steppers take as an argument.
 KERNEL = "void({0}, {0}, {1}, {1}, {1}, {1}, float64, {1})".format("int64[::1]", "float64[::1]")
 #: The time step, an argument of the kernels of the implicit midpoint rule.
-STEP = sp.Symbol("_h", positive=True)
+STEP = Private("h", 0, "h", positive=True)
 
 
 class Kernels:
@@ -178,10 +179,7 @@ class Kernels:
     def _by_displacement(self, exprs: Sequence[sp.Expr], in_q: sp.Expr, in_v: sp.Expr) -> Structure:
         """The derivative of ``exprs`` by δ at 0, where q moves with ``in_q`` δ and v with ``in_v`` δ."""
         system = self.system
-        shifts: list[Variable] = []
-        for k, q in enumerate(system.coordinates):
-            label = sp.Symbol(f"_delta{k}", real=True)
-            shifts.append(sp.IndexedBase(label, shape=q.shape) if isinstance(q, sp.IndexedBase) else label)
+        shifts: list[Variable] = [like(q, "d", k) for k, q in enumerate(system.coordinates)]
         moved = []
         for expr in exprs:
             for q, v, d in zip(system.coordinates, system.velocities, shifts, strict=True):

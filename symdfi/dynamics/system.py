@@ -262,7 +262,7 @@ class CompiledLagrangian(Kernels):
                 names = ", ".join(name_of(p) for p in self.system.parameters)
                 raise ValueError(f"no value for the parameter {name_of(symbol)} (needed: {names})")
         sizes = self.sizes(n_dof, params)
-        order = [sizes[s] for s in sorted(sizes, key=lambda s: s.name)]
+        order = [sizes[s] for s in sorted(sizes, key=sp.default_sort_key)]
         floats = [np.asarray(given[p], dtype=float).ravel() for p in self._floats]
         ints = [_integers(p, given[p], self.shape(p, sizes)).ravel() for p in self._ints]
         return (

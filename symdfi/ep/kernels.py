@@ -18,9 +18,10 @@ from symdfi.dynamics.system import Lagrangian, name_of
 from symdfi.ep.cost import Cost
 from symdfi.errors import SymbolicError
 from symdfi.symbolic.indexed import normalise
+from symdfi.symbolic.private import Private, like
 from symdfi.symbolic.structure import structure
 
-ALPHA, BETA = sp.symbols("_alpha _beta", real=True)
+ALPHA, BETA = (Private("n", k, real=True) for k in range(2))
 
 
 class ActionKernels:
@@ -114,11 +115,7 @@ class ActionKernels:
     @functools.cached_property
     def mixed(self) -> CompiledKernel:
         """∂_θ of the derivative along a direction (λ_q, λ_v), given as one more argument."""
-        directions = tuple(
-            sp.IndexedBase(sp.Symbol(f"_lambda_{k}", real=True), shape=x.shape)
-            if isinstance(x, sp.IndexedBase) else sp.Symbol(f"_lambda_{k}", real=True)
-            for k, x in enumerate(self.variables)
-        )  # fmt: skip
+        directions = tuple(like(x, "d", k) for k, x in enumerate(self.variables))
         builder = self._builder(Group("direction", directions, batched=True))
         value = builder.program.assign(normalise(self.nudged.L)).target
         moved = tangent(builder.program, value, dict(zip(self.variables, directions, strict=True)))

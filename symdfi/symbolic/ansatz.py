@@ -64,7 +64,7 @@ class Ansatz:
     def sizes(self) -> tuple[sp.Symbol, ...]:
         """The size symbols among the parameters' extents."""
         symbols = {s for p in self.parameters for e in _shape(p) for s in sp.sympify(e).free_symbols}
-        return tuple(sorted(symbols, key=lambda s: s.name))
+        return tuple(sorted(symbols, key=sp.default_sort_key))
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:

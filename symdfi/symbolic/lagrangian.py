@@ -21,6 +21,7 @@ from symdfi.errors import SymbolicError
 from symdfi.symbolic.coordinates import Coordinate, acceleration_of, t
 from symdfi.symbolic.indexed import Variable, canonical, derivative, normalise, tangent
 from symdfi.symbolic.notation import read_coordinates
+from symdfi.symbolic.private import Private
 from symdfi.symbolic.reading import tidied
 from symdfi.symbolic.shapes import shaped
 from symdfi.symbolic.structure import Structure, index_ranges, structure
@@ -303,7 +304,8 @@ class Lagrangian:
 
     def _check_names(self) -> None:
         symbols = (*self.coordinates, *self.velocities, *self.inputs, *self.parameters, *self.sizes)
-        names = [str(s.label if isinstance(s, sp.IndexedBase) else s) for s in symbols]
+        labels = [s.label if isinstance(s, sp.IndexedBase) else s for s in symbols]
+        names = [str(label) for label in labels if not isinstance(label, Private)]
         for name in sorted({name for name in names if names.count(name) > 1}):
             raise SymbolicError(f"two of the coordinates, velocities, inputs, parameters and sizes are named {name}")
 

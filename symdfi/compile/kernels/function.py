@@ -19,6 +19,7 @@ from symdfi.compile.program.lower import Program
 from symdfi.errors import CompileError, SymbolicError
 from symdfi.symbolic.indexed import canonical, derivative, normalise
 from symdfi.symbolic.maps import affine, largest, smallest
+from symdfi.symbolic.private import index
 from symdfi.symbolic.shapes import shaped
 
 
@@ -108,19 +109,19 @@ class Function:
         """The kernel for the given arguments batched, and the shapes of its outputs."""
         if batched not in self._variants:
             groups, ints = [], []
-            for name, argument in zip(self.names, self.arguments, strict=True):
+            for k, (name, argument) in enumerate(zip(self.names, self.arguments, strict=True)):
                 if argument in self._integer:
                     ints.append(argument)
                 else:
-                    groups.append(Group("in_" + name, (argument,), name in batched))
+                    groups.append(Group(f"in{k}", (argument,), name in batched))
             if ints:
                 groups.insert(0, Group("ints", tuple(ints), integer=True))
             builder = KernelBuilder(groups)
             shapes = {}
             sweeps = _sweeps(builder.program, self._outputs.values())
-            for name, output in self._outputs.items():
+            for k, (name, output) in enumerate(self._outputs.items()):
                 assignments, shapes[name] = _assign(builder.program, output, sweeps)
-                builder.output("out_" + name, assignments)
+                builder.output(f"out{k}", assignments)
             self._variants[batched] = (builder.build(), shapes)
         return self._variants[batched]
 
@@ -207,9 +208,9 @@ class Function:
                 (
                     name,
                     tuple(max(0, int(extent.subs(sizes))) for extent in shape),
-                    "out_" + name in kernel.batched_outputs,
+                    f"out{k}" in kernel.batched_outputs,
                 )
-                for name, shape in results.items()
+                for k, (name, shape) in enumerate(results.items())
             )
             self._layouts[shapes] = _Layout(
                 kernel, tuple(sizes.items()), np.array([sizes[s] for s in kernel.sizes], dtype=np.int64),
@@ -289,11 +290,13 @@ def _assign(program: Program, output: Any, sweeps: Mapping) -> tuple[list[Assign
         return [program.assign(sp.S.Zero if expr is None else expr, loops)], tuple(k.extent for k in loops)
     if isinstance(output, tuple):
         expr, *limits = output
-        loops = tuple(Loop(sp.Symbol(str(i), integer=True), sp.sympify(lo), sp.sympify(hi)) for i, lo, hi in limits)
-        names = {sp.sympify(i): loop.index for (i, _, _), loop in zip(limits, loops, strict=True)}
-        ragged = [k for k in loops if (k.lower.free_symbols | k.upper.free_symbols) & set(names.values())]
+        loops = tuple(
+            Loop(index("f", k), sp.sympify(lo), sp.sympify(hi), str(i)) for k, (i, lo, hi) in enumerate(limits)
+        )
+        names = {normalise(i): loop.index for (i, _, _), loop in zip(limits, loops, strict=True)}
+        ragged = [k for k in loops if (k.lower.free_symbols | k.upper.free_symbols) & set(names)]
         if ragged:
-            raise CompileError(f"the range of {ragged[0].index} in an output depends on another index: use a Piecewise")
+            raise CompileError(f"the range of {ragged[0].name} in an output depends on another index: use a Piecewise")
         value = normalise(sp.sympify(expr)).xreplace(names)
         return [program.assign(value, loops)], tuple(k.extent for k in loops)
     if isinstance(output, sp.MatrixBase):

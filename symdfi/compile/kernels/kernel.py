@@ -22,6 +22,7 @@ from symdfi.compile.source.emit import Storage, Writer, strides
 from symdfi.compile.source.printing import Names, index_code
 from symdfi.errors import CompileError
 from symdfi.symbolic.maps import never_negative
+from symdfi.symbolic.private import Private
 
 
 @dataclass(frozen=True)
@@ -150,11 +151,9 @@ class KernelBuilder:
         """Emit the kernel. ``CompileError`` for a symbol that no argument and no shape declares."""
         outputs, assignments = self._place_outputs()
         self._check_symbols(assignments)
-        sizes = tuple(sorted(self.sizes, key=lambda s: (s.name, sp.srepr(s))))
-        reserved = ("np", "jit", "U", "kernel", "sizes", "start", "stop", "_s", *runtime.python_names())
+        sizes = tuple(sorted(self.sizes, key=sp.default_sort_key))
         self._checked = checked.is_active()
-        reserved += ("at", "known") if self._checked else ()
-        names = Names((*reserved, *(g.name for g in self.groups), *self._outputs), checked=self._checked)
+        names = Names(checked=self._checked)
         definitions = _live([definition(a, self.program) for a in assignments], frozenset(outputs))
         once = schedule([d for d in definitions if not d.batched], self._kept(definitions, outputs))
         each = schedule([d for d in definitions if d.batched], frozenset(outputs))
@@ -223,7 +222,7 @@ class KernelBuilder:
         for name, parts in self._outputs.items():
             offset: sp.Expr = sp.S.Zero
             for position, (a, shape) in enumerate(parts):
-                label = sp.Symbol(f"_o_{name}_{position}")
+                label = Private("o", len(places))
                 variable: Variable = sp.IndexedBase(label, shape=shape) if shape else label
                 batched = name in batched_names
                 alone = a.target not in read and wanted.count(a) == 1 and batched == a.batched
@@ -248,12 +247,7 @@ class KernelBuilder:
         for a in assignments:
             names = {loop.index: sp.Dummy(loop.name, integer=True) for loop in a.loops + a.sums}
             term, own = a.value.xreplace(names), set(names)
-            unknown = {
-                v
-                for v in variables(a.value) - known - own
-                if not (isinstance(v, sp.Symbol) and v.name.startswith(("_a", "_b")))
-            }
-            for v in sorted(unknown, key=str):
+            for v in sorted(variables(a.value) - known - own, key=str):
                 raise CompileError(f"the symbol {v} in {self.program.in_words(term)} is neither an argument nor a size")
             for function in sorted(term.atoms(sp.core.function.AppliedUndef), key=str):
                 function, term = self.program.in_words(function), self.program.in_words(term)

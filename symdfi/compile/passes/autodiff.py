@@ -14,6 +14,7 @@ import sympy as sp
 from symdfi.compile.program.loops import Assignment, Loop, Variable, ranges, variables
 from symdfi.compile.program.lower import Program
 from symdfi.symbolic.indexed import Variation, collected, component, variation
+from symdfi.symbolic.private import index
 
 
 def tangent(program: Program, target: Variable, directions: Mapping[Variable, Variable | sp.Expr]) -> Variable | None:
@@ -42,8 +43,8 @@ def adjoint(
 ) -> dict[Variable, sp.Expr | None]:
     """``seed * ∂target/∂x`` of a scalar assignment for each x in ``wrt``: a right-hand side over x's indices.
 
-    The result for an ``IndexedBase`` x of rank r is an expression in the index symbols ``_g0 … _g{r-1}``
-    (see ``gradient_loops``), to be stored or written out; None where the target does not depend on x.
+    The result for an ``IndexedBase`` x is an expression in the indices of ``gradient_loops(x)``, to be stored or
+    written out; None where the target does not depend on x.
     """
     wrt = tuple(wrt)
     order = _needed(program, target)
@@ -68,7 +69,7 @@ def adjoint(
             stored = program.assign(bar, at)
             weight = stored.at(assignment.element(tuple(loop.index for loop in own)))
         value = assignment.value.xreplace(names)
-        for variable in sorted(variables(assignment.expr) & active, key=str):
+        for variable in sorted(variables(assignment.expr) & active, key=sp.default_sort_key):
             for term in _variation(program, value, variable):
                 term = replace(term, coefficient=term.coefficient * weight, sums=term.sums + sums)
                 terms.setdefault(variable, []).append(term)
@@ -76,11 +77,11 @@ def adjoint(
 
 
 def gradient_loops(variable: Variable) -> tuple[Loop, ...]:
-    """The loops over all elements of a variable, under the standard names ``_g0``, ``_g1``, ..."""
+    """The loops over all elements of a variable."""
     if not isinstance(variable, sp.IndexedBase):
         return ()
     return tuple(
-        Loop(sp.Symbol(f"_g{k}", integer=True), sp.S.Zero, sp.sympify(extent) - 1, "jkl"[k] if k < 3 else f"j{k}")
+        Loop(index("g", k), sp.S.Zero, sp.sympify(extent) - 1, "jkl"[k] if k < 3 else f"j{k}")
         for k, extent in enumerate(variable.shape)
     )
 

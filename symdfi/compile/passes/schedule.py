@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import sympy as sp
 
 from symdfi.compile.program.loops import Definition, Piece, Variable
+from symdfi.symbolic.private import index
 
 #: Straight-line code of more stores than this is split, to be compiled in parts.
 MAX_STRAIGHT_STORES = 100
@@ -89,7 +90,7 @@ def _prefers_rows(piece: Piece) -> bool:
 
 
 def _standard_names(piece: Piece) -> Piece:
-    return piece.rename({loop.index: sp.Symbol(f"_l{k}", integer=True) for k, loop in enumerate(piece.loops)})
+    return piece.rename({loop.index: index("l", k) for k, loop in enumerate(piece.loops)})
 
 
 def _bases(piece: Piece) -> set[Variable]:

@@ -18,6 +18,7 @@ from sympy.logic.boolalg import Boolean
 from symdfi.compile.program.loops import Assignment, Definition, Loop, Piece, ranges
 from symdfi.compile.program.lower import Program
 from symdfi.symbolic.maps import affine, inequalities, never_negative, standard
+from symdfi.symbolic.private import Private
 from symdfi.symbolic.ranges import narrow
 
 #: Beyond this many different ``Mod`` in one assignment they stay run-time remainders.
@@ -93,13 +94,13 @@ def _split_piece(piece: Piece, program: Program) -> Iterator[Piece]:
     if deltas:
         value = value.xreplace(deltas)
     names: dict[Boolean, Boolean] = {}
-    atoms: dict[sp.Symbol, Boolean] = {}
+    atoms: dict[Private, Boolean] = {}
     for relation in sorted(value.atoms(Relational), key=sp.default_sort_key):
         if program.is_index_condition(relation):
             atom, positive = standard(relation)
             symbol = next((s for s, a in atoms.items() if a == atom), None)
             if symbol is None:
-                symbol = sp.Symbol(f"_c{len(atoms)}")
+                symbol = Private("c", len(atoms))
                 atoms[symbol] = atom
             names[relation] = symbol if positive else sp.Not(symbol)
     if names:
@@ -108,7 +109,7 @@ def _split_piece(piece: Piece, program: Program) -> Iterator[Piece]:
     yield from _expand(_reached(replace(piece, value=value)), atoms, modular)
 
 
-def _expand(piece: Piece, atoms: dict[sp.Symbol, Boolean], modular: bool) -> Iterator[Piece]:
+def _expand(piece: Piece, atoms: dict[Private, Boolean], modular: bool) -> Iterator[Piece]:
     """Split on the first open condition until none is left."""
     atoms = {symbol: atom for symbol, atom in atoms.items() if symbol in piece.value.free_symbols}
     bounds = [bound for loop in piece.loops for bound in (loop.lower, loop.upper)]
@@ -122,7 +123,7 @@ def _expand(piece: Piece, atoms: dict[sp.Symbol, Boolean], modular: bool) -> Ite
         remainders = [mod for mod in remainders if mod not in plain]
     # A condition without remainders narrows the ranges that they are split by; one with them then becomes a range
     # as well. Those on gathered entries come last, so that they are tested where the others let them be read.
-    order = sorted(atoms, key=lambda c: (atoms[c].has(sp.Mod), len(atoms[c].atoms(sp.Indexed)), str(c)))
+    order = sorted(atoms, key=lambda c: (atoms[c].has(sp.Mod), len(atoms[c].atoms(sp.Indexed)), c.number))
     symbol = order[0] if order else None
     atom = None if symbol is None else atoms[symbol]
     if atom is None or atom.has(sp.Mod):

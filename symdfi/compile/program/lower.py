@@ -11,6 +11,7 @@ from sympy.logic.boolalg import Boolean
 
 from symdfi.compile.program.loops import Assignment, Loop, Variable, hull, in_words, ranges, variables
 from symdfi.errors import CompileError
+from symdfi.symbolic import private
 from symdfi.symbolic.indexed import guarded
 from symdfi.symbolic.maps import extreme, inequalities, is_index, is_known, never_negative
 from symdfi.symbolic.ranges import Limits
@@ -43,7 +44,7 @@ class Program:
         """The assignment that holds ``expr`` over ``loops``, made unless an equal one exists."""
         expr = self._flat(self._plain(sp.sympify(expr)), loops, ())
         self._check_integers(expr)
-        names = {loop.index: sp.Symbol(f"_a{k}", integer=True) for k, loop in enumerate(loops)}
+        names = {loop.index: private.index("a", k) for k, loop in enumerate(loops)}
         loops = tuple(loop.subs(names) for loop in loops)
         expr = expr.xreplace(names)
         sums: tuple[Loop, ...] = ()
@@ -56,8 +57,8 @@ class Program:
         flat = self._hoist(expr, loops + sums, _not_empty(sums), self._depends(expr, loops + sums))
         key = (flat, loops, sums)
         if key not in self._known:
-            # Zeros in front, so that SymPy's order of names is that of creation, the same in all layers of a network.
-            label = sp.Symbol(f"_t{len(self.assignments):05d}", real=True)
+            # Numbered, so that SymPy's order is that of creation, the same in all layers of a network.
+            label = private.Private("t", len(self.assignments), real=True)
             shape = tuple(loop.extent for loop in hull(loops))
             target = sp.IndexedBase(label, shape=shape) if loops else label
             batched = bool(variables(flat) & self.batched)
@@ -72,7 +73,7 @@ class Program:
     def _lookup(self, expr: sp.Expr, loops: tuple[Loop, ...]) -> sp.Expr | None:
         """The reference to an assignment that already holds ``expr`` over the loops it varies with."""
         deps = self._needed(variables(expr), loops)
-        names = {loop.index: sp.Symbol(f"_a{k}", integer=True) for k, loop in enumerate(deps)}
+        names = {loop.index: private.index("a", k) for k, loop in enumerate(deps)}
         known = self._known.get((expr.xreplace(names), tuple(loop.subs(names) for loop in deps), ()))
         return None if known is None else known.at(tuple(loop.index for loop in deps))
 
@@ -116,7 +117,7 @@ class Program:
         """A sum's summand and its loops, the outermost first, under standard index names."""
         expr = fresh(expr)
         limits: list[Limits] = [tuple(limit) for limit in reversed(expr.limits)]
-        names = {index: sp.Symbol(f"_b{k}", integer=True) for k, (index, _, _) in enumerate(limits)}
+        names = {index: private.index("b", k) for k, (index, _, _) in enumerate(limits)}
         return expr.function.xreplace(names), tuple(Loop(*limit).subs(names) for limit in limits)
 
     def _factor(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import keyword
-import re
 from collections.abc import Callable
 
 import sympy as sp
@@ -11,6 +9,7 @@ from sympy.core.relational import Relational
 
 from symdfi.compile.source import vmath
 from symdfi.errors import CompileError
+from symdfi.symbolic.private import Private
 
 #: SymPy functions by the name of the function that computes them in a kernel.
 LIBRARY = {
@@ -23,29 +22,22 @@ RECIPROCALS = {"sec": "cos", "csc": "sin", "cot": "tan", "sech": "cosh", "csch":
 
 
 class Names:
-    """Python identifiers for symbols: readable, unique, never a keyword or one of the kernel's own names."""
+    """Python identifiers for symbols, numbered: of what a user calls a symbol nothing gets into a program.
 
-    def __init__(self, reserved: tuple[str, ...] = (), *, checked: bool = False) -> None:
+    Symbols of the compiler's own go by their role and number, ``t12`` or ``_l0``, all others by the order in which they
+    are asked for, ``u_0``: names that no keyword, function or array of a kernel has.
+    """
+
+    def __init__(self, *, checked: bool = False) -> None:
         #: Whether the elements of index arrays are checked too.
         self.checked = checked
-        self._by_symbol: dict[object, str] = {}
-        self._taken = set(reserved)
+        self._others: dict[sp.Symbol, str] = {}
         self._count: dict[str, int] = {}
 
     def __getitem__(self, symbol: sp.Symbol) -> str:
-        if symbol not in self._by_symbol:
-            stem = re.sub(r"^_t0*(?=\d)", "t", re.sub(r"\W", "_", symbol.name)) or "_"
-            if not re.match(r"_[abcl]\d+$", stem) or stem in self._taken:
-                stem = stem.lstrip("_") or "v"
-                if stem[0].isdigit():
-                    stem = "v" + stem
-            name, number = stem, 0
-            while name in self._taken or keyword.iskeyword(name):
-                number += 1
-                name = f"{stem}_{number}"
-            self._taken.add(name)
-            self._by_symbol[symbol] = name
-        return self._by_symbol[symbol]
+        if isinstance(symbol, Private):
+            return {"t": "t", "v": "v_"}.get(symbol.role, "_" + symbol.role) + str(symbol.number)
+        return self._others.setdefault(symbol, f"u_{len(self._others)}")
 
     def fresh(self, prefix: str) -> str:
         self._count[prefix] = self._count.get(prefix, 0) + 1

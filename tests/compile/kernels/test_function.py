@@ -152,6 +152,22 @@ def test_names_of_python_and_of_the_kernel():
     assert got == sum((k + 1) * k for k in range(len(names))) + 1
 
 
+def test_a_loop_index_captures_no_argument():
+    odd = [sp.Symbol(f"_{role}0", integer=True) for role in "abcfglot"]
+    weight = sum(2**k * s for k, s in enumerate(odd))
+    f = sd.compile({"y": (weight * x[i], (i, 0, n - 1)), "e": sp.Sum(weight * x[i], (i, 0, n - 1))}, [x, *odd])
+    got = f(x=[1.0, 3.0], **{s.name: 1 for s in odd})
+    np.testing.assert_array_equal(got["y"], [255, 3 * 255])
+    assert got["e"] == 4 * 255
+
+
+@pytest.mark.parametrize("name", ["_a0", "_b0", "_alpha", "_n0", "_t0", "_g0"])
+def test_no_undeclared_symbol_passes_for_one_of_ours(name):
+    stray = sp.Symbol(name, integer=True)
+    with pytest.raises(sd.CompileError, match=f"the symbol {name} in"):
+        sd.compile({"y": stray * x[0]}, [x])
+
+
 def test_index_names_do_not_matter():
     odd = sp.symbols("_a0 _b0 _g0 _l0", integer=True)
     total = sum(sp.Sum(x[s] * sp.Sum(w[s, r] * v[r], (r, 0, m - 1)), (s, 0, n - 1)) for s, r in pairwise(odd))
@@ -190,7 +206,7 @@ def test_ragged_sums():
 
 def test_source_is_what_is_compiled():
     f = sd.compile({"e": dot}, [x, y])
-    assert "def kernel(sizes, in_x, in_y, out_e):" in f.source
+    assert "def kernel(sizes, in0, in1, out0):" in f.source
     name = Path(f.njit.py_func.__code__.co_filename).stem
     assert f.source in (cache.directory() / name / f"{name}.py").read_text()
 

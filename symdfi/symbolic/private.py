@@ -1,0 +1,58 @@
+"""Symbols of our own: whatever a user calls a symbol, it is never one of these."""
+
+from __future__ import annotations
+
+import functools
+
+import sympy as sp
+
+
+class Private(sp.Symbol):
+    """A symbol known by what it is for and a number, not by its name.
+
+    No other symbol equals it. SymPy orders sums and products by their symbols: these go by ``role`` and ``number``, so
+    that what is made of them does not depend on names. ``name`` is what messages and printed equations show.
+    """
+
+    __slots__ = ("number", "role")
+    role: str
+    number: int
+
+    #: SymPy then asks for the ``sort_key`` of a symbol within a term, not for what is printed.
+    is_Dummy = True
+
+    def __new__(cls, role: str, number: int, name: str = "", **assumptions: bool | None) -> Private:
+        cls._sanitize(assumptions, cls)
+        symbol = sp.Symbol.__xnew__(cls, name or f"_{role}{number}", **assumptions)
+        symbol.role, symbol.number = role, number
+        return symbol
+
+    def __getnewargs_ex__(self) -> tuple:
+        return (self.role, self.number, self.name), self._assumptions_orig
+
+    def _hashable_content(self) -> tuple:
+        return (self.role, self.number, *super()._hashable_content())
+
+    def compare(self, other: sp.Basic) -> int:
+        if isinstance(other, Private):
+            mine, its = (self.role, self.number), (other.role, other.number)
+            return (mine > its) - (mine < its)
+        return super().compare(other)
+
+    def sort_key(self, order: str | None = None) -> tuple:
+        return self.class_key(), (2, (self.role, self.number)), sp.S.One.sort_key(), sp.S.One
+
+    def _sympyrepr(self, printer: object) -> str:
+        return f"Private({self.role!r}, {self.number}, {self.name!r})"
+
+
+@functools.cache
+def index(role: str, number: int) -> Private:
+    """An integer symbol of the compiler's own."""
+    return Private(role, number, integer=True)
+
+
+def like(variable: sp.Symbol | sp.IndexedBase, role: str, number: int, name: str = "") -> Private | sp.IndexedBase:
+    """A real symbol, or an ``IndexedBase`` of the shape of ``variable``, of our own."""
+    label = Private(role, number, name, real=True)
+    return sp.IndexedBase(label, shape=variable.shape) if isinstance(variable, sp.IndexedBase) else label
