@@ -9,7 +9,7 @@ import importlib
 import re
 from pathlib import Path
 
-from .base import Model, RunResult
+from symdfi.running import Model, RunResult
 
 __all__ = ["Model", "RunResult", "load", "names"]
 

@@ -6,13 +6,12 @@ import numpy as np
 import sympy as sp
 
 from symdfi.dfi import Problem
+from symdfi.running import COMMON, EvolutionModel, Settings, SpectralProblem, not_negative
 from symdfi.symbolic.ansatz import gaussians
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.evolution import EvolutionEquation
 
-from .base import Settings, not_negative
-from .evolution import COMMON, EvolutionModel, X, u
-from .spectral import SpectralProblem
+from .periodic import X, u
 
 c = sp.Symbol("c", real=True)
 nu = sp.Symbol("nu", positive=True)

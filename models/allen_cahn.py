@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import sympy as sp
 
+from symdfi.running import COMMON, EvolutionModel, Settings, SpectralProblem, positive
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.evolution import EvolutionEquation
 
-from .base import Settings, positive
-from .evolution import COMMON, EvolutionModel, X, network, u
-from .spectral import SpectralProblem
+from .periodic import X, network, u
 
 kappa = sp.Symbol("kappa", positive=True)
 

@@ -7,8 +7,7 @@ import sympy as sp
 
 import symdfi as sd
 from symdfi.dynamics import Lagrangian, Trajectory
-
-from .base import MechanicsModel, Settings, not_negative
+from symdfi.running import MechanicsModel, Settings, not_negative
 
 n, e = sp.symbols("n e", integer=True, positive=True)
 i, s = sp.symbols("i s", integer=True)

@@ -7,8 +7,8 @@ import sympy as sp
 
 import symdfi as sd
 from symdfi.dynamics import DOP853, Lagrangian, Trajectory, integrate
-
-from .base import MechanicsModel, Settings, positive
+from symdfi.running import MechanicsModel, Settings, positive
+from symdfi.running.pictures import Orbit
 
 m1, m2, l1, l2, g = sp.symbols("m1 m2 l1 l2 g", positive=True)
 (theta1, omega1), (theta2, omega2) = sd.coordinates("theta1"), sd.coordinates("theta2")
@@ -74,14 +74,6 @@ def _before(happened: np.ndarray) -> int:
     return max(0, int(np.argmax(np.append(happened, True))) - 1)
 
 
-def plot(trajectory: Trajectory):
-    from symdfi.plotting import plot_trajectory
-
-    lower = sp.lambdify([theta1, theta2, l1, l2], [x2, y2])
-    lengths = (float(trajectory.params[l1]), float(trajectory.params[l2]))
-    return plot_trajectory(trajectory.dataset, path=lower(trajectory[theta1], trajectory[theta2], *lengths))
-
-
 MODEL = MechanicsModel(
     name="double_pendulum",
     title="Double pendulum",
@@ -93,5 +85,5 @@ MODEL = MechanicsModel(
     build=build,
     initial=initial,
     reference=reference,
-    plot=plot,
+    picture=Orbit(x2, y2),
 )  # fmt: skip

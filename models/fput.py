@@ -7,8 +7,8 @@ import sympy as sp
 
 import symdfi as sd
 from symdfi.dynamics import Lagrangian, Trajectory
-
-from .base import MechanicsModel, Settings, lattice_modes
+from symdfi.running import MechanicsModel, Settings
+from symdfi.running.pictures import ModeEnergies
 
 n = sp.Symbol("n", integer=True, positive=True)
 i = sp.Symbol("i", integer=True)
@@ -45,18 +45,20 @@ def initial(s: Settings) -> tuple[np.ndarray, np.ndarray, dict]:
     return shape, np.zeros(particles), {alpha: s["alpha"]}
 
 
-def mode_energies(trajectory: Trajectory) -> np.ndarray:
-    """The harmonic energy of every mode, (s, n)."""
-    frequencies, modes = lattice_modes(trajectory.q.shape[1])
-    return ((trajectory.v @ modes) ** 2 + (trajectory.q @ modes * frequencies) ** 2) / 2
+def mode_energies(trajectory: Trajectory) -> tuple[np.ndarray, np.ndarray]:
+    """Frequencies (n,) of the harmonic chain between two walls, and the energy of every mode, (s, n)."""
+    particles = trajectory.q.shape[1]
+    k = np.arange(1, particles + 1)
+    frequencies = 2 * np.sin(np.pi * k / (2 * (particles + 1)))
+    modes = np.sqrt(2 / (particles + 1)) * np.sin(np.pi * np.outer(k, k) / (particles + 1))
+    return frequencies, ((trajectory.v @ modes) ** 2 + (trajectory.q @ modes * frequencies) ** 2) / 2
 
 
 def reference(s: Settings, trajectory: Trajectory) -> dict[str, float]:
     """The recurrence: when, after it has been low, the mode's energy is highest, and how much is back."""
     mode = int(s["mode"]) - 1
-    share = mode_energies(trajectory)[:, mode]
-    share = share / share[0]
-    frequencies, _ = lattice_modes(trajectory.q.shape[1])
+    frequencies, energies = mode_energies(trajectory)
+    share = energies[:, mode] / energies[0, mode]
     periods = trajectory.t * frequencies[mode] / (2 * np.pi)
     low = int(np.argmax(share < 0.5))
     found = {"lowest share of the mode": float(share.min())}
@@ -64,20 +66,6 @@ def reference(s: Settings, trajectory: Trajectory) -> dict[str, float]:
         back = low + int(np.argmax(share[low:]))
         found |= {"recurrence, in periods": float(periods[back]), "share that is back": float(share[back])}
     return found
-
-
-def plot(trajectory: Trajectory):
-    from symdfi.plotting import plot_modes
-
-    frequencies, _ = lattice_modes(trajectory.q.shape[1])
-    periods = trajectory.t * frequencies[0] / (2 * np.pi)
-    energies = mode_energies(trajectory)
-    # Those that ever hold most: with the first mode excited, the lowest ones.
-    most = np.sort(np.argsort(-energies.max(axis=0), kind="stable")[:5])
-    return plot_modes(
-        periods, energies[:, most], (most + 1).tolist(), trajectory.energy,
-        "energy of the strongest modes", "periods of the first mode",
-    )  # fmt: skip
 
 
 MODEL = MechanicsModel(
@@ -91,5 +79,5 @@ MODEL = MechanicsModel(
     build=build,
     initial=initial,
     reference=reference,
-    plot=plot,
+    picture=ModeEnergies(mode_energies),
 )  # fmt: skip

@@ -7,8 +7,8 @@ import sympy as sp
 
 import symdfi as sd
 from symdfi.dynamics import Lagrangian, Trajectory
-
-from .base import MechanicsModel, Settings, positive
+from symdfi.running import MechanicsModel, Settings, positive
+from symdfi.running.pictures import Orbit
 
 m, k = sp.symbols("m k", positive=True)
 (x, vx), (y, vy) = sd.coordinates("x"), sd.coordinates("y")
@@ -53,12 +53,6 @@ def reference(s: Settings, trajectory: Trajectory) -> dict[str, float]:
     }
 
 
-def plot(trajectory: Trajectory):
-    from symdfi.plotting import plot_trajectory
-
-    return plot_trajectory(trajectory.dataset, path=(trajectory[x], trajectory[y]))
-
-
 MODEL = MechanicsModel(
     name="kepler",
     title="Kepler problem",
@@ -70,5 +64,5 @@ MODEL = MechanicsModel(
     build=build,
     initial=initial,
     reference=reference,
-    plot=plot,
+    picture=Orbit(x, y),
 )  # fmt: skip

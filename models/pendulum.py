@@ -8,8 +8,7 @@ import sympy as sp
 
 import symdfi as sd
 from symdfi.dynamics import Lagrangian, Trajectory
-
-from .base import MechanicsModel, Settings, positive
+from symdfi.running import MechanicsModel, Settings, positive
 
 m, l, g = sp.symbols("m l g", positive=True)
 theta, omega = sd.coordinates("theta")

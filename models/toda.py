@@ -7,8 +7,8 @@ import sympy as sp
 
 import symdfi as sd
 from symdfi.dynamics import Lagrangian, Trajectory
-
-from .base import MechanicsModel, Settings, positive
+from symdfi.running import MechanicsModel, Settings, positive
+from symdfi.running.pictures import VelocityField
 
 n = sp.Symbol("n", integer=True, positive=True)
 i = sp.Symbol("i", integer=True)
@@ -87,12 +87,6 @@ def measured_speed(trajectory: Trajectory, expected: float) -> float:
     return expected + float(np.polyfit(t, ahead, 1)[0])
 
 
-def plot(trajectory: Trajectory):
-    from symdfi.plotting import plot_space_time
-
-    return plot_space_time(trajectory.t, trajectory.v, trajectory.energy, "a soliton on a ring", "velocity")
-
-
 MODEL = MechanicsModel(
     name="toda",
     title="Toda lattice",
@@ -103,5 +97,5 @@ MODEL = MechanicsModel(
     build=build,
     initial=initial,
     reference=reference,
-    plot=plot,
+    picture=VelocityField("a soliton on a ring"),
 )  # fmt: skip

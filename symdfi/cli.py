@@ -15,7 +15,7 @@ import typer
 from symdfi.errors import SymbolicError, SymdfiError
 
 if TYPE_CHECKING:
-    from models import Model, RunResult
+    from symdfi.running import Model, RunResult
 
 app = typer.Typer(
     help="Write the physics once in SymPy, at any size, and run it at the speed of hand-written loops.",

@@ -8,7 +8,7 @@ import scipy.special
 
 from symdfi import models
 from symdfi.errors import DivergenceError
-from symdfi.models.base import MechanicsModel
+from symdfi.running import MechanicsModel
 
 MECHANICS = [name for name in models.names() if isinstance(models.load(name), MechanicsModel)]
 

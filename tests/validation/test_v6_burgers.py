@@ -7,7 +7,7 @@ import numpy as np
 import sympy as sp
 
 import symdfi as sd
-from symdfi.models.spectral import SpectralProblem, reference
+from symdfi.running.spectral import SpectralProblem, reference
 
 NU, T = 1e-3, 4.0
 X, nu = sp.symbols("x nu")

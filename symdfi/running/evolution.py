@@ -13,16 +13,16 @@ import sympy as sp
 from symdfi.dfi import DFI, Box, Grid, Problem, Solution, evolve, fit, fit_error
 from symdfi.dfi.schemes import Motion
 from symdfi.errors import ConvergenceError, DivergenceError, SingularMatrixError
-from symdfi.symbolic.ansatz import Ansatz, mlp
+from symdfi.plotting import plot_field
+from symdfi.running.equations import latex as in_latex
+from symdfi.running.equations import pretty
+from symdfi.running.report import RunResult
+from symdfi.running.samples import periodic, read
+from symdfi.running.settings import Settings, not_negative, positive
+from symdfi.running.spectral import Reference, SpectralProblem, reference
+from symdfi.symbolic.ansatz import Ansatz
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.evolution import EvolutionEquation
-
-from . import samples
-from .base import RunResult, Settings, not_negative, positive
-from .spectral import Reference, SpectralProblem, reference
-
-X = sp.Symbol("x", real=True)
-u = sp.Function("u")(t, X)
 
 #: Settings of every model: the step is ``dt_start`` until ``t_start``, then ``dt``.
 COMMON: dict[str, float | int | str] = {
@@ -32,15 +32,6 @@ COMMON: dict[str, float | int | str] = {
 _DYNAMICS = "dθ/dt = v,   ε dv/dt = Jᵀ (f − J v),   J = ∂û/∂θ at the points, f the right side there"
 _DYNAMICS_LATEX = r"\dot\theta = v, \qquad \varepsilon \dot v = J^\top (f - J v)"
 _POSITIVE = ("T", "dt", "dt_start", "saves", "points")
-
-
-def network(settings: Settings, length: sp.Expr | int) -> Ansatz:
-    """The periodic network of the layers that the setting ``widths`` gives, as in "9,9,9"."""
-    try:
-        widths = [int(w) for w in str(settings["widths"]).split(",")]
-    except ValueError:
-        raise ValueError(f"widths = {settings['widths']!r}: write it as 9,9,9") from None
-    return mlp([X], widths, period=[length])
 
 
 @dataclass(frozen=True)
@@ -81,19 +72,17 @@ class EvolutionModel:
         problem = self.problem()
         if source:
             return problem.rows_kernel.source
+        u, (x,) = self.equation.field, self.equation.variables
         parts = {
-            "Evolution equation": sp.Eq(u.diff(t), self.equation.rhs, evaluate=False),
-            "Initial value": sp.Eq(sp.Function("u")(0, X), self.profile, evaluate=False),
-            "Ansatz": sp.Eq(sp.Symbol("û"), problem.ansatz.expr, evaluate=False),
+            "Evolution equation": [sp.Eq(u.diff(t), self.equation.rhs, evaluate=False)],
+            "Initial value": [sp.Eq(u.func(0, x), self.profile, evaluate=False)],
+            "Ansatz": [sp.Eq(sp.Symbol("û"), problem.ansatz.expr, evaluate=False)],
         }
         if latex:
-            lines = [f"% {title}\n{sp.latex(part)}" for title, part in parts.items()]
-            return "\n".join([*lines, "% Dirac-Frenkel dynamics with inertia", _DYNAMICS_LATEX])
-        lines = [self.title, "", self.description]
-        for title, part in parts.items():
-            lines += ["", title, sp.pretty(part, use_unicode=True, wrap_line=False)]
-        lines += ["", "Dirac–Frenkel dynamics with inertia", _DYNAMICS]
-        return "\n".join([*lines, "", f"{problem.ansatz.count} parameters, {len(problem.points)} points"])
+            return "\n".join([in_latex(parts), "% Dirac-Frenkel dynamics with inertia", _DYNAMICS_LATEX])
+        dynamics = f"Dirac–Frenkel dynamics with inertia\n{_DYNAMICS}"
+        sizes = f"{problem.ansatz.count} parameters, {len(problem.points)} points"
+        return "\n\n".join([self.title, self.description, pretty(parts), dynamics, sizes])
 
     def run(self, settings: Settings, initial: Path | None = None) -> RunResult:
         """Fit the initial profile (or the samples in ``initial``), evolve, and measure against the reference.
@@ -105,8 +94,8 @@ class EvolutionModel:
         stepper = DFI(gamma=float(s["gamma"]), mu=float(s["mu"]), scheme=str(s["scheme"]))
         rows = [("parameters", f"{problem.ansatz.count}"), ("points", f"{len(problem.points)}")]
         if initial is not None:
-            data = samples.read(Path(initial))
-            u0 = samples.periodic(Path(initial), data, *self.bounds)
+            data = read(Path(initial))
+            u0 = periodic(Path(initial), data, *self.bounds)
             theta = fit(problem, u0, seed=int(s["seed"]))
             error = fit_error(problem, theta, (data[:, 0], data[:, 1]))
             rows += [
@@ -114,7 +103,7 @@ class EvolutionModel:
                 ("fit error at the samples", f"{error:.2e}"),
             ]
         else:
-            u0 = sp.lambdify(X, self.profile)
+            u0 = sp.lambdify(self.equation.variables, self.profile)
             theta = self.start(problem) if self.start else fit(problem, self.profile, seed=int(s["seed"]))
             rows.append(("fit error", f"{fit_error(problem, theta, self.profile):.2e}"))
         began = perf_counter()
@@ -166,8 +155,6 @@ class EvolutionModel:
         return {"relative_error": errors}
 
     def _result(self, solution: Solution, rows: list[tuple[str, str]], errors: dict[str, np.ndarray]) -> RunResult:
-        from symdfi.plotting import plot_field
-
         rows = [*rows, ("largest relative residual", f"{solution.relative_residual.max():.2e}")]
         dataset = solution.dataset.assign({name: ("time", values) for name, values in errors.items()})
         dataset = dataset.assign_attrs(model=self.name, title=self.title)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from symdfi import ConvergenceError
-from symdfi.models.spectral import SpectralProblem, integrate, reference
+from symdfi.running.spectral import SpectralProblem, integrate, reference
 
 NU = 0.05
 
