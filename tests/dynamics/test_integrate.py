@@ -248,8 +248,8 @@ def test_between_the_saved_times():
             np.abs(found.v_at(at)[:, 0] + 2 * np.sin(2 * (at - 1))).max(),
         ])  # fmt: skip
     np.testing.assert_allclose(np.log2(np.divide(*errors)), [4, 3], atol=0.1)
-    np.testing.assert_allclose(found.q_at(found.t), found.q, atol=1e-14)
-    np.testing.assert_allclose(found.v_at(found.t[3]), found.v[3], atol=1e-13)
+    np.testing.assert_allclose(found.q_at(found.t), found.q, atol=1e-12)
+    np.testing.assert_allclose(found.v_at(found.t[3]), found.v[3], atol=1e-12)
     for outside in (0.9, [1.5, 3.1], np.nan):
         with pytest.raises(ValueError, match="lies outside the computed times, 1 to 3"):
             found.q_at(outside)
@@ -328,9 +328,9 @@ def test_states_in_the_shape_of_the_only_coordinate() -> None:
     generator = np.random.default_rng(0)
     q, v, m = generator.normal(size=(7, 5, 2)), generator.normal(size=(5, 2)), 1 + generator.random(5)
     expected = -(q**3) / m[:, None]
-    np.testing.assert_allclose(kernels.acceleration(q, v, {"m": m}), expected, rtol=1e-14)
+    np.testing.assert_allclose(kernels.acceleration(q, v, {"m": m}), expected, rtol=1e-13)
     flat = kernels.acceleration(q.reshape(7, 10), v.ravel(), {"m": m})
-    np.testing.assert_allclose(flat, expected.reshape(7, 10), rtol=1e-14)
+    np.testing.assert_allclose(flat, expected.reshape(7, 10), rtol=1e-13)
     assert kernels.energy(q, v, {"m": m}).shape == (7,)
     assert kernels.mass_matrix(q, v, {"m": m}).shape == (7, 10, 10)
     np.testing.assert_allclose(kernels.momenta(q[0], v, {"m": m}), m[:, None] * v)

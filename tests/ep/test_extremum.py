@@ -26,6 +26,14 @@ chain = sd.Lagrangian(
 )  # fmt: skip
 
 
+EPS = np.finfo(float).eps
+
+
+def roundoff(steps: int) -> float:
+    """Room for the rounding errors of a path of size 1: the condition of ∂²S/∂q∂q grows as N², and 16 units of it."""
+    return 16 * EPS * steps**2
+
+
 def order(errors: list[float]) -> np.ndarray:
     """Orders of convergence when the step is halved each time."""
     return np.log2(np.array(errors[:-1]) / np.array(errors[1:]))
@@ -39,8 +47,9 @@ def test_oscillator_is_the_discrete_oscillation() -> None:
     orbit = sd.extremize(oscillator, sd.FixedEnds(0.4, -0.7, 2.0), 40, {w: 1.1})
     rate = 2 * np.arctan(1.1 * 0.05 / 2) / 0.05
     exact = (0.4 * np.sin(rate * (2 - orbit.t)) - 0.7 * np.sin(rate * orbit.t)) / np.sin(2 * rate)
-    assert np.abs(orbit.q[:, 0] - exact).max() < 1e-14
-    assert orbit.residual < 1e-13
+    assert np.abs(orbit.q[:, 0] - exact).max() < roundoff(40)
+    # max |∂S/∂q|, a difference of momenta of size |q|/h.
+    assert orbit.residual < 100 * EPS / 0.05
 
 
 def test_pendulum_to_second_order() -> None:
@@ -74,7 +83,8 @@ def test_driven_chain_by_fourier(d: int) -> None:
         matrix = stiffness * np.cos(theta) ** 2 - np.eye(d) * (2 * np.sin(theta) / h) ** 2
         discrete = np.linalg.solve(matrix, first * np.cos(theta))
         wave = np.cos(omega * orbit.t)[:, None]
-        assert np.abs(orbit.q - wave * discrete).max() < 1e-12
+        soft = np.abs(np.linalg.eigvalsh(matrix)).min()
+        assert np.abs(orbit.q - wave * discrete).max() < roundoff(steps) / min(soft, 1)
         errors.append(np.abs(orbit.q - wave * continuum).max())
     assert order(errors)[-1] == pytest.approx(2, abs=0.05)
 
@@ -83,7 +93,7 @@ def test_action_of_a_free_particle() -> None:
     """S = (Δq)²/2T, and the straight line is exact."""
     particle = sd.Lagrangian(v**2 / 2, q, v)
     orbit = sd.extremize(particle, sd.FixedEnds(1.0, 4.0, 2.0), 7)
-    assert orbit.value == pytest.approx(9 / 4, rel=1e-14)
+    assert orbit.value == pytest.approx(9 / 4, rel=100 * EPS)
     assert orbit.cost == 0.0
 
 
@@ -92,7 +102,7 @@ def test_units_do_not_matter(scale: float) -> None:
     """The same orbit, to the same relative precision, in any unit of length: q̈ = −q − q³/scale²."""
     duffing = sd.Lagrangian(v**2 / 2 - q**2 / 2 - q**4 / (4 * w**2), q, v)
     orbit, unit = (sd.extremize(duffing, sd.FixedEnds(0.4 * s, -0.7 * s, 2.0), 50, {w: s}) for s in (scale, 1.0))
-    assert np.abs(orbit.q / scale - unit.q).max() < 1e-14
+    assert np.abs(orbit.q / scale - unit.q).max() < roundoff(50)
 
 
 def test_solution_at_rest() -> None:
@@ -100,7 +110,7 @@ def test_solution_at_rest() -> None:
     anharmonic = sd.Lagrangian(v**2 / 2 - q**2 / 2 - q**4 / 4, q, v)
     guess = 0.3 * np.sin(np.linspace(0, np.pi, 31))[:, None]
     orbit = sd.extremize(anharmonic, sd.FixedEnds(0.0, 0.0, 2.0), 30, guess=guess)
-    assert np.abs(orbit.q).max() < 1e-15
+    assert np.abs(orbit.q).max() < 0.3 * roundoff(30)
     assert orbit.iterations < 10
 
 
@@ -193,7 +203,7 @@ def test_autonomous_orbit(steps: int) -> None:
 def test_equilibrium_is_a_periodic_orbit() -> None:
     """At rest there is no phase: a constant force moves an oscillator to f/ω²."""
     orbit = sd.extremize(driven, sd.Periodic(2.0), 20, {w: 1.1}, {force: 0.5})
-    assert np.abs(orbit.q - 0.5 / 1.21).max() < 1e-14
+    assert np.abs(orbit.q - 0.5 / 1.21).max() < roundoff(20)
 
 
 # Refused
@@ -255,7 +265,7 @@ def test_index_array_out_of_range() -> None:
     springs = sp.Sum(x[p[i]] ** 2, (i, 0, e - 1)) / 2
     gathered = sd.Lagrangian(sp.Sum(u[i] ** 2, (i, 0, n - 1)) / 2 - springs, x, u)
     ends = sd.FixedEnds(np.zeros(3), np.ones(3), 1.0)
-    assert sd.extremize(gathered, ends, 10, {p: np.array([0, 2])}).residual < 1e-12
+    assert sd.extremize(gathered, ends, 10, {p: np.array([0, 2])}).residual < 100 * EPS / 0.1
     with pytest.raises(ValueError, match=r"outside 0..n - 1, at e = 2, largest\(p\) = 3"):
         sd.extremize(gathered, ends, 10, {p: np.array([0, 3])})
 
@@ -332,7 +342,8 @@ def test_soft_direction_that_the_path_does_not_take() -> None:
     system = sd.Lagrangian(L, [q, r], [v, s], inputs=[force])
     orbit = sd.extremize(system, sd.Periodic(2 * np.pi), 64, {w: 2.0}, {force: np.cos})
     assert np.abs(orbit["q"] - np.cos(orbit.t) / 3).max() < 2e-3
-    assert np.abs(orbit["r"]).max() < 1e-12
+    # Nothing drives it: 0, but for what the softest direction of the grid, of stiffness (π/64)², makes of roundoff.
+    assert np.abs(orbit["r"]).max() < roundoff(64) / (np.pi / 64) ** 2
     assert orbit.grid_error < 5e-3
 
 

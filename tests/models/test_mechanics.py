@@ -70,7 +70,8 @@ def test_pendulum_swings_about_the_next_lowest_point():
 def test_kepler():
     found = summary("kepler", eccentricity=0.6)
     assert found["error of the position"] < 0.05
-    assert found["drift of the angular momentum"] < 1e-12
+    # Verlet keeps it but for the rounding of 12 000 steps.
+    assert found["drift of the angular momentum"] < 12_000 * 16 * np.finfo(float).eps
     assert summary("kepler", eccentricity=0.6, method="dop853")["error of the position"] < 1e-6
 
 

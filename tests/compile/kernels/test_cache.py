@@ -32,7 +32,7 @@ def start(cache: Path, program: str = PROGRAM, **environment: str) -> subprocess
 
 
 def finish(process: subprocess.Popen) -> str:
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=900)
     assert process.returncode == 0, err
     return out
 
