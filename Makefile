@@ -4,6 +4,7 @@
 # make test-portable   the numeric tests in random orders, with the kernels of each OpenBLAS processor type that runs
 #              here, on one and two threads; where there are none (not x86-64, no OpenBLAS) it says so
 # make lint    ruff and pyright only
+# make stress  kill and fork processes that share a kernel, 200 times
 # make bench   measure against peers, in .venv-bench   (ARGS="-k chain")
 # make clean   remove environments, caches and build products
 #
@@ -48,6 +49,9 @@ lint: $(VENV)/.installed-test
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m pyright --pythonpath $(PY)
+
+stress: $(VENV)/.installed-test
+	SYMDFI_KILLS=200 SYMDFI_COLD=8 $(PY) -m pytest tests/compile/kernels/test_stress.py $(ARGS)
 
 # The number in brackets in each table is the ratio to the fastest of its group.
 bench: $(BENCH_VENV)/.installed-bench

@@ -100,9 +100,13 @@ def cache_info() -> None:
     """Say where the compiled kernels are, how many and how large."""
     from symdfi.compile.kernels import cache
 
+    try:
+        limit = cache.limit()
+    except ValueError as error:
+        _refuse(str(error))
     entries = cache.entries()
     total = sum(cache.size(path) for path in entries)
-    typer.echo(f"{cache.directory()}\n{len(entries)} kernels, {total / 1e6:.1f} MB")
+    typer.echo(f"{cache.directory()}\n{len(entries)} kernels, {total / 1e6:.1f} MB of at most {limit / 1e6:.1f} MB")
 
 
 @cache_app.command("clear")
@@ -187,7 +191,9 @@ def _report(result: RunResult, folder: Path) -> None:
     data, picture = folder / "data.nc", folder / "figure.png"
     try:
         results.save(result.dataset, data)
-        result.figure().savefig(picture, dpi=150)
+        figure = result.figure()
+        with results.replacing(picture) as aside:
+            figure.savefig(aside, dpi=150)
     except OSError as error:
         _refuse(_in_one_line(error))
     typer.echo(f"{'written':<{width}}{data}, {picture}")

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import io
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +17,59 @@ from numpy.typing import ArrayLike
 
 
 def save(dataset: Any, path: str | Path) -> Path:
-    """Write an ``xarray.Dataset`` as netCDF 4; directories are made as needed."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    dataset.to_netcdf(path, engine="h5netcdf")
-    return path
+    """Write an ``xarray.Dataset`` as netCDF 4; directories are made as needed.
+
+    What stood there before is replaced once all is written and on the disk, and kept where that fails. Raises
+    ``OSError`` with the path and the cause.
+    """
+    # Made in memory: HDF5 ends the process with a fault some time after a write to the disk has failed.
+    image = _netcdf(dataset)
+    with replacing(path) as aside:
+        aside.write_bytes(image.getbuffer())
+    return Path(path)
+
+
+def _netcdf(dataset: Any) -> io.BytesIO:
+    import h5netcdf
+    from xarray.backends import H5NetCDFStore
+
+    image = io.BytesIO()
+    with h5netcdf.File(image, "w") as file:
+        dataset.dump_to_store(H5NetCDFStore(file))
+    return image
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """A name beside ``path``, with the same suffix, for a file that takes its place when the block ends.
+
+    Where the block fails the file is removed, and what stands at ``path`` stays. Raises ``OSError`` with the path.
+    """
+    final = Path(os.path.realpath(path))
+    final.parent.mkdir(parents=True, exist_ok=True)
+    if final.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    aside = final.with_name(f".symdfi-{secrets.token_hex(8)}{final.suffix}")
+    try:
+        yield aside
+        if final.exists():
+            shutil.copymode(final, aside)
+        with open(aside, "r+b") as file:
+            os.fsync(file.fileno())
+        os.replace(aside, final)
+    except BaseException as error:
+        with contextlib.suppress(OSError):  # the first error is the one to tell
+            aside.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None and error.filename in (None, str(aside)):
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+    if os.name == "posix":
+        directory = os.open(final.parent, os.O_RDONLY)
+        try:
+            with contextlib.suppress(OSError):  # some file systems have no such thing, and the data are safe
+                os.fsync(directory)
+        finally:
+            os.close(directory)
 
 
 def load(path: str | Path) -> Any:

@@ -113,7 +113,12 @@ def test_cache(tmp_path, monkeypatch):
     found = invoke("cache", "info")
     assert found.exit_code == 0
     assert str(tmp_path) in found.stdout
-    assert "0 kernels" in found.stdout
+    assert "0 kernels, 0.0 MB of at most 1073.7 MB" in found.stdout
+    monkeypatch.setenv("SYMDFI_CACHE_SIZE", "much")
+    found = invoke("cache", "info")
+    assert (found.exit_code, found.stderr) == (
+        2, "symdfi: SYMDFI_CACHE_SIZE = 'much': give bytes, or a number with K, M, G or T\n"
+    )  # fmt: skip
     assert invoke("cache", "clear").stdout == "removed 0 kernels\n"
 
 

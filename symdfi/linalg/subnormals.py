@@ -8,32 +8,44 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import llvmlite.binding as llvm
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from symdfi.compile.kernels import cache
+from symdfi.linalg.blas import libraries
 
 _FLUSH = 0x8040  # MXCSR: flush-to-zero (of results) and denormals-are-zeros (of operands)
 #: The square of anything smaller is subnormal or zero.
 _NEGLIGIBLE = 1e-150
 
 
-@contextlib.contextmanager
-def flushed() -> Iterator[None]:
+def flushed() -> contextlib.AbstractContextManager[None]:
     """In this context, and this thread, subnormal operands and results count as zeros.
 
     Only x86 is slow on them, so elsewhere nothing is changed.
     """
+    return _with_control(lambda word: word | _FLUSH)
+
+
+def kept() -> contextlib.AbstractContextManager[None]:
+    """In this context, and this thread, subnormal numbers are what they are, also within ``flushed``.
+
+    For code of others that is called there, and as threads are born with the flag of the thread that starts them.
+    """
+    return _with_control(lambda word: word & ~_FLUSH)
+
+
+@contextlib.contextmanager
+def _with_control(change: Callable[[int], int]) -> Iterator[None]:
     if not _is_x86():
         yield
         return
     control = cache.load_module("symdfi.linalg.control_word")
     before = control.read()
-    control.write(np.uint32(before | _FLUSH))
     try:
+        control.write(np.uint32(change(int(before))))
         yield
     finally:
         control.write(np.uint32(before))
@@ -42,7 +54,7 @@ def flushed() -> Iterator[None]:
 def without_tails(matrix: np.ndarray) -> np.ndarray:
     """``matrix``, with entries below 1e-150 as zeros where BLAS multiplies in threads that ``flushed`` does not
     reach."""
-    if not _is_x86() or max((library.get_num_threads() for library in _blas()), default=2) == 1:
+    if not _is_x86() or max((library.get_num_threads() for library in libraries()), default=2) == 1:
         return matrix
     return np.where(np.abs(matrix) < _NEGLIGIBLE, 0.0, matrix)
 
@@ -50,8 +62,3 @@ def without_tails(matrix: np.ndarray) -> np.ndarray:
 @functools.cache
 def _is_x86() -> bool:
     return llvm.get_process_triple().startswith(("x86_64", "i386", "i686"))
-
-
-@functools.cache
-def _blas() -> list:
-    return ThreadpoolController().select(user_api="blas").lib_controllers

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import llvmlite.binding as llvm
 import numpy as np
 import pytest
@@ -38,4 +40,36 @@ def test_a_jacobian_with_tails(solver, threads) -> None:
         v = solver.solve([(jacobian, f)], anchor, 1e-6).v
         cut = solver.solve([(np.where(tails, 0.0, jacobian), f)], anchor, 1e-6).v
     np.testing.assert_allclose(v, cut, rtol=1e-12)
+    assert (SMALL * SMALL > 0).all()
+
+
+@pytest.mark.skipif(not X86, reason="elsewhere subnormal numbers are not slow")
+@pytest.mark.parametrize("solver", [Cholesky(), Dual(), SVD()])
+def test_rows_are_made_as_outside_of_the_solve(solver) -> None:
+    """Also in threads that start there: a thread is born with the flag of the one that starts it."""
+    products = []
+
+    def square() -> None:
+        products.append(SMALL * SMALL)
+
+    def rows():
+        for _ in range(2):
+            square()
+            thread = threading.Thread(target=square)
+            thread.start()
+            thread.join()
+            yield np.eye(3), np.ones(3)
+
+    solver.solve(rows(), np.zeros(3), 1e-3)
+    assert len(products) == 4 and all((product > 0).all() for product in products)
+
+
+@pytest.mark.parametrize("solver", [Cholesky(), Dual(), SVD()])
+def test_after_rows_that_fail(solver) -> None:
+    def rows():
+        yield np.eye(3), np.ones(3)
+        raise FloatingPointError
+
+    with pytest.raises(FloatingPointError):
+        solver.solve(rows(), np.zeros(3), 1e-3)
     assert (SMALL * SMALL > 0).all()

@@ -4,7 +4,8 @@ A kernel lives in a directory of its own, named by a hash of its source, the ver
 Python, the compiler flags and the CPU. The directory is prepared aside and moved into place in one step, so
 processes that compile the same kernel at once both succeed, and what is in place never changes. It is only
 read if its source is the expected one and every other file has the checksum written with it; anything else
-(truncated, foreign) is removed and built again, not executed. The root is created for the user alone.
+(truncated, foreign) is removed and built again, not executed. The root is created for the user alone. Where the
+cache outgrows its limit, the kernels that were used last the longest ago are removed.
 """
 
 from __future__ import annotations
@@ -15,31 +16,55 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import stat
 import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
 from types import ModuleType
 
 import platformdirs
+from numba.core.compiler_lock import global_compiler_lock
 
+from symdfi.compile.kernels import forks
 from symdfi.compile.source import instructions, runtime, vmath
 
 _HEADER = "from symdfi.compile.source.runtime import compiled_names\n\nglobals().update(compiled_names())\n\n\n"
 _MANIFEST = "manifest.json"
+#: Seconds after which a directory that is being built or removed belongs to no one any more.
+_ABANDONED = 24 * 3600.0
 
 
 def directory() -> Path:
     """The cache's root, in ``SYMDFI_CACHE_DIR`` if set, else in the platform's user cache directory."""
     # A directory of its own: its permissions are changed.
-    parent = os.environ.get("SYMDFI_CACHE_DIR") or platformdirs.user_cache_dir("symdfi", appauthor=False)
+    return _kernels_in(os.environ.get("SYMDFI_CACHE_DIR") or _user_cache())
+
+
+@functools.cache
+def _user_cache() -> str:
+    return platformdirs.user_cache_dir("symdfi", appauthor=False)
+
+
+@functools.cache
+def _kernels_in(parent: str) -> Path:
     return Path(parent) / "kernels"
 
 
 def load(source: str) -> ModuleType:
     """The module of a kernel's source, compiled now or read from the cache."""
-    return _load(source, directory())
+    root = directory()
+    module = _loaded.get((source, root))
+    if module is None:
+        # One thread at a time, as for Numba: two would compile the same kernel.
+        with _loading:
+            module = _loaded.get((source, root))
+            if module is None:
+                module = _loaded[source, root] = _load(source, root)
+    return module
 
 
 def load_module(name: str) -> ModuleType:
@@ -56,20 +81,26 @@ def load_around(name: str, kernel: str, entry: str) -> ModuleType:
     return load(kernel.replace("@jit(", "@inlined(") + f"\n\nkernel_step = {entry}\n\n\n" + _text(name))
 
 
+@functools.cache
 def _text(module: str) -> str:
     spec = importlib.util.find_spec(module)
     assert spec is not None and spec.origin is not None
     return Path(spec.origin).read_text(encoding="utf-8")
 
 
-@functools.cache
 def _load(source: str, root: Path) -> ModuleType:
     text = _HEADER + source
     name = "k_" + hashlib.sha256(f"{_environment()}\n{text}".encode()).hexdigest()
     _make_root(root)
     final = root / name
     if _is_intact(final, name, text):
-        return _execute(final / f"{name}.py", name, text)
+        try:
+            os.utime(final)  # what was used last is removed last
+            return _execute(final / f"{name}.py", name, text)
+        except Exception:
+            if (final / _MANIFEST).exists():
+                raise
+            # Another process has removed it meanwhile.
     _remove(final)
     aside = Path(tempfile.mkdtemp(prefix=".build-", dir=root))
     try:
@@ -81,9 +112,54 @@ def _load(source: str, root: Path) -> ModuleType:
             sums = {p.relative_to(aside).as_posix(): _digest(p) for p in sorted(aside.rglob("*")) if p.is_file()}
             (aside / _MANIFEST).write_text(json.dumps(sums), encoding="utf-8")
             os.rename(aside, final)
+            prune(root, limit())
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return module
+
+
+_loaded: dict[tuple[str, Path], ModuleType] = {}
+_loading = threading.RLock()
+
+forks.wait_for(_loading, global_compiler_lock)
+
+
+def limit() -> int:
+    """How many bytes the cache may take, 1 GiB or ``SYMDFI_CACHE_SIZE``: a number, or one with K, M, G or T.
+
+    Raises ``ValueError`` for a setting that is no such number.
+    """
+    given = os.environ.get("SYMDFI_CACHE_SIZE", "1G").strip()
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", given, re.IGNORECASE)
+    if found is None:
+        raise ValueError(f"SYMDFI_CACHE_SIZE = {given!r}: give bytes, or a number with K, M, G or T")
+    return int(float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " "))
+
+
+def prune(root: Path, limit: int) -> int:
+    """Remove the kernels whose last use lies furthest back, and what killed processes have left, until the others
+    take at most ``limit`` bytes; the last one used stays. Returns how many entries were removed.
+
+    A process that is loading one of them finds it whole, or gone and compiles it again.
+    """
+    kernels, abandoned = [], []
+    for path in root.iterdir():
+        with contextlib.suppress(OSError):  # another process was faster
+            used = path.stat().st_mtime
+            if path.name.startswith("k_"):
+                kernels.append((used, path, size(path)))
+            elif path.name.startswith((".build-", ".trash-")) and used < time.time() - _ABANDONED:
+                abandoned.append(path)
+    total = sum(bytes for _, _, bytes in kernels)
+    for _, path, bytes in sorted(kernels)[:-1]:
+        if total <= limit:
+            break
+        abandoned.append(path)
+        total -= bytes
+    for path in abandoned:
+        with contextlib.suppress(OSError):  # on Windows a file in use stays where it is
+            _remove(path)
+    return len(abandoned)
 
 
 def entries() -> list[Path]:
@@ -97,7 +173,7 @@ def clear() -> int:
     found = entries()
     for path in found:
         _remove(path)
-    _load.cache_clear()
+    _loaded.clear()
     return len(found)
 
 
@@ -159,9 +235,11 @@ def _remove(path: Path) -> None:
     if not path.exists() and not path.is_symlink():
         return
     trash = Path(tempfile.mkdtemp(prefix=".trash-", dir=path.parent))
-    with contextlib.suppress(FileNotFoundError):  # another process was faster
-        os.rename(path, trash / path.name)
-    shutil.rmtree(trash, ignore_errors=True)
+    try:
+        with contextlib.suppress(FileNotFoundError):  # another process was faster
+            os.rename(path, trash / path.name)
+    finally:
+        shutil.rmtree(trash, ignore_errors=True)
 
 
 def _execute(path: Path, name: str, text: str) -> ModuleType:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
+from symdfi.compile.kernels import forks
+
 #: Below this many samples a thread, handing over costs more than it saves.
 MINIMUM = 256
 #: Each thread takes its part in this many portions, the next one when it is done with the last: a core that is
@@ -28,19 +30,34 @@ def run(kernel: Callable[..., None], count: int, *args: object) -> None:
         return
     portions = PORTIONS * parts
     spans = deque(itertools.pairwise(count * k // portions for k in range(portions + 1)))
-    outcomes: SimpleQueue[BaseException | None] = SimpleQueue()
-    jobs = _jobs(os.getpid())
+    jobs = _jobs()
+    errors: list[BaseException | None] = []
+    ended: SimpleQueue[None] = SimpleQueue()
     for _ in range(parts - 1):
-        jobs.put((kernel, spans, args, outcomes))
+        jobs.put((kernel, spans, args, errors, ended))
     try:
         _work(kernel, spans, args)
     finally:
-        # Also where this thread was interrupted: the arrays are the caller's again once this returns.
+        # Also where this thread is interrupted, here or there: the arrays are the caller's again once this returns.
         spans.clear()
-        errors = [outcomes.get() for _ in range(parts - 1)]
-    for error in errors:
+        interrupts = _wait(errors, ended, parts - 1)
+    for error in (*interrupts, *errors):
         if error is not None:
             raise error
+
+
+def _wait(errors: list[BaseException | None], ended: SimpleQueue[None], count: int) -> list[BaseException]:
+    """Wait until ``count`` threads have ended their parts; what interrupted the waiting.
+
+    The list is what counts, filled before the queue is: an interrupt may come between taking and having an element.
+    """
+    interrupts: list[BaseException] = []
+    while len(errors) < count:
+        try:
+            ended.get()
+        except BaseException as caught:
+            interrupts.append(caught)
+    return interrupts
 
 
 def _work(kernel: Callable[..., None], spans: _Spans, args: tuple) -> None:
@@ -52,10 +69,15 @@ def _work(kernel: Callable[..., None], spans: _Spans, args: tuple) -> None:
         kernel(start, stop, *args)
 
 
+def _jobs() -> SimpleQueue[Any]:
+    """The queue that this process's threads wait at, which are started for the first call."""
+    with _starting:
+        return _started()
+
+
 @functools.cache
-def _jobs(process: int) -> SimpleQueue[Any]:
-    """The queue that this process's threads wait at: a bare one, as waking a thread through
-    ``concurrent.futures`` takes 95 µs against 18. Keyed by process, as threads do not survive a fork."""
+def _started() -> SimpleQueue[Any]:
+    """A bare queue, as waking a thread through ``concurrent.futures`` takes 95 µs against 18."""
     jobs: SimpleQueue[Any] = SimpleQueue()
     for _ in range(_cores() - 1):
         threading.Thread(target=_serve, args=(jobs,), name="symdfi", daemon=True).start()
@@ -64,16 +86,29 @@ def _jobs(process: int) -> SimpleQueue[Any]:
 
 def _serve(jobs: SimpleQueue[Any]) -> None:
     while True:
-        kernel, spans, args, outcomes = jobs.get()
+        kernel, spans, args, errors, ended = jobs.get()
         error = None
         try:
             _work(kernel, spans, args)
         except BaseException as caught:
             error = caught
             spans.clear()
-        outcomes.put(error)
+        errors.append(error)
+        ended.put(None)
         # Nothing of the last call is kept alive while waiting for the next.
-        del kernel, spans, args, outcomes, error
+        del kernel, spans, args, errors, ended, error
+
+
+def _start_anew() -> None:
+    """In the child of a fork: threads do not survive it, and one of them may have held the lock."""
+    global _starting
+    _starting = threading.Lock()
+    _started.cache_clear()
+    _cores.cache_clear()
+
+
+_starting = threading.Lock()
+forks.begin_anew(_start_anew)
 
 
 @functools.cache

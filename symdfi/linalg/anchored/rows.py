@@ -9,7 +9,7 @@ from scipy.linalg import get_blas_funcs
 
 from symdfi.errors import SingularMatrixError
 from symdfi.linalg.spectrum import Array
-from symdfi.linalg.subnormals import without_tails
+from symdfi.linalg.subnormals import kept, without_tails
 
 Rows = Iterable[tuple[Array, Array]]
 Blocks = Iterator[tuple[Array, Array]]
@@ -28,7 +28,7 @@ def real(name: str, values: Array) -> Array:
 def checked(rows: Rows, p: int | None = None) -> Blocks:
     """Blocks of consistent shape with finite f; whether J is finite the solver can often tell for less."""
     total, alike = 0, "as the anchor"
-    for k, (jacobian, f) in enumerate(rows):
+    for k, (jacobian, f) in enumerate(_drawn(rows)):
         jacobian, f = real("J", jacobian), real("f", f)
         if p is None and jacobian.ndim == 2 and jacobian.shape[1] > 0:
             p, alike = jacobian.shape[1], "as block 0"
@@ -44,6 +44,17 @@ def checked(rows: Rows, p: int | None = None) -> Blocks:
             yield without_tails(jacobian), f
     if total == 0:
         raise ValueError("rows holds no row of J and f")
+
+
+def _drawn(rows: Rows) -> Blocks:
+    """The rows as they come. What makes them is not part of the solve, and runs as outside of it."""
+    source = iter(rows)
+    while True:
+        with kept():
+            block = next(source, None)
+        if block is None:
+            return
+        yield block
 
 
 def residual(jacobian: Array, f: Array, target: Array | None) -> Array:

@@ -42,7 +42,7 @@ def test_callers_at_once() -> None:
 @pytest.mark.parametrize("where", ["main", "other"])
 def test_an_error_reaches_the_caller_and_the_threads_go_on(monkeypatch, where) -> None:
     monkeypatch.setattr(threads, "_cores", lambda: 2)
-    threads._jobs.cache_clear()
+    threads._started.cache_clear()
     failed = threading.Event()
 
     def fail(start: int, stop: int) -> None:
@@ -56,7 +56,7 @@ def test_an_error_reaches_the_caller_and_the_threads_go_on(monkeypatch, where) -
     out = np.zeros(4096)
     threads.run(fill, out.size, out, 1.0)
     assert (out == 1.0).all()
-    threads._jobs.cache_clear()
+    threads._started.cache_clear()
 
 
 FORK = """
