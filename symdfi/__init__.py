@@ -1,6 +1,7 @@
 """symdfi: write the physics once in SymPy, at any size, and run it at the speed of hand-written loops."""
 
-from symdfi.compile.kernels.function import compile, gradient
+from symdfi.compile.kernels.function import compile
+from symdfi.compile.kernels.outputs import gradient
 from symdfi.dfi import (
     DFI,
     Box,

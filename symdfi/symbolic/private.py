@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 
 import sympy as sp
 
@@ -21,9 +22,9 @@ class Private(sp.Symbol):
     #: SymPy then asks for the ``sort_key`` of a symbol within a term, not for what is printed.
     is_Dummy = True
 
-    def __new__(cls, role: str, number: int, name: str = "", **assumptions: bool | None) -> Private:
+    def __new__(cls, role: str, number: int, name: str | None = None, **assumptions: bool | None) -> Private:
         cls._sanitize(assumptions, cls)
-        symbol = sp.Symbol.__xnew__(cls, name or f"_{role}{number}", **assumptions)
+        symbol = sp.Symbol.__xnew__(cls, f"_{role}{number}" if name is None else name, **assumptions)
         symbol.role, symbol.number = role, number
         return symbol
 
@@ -46,13 +47,26 @@ class Private(sp.Symbol):
         return f"Private({self.role!r}, {self.number}, {self.name!r})"
 
 
+_count = itertools.count()
+
+
+def dummy(name: str) -> Private:
+    """An index that occurs nowhere else, ordered by its creation."""
+    return Private("i", next(_count), name, integer=True)
+
+
+def is_dummy(symbol: sp.Basic) -> bool:
+    """Whether a summation index has no name of its own yet."""
+    return isinstance(symbol, sp.Dummy) or (isinstance(symbol, Private) and symbol.role in "ik")
+
+
 @functools.cache
 def index(role: str, number: int) -> Private:
     """An integer symbol of the compiler's own."""
     return Private(role, number, integer=True)
 
 
-def like(variable: sp.Symbol | sp.IndexedBase, role: str, number: int, name: str = "") -> Private | sp.IndexedBase:
+def like(variable: sp.Symbol | sp.IndexedBase, role: str, number: int) -> Private | sp.IndexedBase:
     """A real symbol, or an ``IndexedBase`` of the shape of ``variable``, of our own."""
-    label = Private(role, number, name, real=True)
+    label = Private(role, number, real=True)
     return sp.IndexedBase(label, shape=variable.shape) if isinstance(variable, sp.IndexedBase) else label

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sympy as sp
 
 from symdfi.errors import SymbolicError
+from symdfi.symbolic import private
 
 
 class PlainSum(sp.Sum):
@@ -47,7 +48,7 @@ def _rename(expr: sp.Basic, names: dict, around: sp.Sum | None) -> sp.Expr:
                 raise SymbolicError(f"the sum {shortened(expr)} needs explicit bounds (index, lower, upper)")
             index, *bounds = limit
             bounds = [bound.xreplace(names) for bound in bounds]
-            names[index] = sp.Dummy(index.name, integer=True)
+            names[index] = private.dummy(index.name)
             limits.append((names[index], *bounds))
         return PlainSum(_rename(expr.function, names, expr), *reversed(limits))
     if not expr.has(sp.Sum):
@@ -78,7 +79,7 @@ def fresh(expr: sp.Sum) -> PlainSum:
     for position in range(len(limits)):
         limit = limits[position]
         index = limit[0]
-        dummy = sp.Dummy(index.name, integer=True)
+        dummy = private.dummy(index.name)
         body = body.xreplace({index: dummy})
         # The bounds to the left of a limit may depend on its index: Sum(f, (j, 0, i), (i, 0, n)).
         for inner in range(position):
@@ -91,7 +92,7 @@ def canonical(expr: sp.Expr) -> sp.Expr:
     """Readable, reproducible names for the dummies: i, j, k, ... that clash with no other symbol."""
     expr = sp.sympify(expr)
     dummies = [limit[0] for node in sp.preorder_traversal(expr) if isinstance(node, sp.Sum) for limit in node.limits]
-    dummies = [d for d in dict.fromkeys(dummies) if isinstance(d, sp.Dummy)]
+    dummies = [d for d in dict.fromkeys(dummies) if private.is_dummy(d)]
     taken = {s.name for s in expr.atoms(sp.Symbol) - set(dummies)}
     names = (f"{letter}{number}" for number in ("", *range(1, 1000)) for letter in "ijklmnpqrs")
     free_names = (name for name in names if name not in taken)
@@ -109,10 +110,12 @@ def _written(expr: sp.Basic) -> sp.Expr:
 
 
 def readable(expr: sp.Basic) -> sp.Basic:
-    """``expr`` with every dummy under its plain name (numbered if that is taken), for messages."""
-    dummies = sorted(expr.atoms(sp.Dummy), key=lambda d: (d.name, d.dummy_index))
+    """``expr`` with every dummy under its plain name (numbered if that is taken), for messages, in SymPy's order."""
+    dummies = sorted(filter(private.is_dummy, expr.atoms(sp.Symbol)), key=sp.default_sort_key)
     taken = {s.name for s in expr.atoms(sp.Symbol) - set(dummies)}
-    names = {}
+    names: dict[sp.Basic, sp.Symbol] = {
+        s: sp.Symbol(s.name, **s.assumptions0) for s in expr.atoms(private.Private) - set(dummies)
+    }
     for dummy in dummies:
         candidates = (dummy.name + suffix for suffix in ("", *map(str, range(1, 1000))))
         name = next(candidate for candidate in candidates if candidate not in taken)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,10 +19,12 @@ from symdfi.compile.program.lower import Program
 from symdfi.compile.source import checked, runtime
 from symdfi.compile.source.assemble import Layout, Parameter, source
 from symdfi.compile.source.emit import Storage, Writer, strides
+from symdfi.compile.source.legend import readable
 from symdfi.compile.source.printing import Names, index_code
 from symdfi.errors import CompileError
+from symdfi.symbolic import private
 from symdfi.symbolic.maps import never_negative
-from symdfi.symbolic.private import Private
+from symdfi.symbolic.renaming import Renaming
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Group:
     """Variables that a kernel takes as one flat array, one after the other in row-major order.
 
     ``batched``: one row a sample. ``integer``: index arrays (int64). ``scalar``: a symbol passed as a float.
+    ``shown`` is what a reader knows the array by.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Group:
     batched: bool = False
     integer: bool = False
     scalar: bool = False
+    shown: str = ""
 
     @property
     def type(self) -> str:
@@ -48,7 +52,8 @@ class Group:
 class CompiledKernel:
     """The source of ``kernel`` and its compiled and plain-Python forms.
 
-    Called as ``kernel([start, stop,] sizes, *groups, *outputs)``: samples start..stop-1 if one is batched.
+    Called as ``kernel([start, stop,] sizes, *groups, *outputs)``: samples start..stop-1 if one is batched. ``legend``
+    says what a user calls its identifiers; ``sizes`` and ``checks`` are in the user's symbols.
     """
 
     source: str
@@ -57,6 +62,7 @@ class CompiledKernel:
     batched: bool
     checks: tuple[Check, ...] = ()
     entry: str = "kernel"
+    legend: Mapping[str, str] = field(default_factory=dict)
     #: In a build in which every access is checked (see ``source.checked``): the number of outputs.
     checked: int | None = None
 
@@ -69,6 +75,11 @@ class CompiledKernel:
                 f"the index of {failed.reference} runs over {failed.lowest}..{failed.highest}, "
                 f"outside 0..{failed.extent - 1}, at {at}"
             )
+
+    @property
+    def readable(self) -> str:
+        """The source for reading, under names that remind of the user's, with a legend."""
+        return readable(self.source, self.legend)
 
     @functools.cached_property
     def function(self) -> Callable[..., None]:
@@ -119,10 +130,17 @@ def _live(definitions: list[Definition], outputs: frozenset) -> list[Definition]
 
 
 class KernelBuilder:
-    """Collects assignments and outputs over grouped arguments, then emits the kernel."""
+    """Collects assignments and outputs over grouped arguments, then emits the kernel.
 
-    def __init__(self, groups: Iterable[Group], sizes: Iterable[sp.Symbol] = ()) -> None:
+    Where the variables stand for a user's, ``renaming`` says for which.
+    """
+
+    def __init__(
+        self, groups: Iterable[Group], sizes: Iterable[sp.Symbol] = (), renaming: Renaming | None = None
+    ) -> None:
         self.groups = tuple(groups)
+        self._renaming = renaming
+        self._legend = {g.name: g.shown for g in self.groups if g.shown}
         floats = [m for g in self.groups if not g.integer for m in g.members]
         self.program = Program(floats, [m for g in self.groups if g.batched for m in g.members])
         self.sizes = {s for g in self.groups for m in g.members for e in shape_of(m) for s in e.free_symbols}
@@ -138,11 +156,14 @@ class KernelBuilder:
         layout: Iterable[tuple[sp.Expr, tuple]] | None = None,
         *,
         per_sample: bool = False,
+        shown: str = "",
     ) -> None:
         """Write the assignments into the flat output ``name``: one after the other, or each from its
         ``(offset, strides)`` of ``layout`` on. ``per_sample`` asks for a row a sample even of constants."""
         if per_sample:
             self._per_sample.add(name)
+        if shown:
+            self._legend[name] = shown
         self._outputs[name] = [(a, tuple(loop.extent for loop in a.loops)) for a in assignments]
         if layout is not None:
             self._layouts[name] = [(sp.sympify(offset), steps) for offset, steps in layout]
@@ -180,7 +201,11 @@ class KernelBuilder:
         inside.write(each)
         text = source(layout, before.segments, inside.segments, batched)
         count = len(self._outputs) if self._checked else None
-        return CompiledKernel(text, sizes, batched_outputs, batched, self._checks(definitions), checked=count)
+        found, legend = self._checks(definitions), {**self._legend, **names.legend}
+        if self._renaming is not None:
+            sizes = tuple(map(self._renaming.back, sizes))
+            found = tuple(check.mapped(self._renaming.back) for check in found)
+        return CompiledKernel(text, sizes, batched_outputs, batched, found, legend=legend, checked=count)
 
     def _checks(self, definitions: list[Definition]) -> tuple[Check, ...]:
         """The checks of what the kernel reads, and of what it is a derivative of.
@@ -222,7 +247,7 @@ class KernelBuilder:
         for name, parts in self._outputs.items():
             offset: sp.Expr = sp.S.Zero
             for position, (a, shape) in enumerate(parts):
-                label = Private("o", len(places))
+                label = private.Private("o", len(places))
                 variable: Variable = sp.IndexedBase(label, shape=shape) if shape else label
                 batched = name in batched_names
                 alone = a.target not in read and wanted.count(a) == 1 and batched == a.batched
@@ -245,7 +270,7 @@ class KernelBuilder:
         known = self.program.values | self.sizes | {m for g in self.groups for m in g.members}
         known |= {v.label for v in known if isinstance(v, sp.IndexedBase)}
         for a in assignments:
-            names = {loop.index: sp.Dummy(loop.name, integer=True) for loop in a.loops + a.sums}
+            names = {loop.index: private.dummy(loop.name) for loop in a.loops + a.sums}
             term, own = a.value.xreplace(names), set(names)
             for v in sorted(variables(a.value) - known - own, key=str):
                 raise CompileError(f"the symbol {v} in {self.program.in_words(term)} is neither an argument nor a size")

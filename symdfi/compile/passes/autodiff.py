@@ -13,8 +13,8 @@ import sympy as sp
 
 from symdfi.compile.program.loops import Assignment, Loop, Variable, ranges, variables
 from symdfi.compile.program.lower import Program
+from symdfi.symbolic import private
 from symdfi.symbolic.indexed import Variation, collected, component, variation
-from symdfi.symbolic.private import index
 
 
 def tangent(program: Program, target: Variable, directions: Mapping[Variable, Variable | sp.Expr]) -> Variable | None:
@@ -59,7 +59,7 @@ def adjoint(
             continue
         bar = _collect(assignment.target, terms.pop(assignment.target))
         # Its loops become sums of the terms it hands on, so they need names of their own.
-        names = {k.index: sp.Dummy(k.name, integer=True) for k in assignment.loops + assignment.sums}
+        names = {k.index: private.dummy(k.name) for k in assignment.loops + assignment.sums}
         own = tuple(loop.subs(names) for loop in assignment.loops)
         sums = tuple((loop.index, loop.lower, loop.upper) for loop in reversed(own))
         at = gradient_loops(assignment.target)
@@ -81,7 +81,7 @@ def gradient_loops(variable: Variable) -> tuple[Loop, ...]:
     if not isinstance(variable, sp.IndexedBase):
         return ()
     return tuple(
-        Loop(index("g", k), sp.S.Zero, sp.sympify(extent) - 1, "jkl"[k] if k < 3 else f"j{k}")
+        Loop(private.index("g", k), sp.S.Zero, sp.sympify(extent) - 1, "jkl"[k] if k < 3 else f"j{k}")
         for k, extent in enumerate(variable.shape)
     )
 

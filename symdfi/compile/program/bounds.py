@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import sympy as sp
@@ -12,6 +12,7 @@ from sympy.logic.boolalg import Boolean
 from symdfi.compile.program.loops import Assignment, Definition, Piece, Variable, in_words, plain_names, ranges
 from symdfi.errors import SymbolicError
 from symdfi.symbolic.maps import Ranges, affine, extreme, inequalities, never_negative, outermost
+from symdfi.symbolic.sums import readable
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,11 @@ class Check:
     highest: sp.Expr
     extent: sp.Expr
     spans: tuple[sp.Expr, ...]
+
+    def mapped(self, function: Callable[[sp.Basic], sp.Basic]) -> Check:
+        """The check with its expressions mapped to others."""
+        lowest, highest, extent = map(function, (self.lowest, self.highest, self.extent))
+        return Check(self.reference, lowest, highest, extent, tuple(map(function, self.spans)))
 
     def holds(self, known: Mapping[sp.Symbol, int]) -> bool:
         if any(span.subs(known) < 1 for span in self.spans):
@@ -92,7 +98,9 @@ def _check(
     shown = in_words(reference.xreplace(names), assignments)
     highs = [end for high in above if (end := extreme(high, known, True)) is not None]
     lows = [end for low in below if (end := extreme(low, known, False)) is not None]
-    where = ", ".join(f"{k.index} = {k.lower}..{k.upper}" for k in (k.subs(names) for k in piece.loops))
+    where = ", ".join(
+        f"{k.index} = {readable(k.lower)}..{readable(k.upper)}" for k in (k.subs(names) for k in piece.loops)
+    )
     if not highs or not lows:
         raise SymbolicError(f"the range of the index {index.xreplace(names)} of {shown} ({where}) cannot be told")
     high, low = sp.Min(*highs), sp.Max(*lows)
@@ -100,7 +108,7 @@ def _check(
         high, low = sp.floor(high), sp.ceiling(low)  # i/2, which is read where i is even
     reached = piece.guard == sp.true and all(never_negative(k.upper - k.lower, known) for k in piece.loops)
     if reached and (never_negative(high - extent, {}) or never_negative(-low - 1, {})):
-        raise SymbolicError(f"the index of {shown} ({where}) leaves the range 0..{extent - 1}")
+        raise SymbolicError(f"the index of {shown} ({where}) leaves the range 0..{readable(extent - 1)}")
     spans = [k.extent for k in piece.loops if not (k.lower.free_symbols | k.upper.free_symbols) & set(known)]
     spans += [end + 1 for expr in given if (end := extreme(expr, known, True)) is not None]
     return Check(str(shown), low, high, extent, tuple(spans))

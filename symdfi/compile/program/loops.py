@@ -15,6 +15,7 @@ import sympy as sp
 from sympy.logic.boolalg import Boolean
 
 from symdfi.errors import CompileError
+from symdfi.symbolic import private
 from symdfi.symbolic.maps import Ranges, extreme, is_known
 from symdfi.symbolic.sums import PlainSum, readable
 
@@ -173,7 +174,7 @@ def _written_out(expr: sp.Basic, assignments: Mapping[Variable, Assignment], dep
             continue
         indices = node.indices if isinstance(node, sp.Indexed) else ()
         names: dict = {k.index: i + k.lower for i, k in zip(indices, hull(assignment.loops), strict=True)}
-        names |= {k.index: sp.Dummy(k.name, integer=True) for k in assignment.sums}
+        names |= {k.index: private.dummy(k.name) for k in assignment.sums}
         value = assignment.value.xreplace(names)
         written[node] = _written_out(value, assignments, depth - 1) if depth else sp.Symbol("...")
     return expr.xreplace(written)

@@ -143,7 +143,7 @@ class Program:
                 break
             own, deps, inside = best
             guards = self._kept_guards(_not_empty(sums), deps, loops + sums)
-            index = sp.Dummy(own.name, integer=True)
+            index = private.dummy(own.name)
             body = guarded(sp.Mul(*inside), guards).xreplace({own.index: index})
             part = PlainSum(body, (index, own.lower, own.upper))
             expr = sp.Mul(self.define(part, deps), *(factor for factor in expr.args if factor not in inside))

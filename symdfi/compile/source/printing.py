@@ -24,20 +24,26 @@ RECIPROCALS = {"sec": "cos", "csc": "sin", "cot": "tan", "sech": "cosh", "csch":
 class Names:
     """Python identifiers for symbols, numbered: of what a user calls a symbol nothing gets into a program.
 
-    Symbols of the compiler's own go by their role and number, ``t12`` or ``_l0``, all others by the order in which they
-    are asked for, ``u_0``: names that no keyword, function or array of a kernel has.
+    Symbols of the compiler's own go by their role and number, ``t12`` or ``_l0``, a user's by their number, ``v3``
+    or ``s0`` for a size (see ``renaming``), or, as they are, by the order in which they are asked for, ``u0``: names
+    that no keyword, function or array of a kernel has.
     """
 
     def __init__(self, *, checked: bool = False) -> None:
         #: Whether the elements of index arrays are checked too.
         self.checked = checked
         self._others: dict[sp.Symbol, str] = {}
+        #: What a user calls the identifiers of variables.
+        self.legend: dict[str, str] = {}
         self._count: dict[str, int] = {}
 
     def __getitem__(self, symbol: sp.Symbol) -> str:
-        if isinstance(symbol, Private):
-            return {"t": "t", "v": "v_"}.get(symbol.role, "_" + symbol.role) + str(symbol.number)
-        return self._others.setdefault(symbol, f"u_{len(self._others)}")
+        own = isinstance(symbol, Private)
+        if own and symbol.role not in "sv":
+            return f"{'' if symbol.role == 't' else '_'}{symbol.role}{symbol.number}"
+        name = f"{symbol.role}{symbol.number}" if own else self._others.setdefault(symbol, f"u{len(self._others)}")
+        self.legend[name] = symbol.name
+        return name
 
     def fresh(self, prefix: str) -> str:
         self._count[prefix] = self._count.get(prefix, 0) + 1
