@@ -14,7 +14,7 @@ from symdfi.dfi import (
     fit,
     fit_error,
 )
-from symdfi.dynamics import DOP853, RK4, ImplicitMidpoint, Lagrangian, Trajectory, Verlet, integrate
+from symdfi.dynamics import DOP853, RK4, Event, ImplicitMidpoint, Lagrangian, SciPy, Trajectory, Verlet, integrate
 from symdfi.ep import Centered, Cost, EPTrainer, FixedEnds, OneSided, Orbit, Periodic, extremize
 from symdfi.errors import (
     CompileError,
@@ -49,6 +49,8 @@ __all__ = [
     "ImplicitMidpoint",
     "RK4",
     "DOP853",
+    "SciPy",
+    "Event",
     # evolution of an ansatz
     "EvolutionEquation",
     "Ansatz",

@@ -90,11 +90,18 @@ def hermite(
     """
     from scipy.interpolate import CubicHermiteSpline  # slow to import
 
-    at = np.asarray(t, dtype=float)
-    slack = 1e-12 * max(1.0, abs(times[0]), abs(times[-1]))
-    outside = at[~((at >= times[0] - slack) & (at <= times[-1] + slack))]
-    if outside.size:
-        raise ValueError(f"t = {outside.flat[0]:g} lies outside the computed times, {times[0]:g} to {times[-1]:g}")
+    at = within(t, times[0], times[-1])
     if times.size == 1:
         return np.broadcast_to(rates[0] if derivative else values[0], (*at.shape, values.shape[1])).copy()
-    return CubicHermiteSpline(times, values, rates)(at, nu=derivative)
+    order = slice(None) if times[-1] > times[0] else slice(None, None, -1)
+    return CubicHermiteSpline(times[order], values[order], rates[order])(at, nu=derivative)
+
+
+def within(t: ArrayLike, start: float, stop: float) -> np.ndarray:
+    """The times ``t`` as an array. ``ValueError`` for one that lies outside those computed, ``start`` to ``stop``."""
+    at = np.asarray(t, dtype=float)
+    slack = 1e-12 * max(1.0, abs(start), abs(stop))
+    outside = at[~((at >= min(start, stop) - slack) & (at <= max(start, stop) + slack))]
+    if outside.size:
+        raise ValueError(f"t = {outside.flat[0]:g} lies outside the computed times, {start:g} to {stop:g}")
+    return at

@@ -1,139 +1,32 @@
-"""``integrate``: the motion of a Lagrangian system from an initial state."""
+"""``integrate``: the motion of a Lagrangian system from an initial state, or from many."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor
+from typing import Any
 
 import numpy as np
-import sympy as sp
 from numpy.typing import ArrayLike
 
-from symdfi.dynamics.methods import DOP853, Method, Model, State, named
-from symdfi.dynamics.states import with_sizes
-from symdfi.dynamics.system import Lagrangian, name_of
-from symdfi.errors import ConvergenceError, DivergenceError
-from symdfi.plotting import plot_trajectory
-from symdfi.results import hermite, save
-
-if TYPE_CHECKING:
-    import xarray as xr
-    from matplotlib.figure import Figure
-
+from symdfi.dynamics.adaptive import DOP853, AdaptiveMethod, Schedule
+from symdfi.dynamics.events import Event, Occurrences, read_events
+from symdfi.dynamics.fixed import Grid, run_steps
+from symdfi.dynamics.methods import RK4, ImplicitMidpoint, Method, Verlet
+from symdfi.dynamics.model import Inputs, Model
+from symdfi.dynamics.outcome import Failure, Outcome, joined
+from symdfi.dynamics.scipy_methods import NAMES, SciPy
+from symdfi.dynamics.states import Ensemble, read_ensemble
+from symdfi.dynamics.system import Lagrangian
+from symdfi.dynamics.trajectory import Trajectory
+from symdfi.errors import DivergenceError, Interrupted, SingularMatrixError
+from symdfi.workers import Shared, blocks, run
 
 #: From here on t + h = t to within a few digits.
 _MOST_STEPS = 1e14
-
-
-@dataclass(frozen=True)
-class Trajectory:
-    """States at the saved times: ``t`` (s,), ``q`` and ``v`` (s, n_dof), ``energy`` (s,)."""
-
-    system: Lagrangian
-    t: np.ndarray
-    q: np.ndarray
-    v: np.ndarray
-    energy: np.ndarray
-    params: Mapping[Any, Any]
-    method: str
-
-    def __repr__(self) -> str:
-        size = f"{len(self.t)} saves of {self.q.shape[1]} degrees of freedom"
-        return f"Trajectory(t = {self.t[0]:g} to {self.t[-1]:g}, {size}, {self.method})"
-
-    @property
-    def energy_drift(self) -> float:
-        """max |E(t) − E(0)| / |E(0)| (absolute where E(0) = 0)."""
-        change = float(np.max(np.abs(self.energy - self.energy[0])))
-        return change / abs(float(self.energy[0])) if self.energy[0] else change
-
-    def q_at(self, t: ArrayLike) -> np.ndarray:
-        """q at times t, ``(*t.shape, n_dof)``: between the saved states a cubic Hermite polynomial, of an error
-        O(Δt⁴) in their distance Δt. ``ValueError`` outside the trajectory."""
-        return hermite(self.t, self.q, self.v, t)
-
-    def v_at(self, t: ArrayLike) -> np.ndarray:
-        """v at times t, ``(*t.shape, n_dof)``: the derivative of ``q_at``, of an error O(Δt³)."""
-        return hermite(self.t, self.q, self.v, t, derivative=1)
-
-    def __getitem__(self, variable: Any) -> np.ndarray:
-        """A coordinate's or velocity's values, ``(s, *shape)``, by symbol, name or function of time.
-
-        Raises ``KeyError`` for anything else.
-        """
-        key = variable if isinstance(variable, str | sp.IndexedBase) else self.system.read(variable)
-        found = self._columns.get(name_of(key))
-        if found is None:
-            raise KeyError(f"{variable} is no coordinate or velocity of this system: {', '.join(self._columns)}")
-        return found
-
-    @functools.cached_property
-    def _columns(self) -> dict[str, np.ndarray]:
-        kernels = self.system.compile()
-        sizes = kernels.sizes(self.q.shape[1], self.params)
-        columns = {}
-        for values, variables in ((self.q, self.system.coordinates), (self.v, self.system.velocities)):
-            start = 0
-            for variable in variables:
-                shape = kernels.shape(variable, sizes)
-                stop = start + int(np.prod(shape, dtype=int))
-                columns[name_of(variable)] = values[:, start:stop].reshape((-1, *shape))
-                start = stop
-        return columns
-
-    @functools.cached_property
-    def dataset(self) -> xr.Dataset:
-        """The trajectory as an ``xarray.Dataset``: a variable a coordinate, a velocity, and the energy."""
-        import xarray as xr
-
-        data: dict[str, Any] = {}
-        for q, v in zip(self.system.coordinates, self.system.velocities, strict=True):
-            for variable in (q, v):
-                values = self[variable]
-                axes = tuple(f"{name_of(q)}_{k}" for k in range(values.ndim - 1))
-                data[name_of(variable)] = (("time", *axes), values)
-        data["energy"] = ("time", self.energy, {"long_name": "energy"})
-        attributes: dict[str, Any] = {"method": self.method, "lagrangian": str(self.system.lagrangian)}
-        attributes |= {f"parameter {name_of(p)}": np.asarray(value) for p, value in self.params.items()}
-        attributes["coordinates"] = ", ".join(name_of(q) for q in self.system.coordinates)
-        attributes["velocities"] = ", ".join(name_of(v) for v in self.system.velocities)
-        return xr.Dataset(data, {"time": ("time", self.t, {"long_name": "time"})}, attributes)
-
-    def save(self, path: str | Path) -> Path:
-        """Write the dataset as netCDF."""
-        return save(self.dataset, path)
-
-    def plot(self) -> Figure:
-        """A figure of the coordinates against time, the phase plane, and the error of the energy."""
-        return plot_trajectory(self.dataset)
-
-
-@dataclass(frozen=True)
-class _Grid:
-    """Steps of size h from ``start``, and after which of them the state is saved."""
-
-    start: float
-    h: float
-    marks: np.ndarray
-    every: int
-
-    @property
-    def times(self) -> np.ndarray:
-        return self.start + self.h * self.marks
-
-    def time(self, step: int) -> float:
-        return self.start + step * self.h
-
-    def chunks(self) -> list[tuple[int, int, int]]:
-        """``(first, last, every)``: rows of saves done in one call, about a thousand steps, evenly spaced."""
-        rows = max(1, 1000 // self.every)
-        last = self.marks.size
-        regular = last if self.marks[-1] - self.marks[-2] == self.every else last - 1
-        found = [(k, min(k + rows, regular), self.every) for k in range(1, regular, rows)]
-        return found + [(k, k + 1, int(self.marks[k] - self.marks[k - 1])) for k in range(regular, last)]
+#: Without an executor, so many members at a time are on their way, on all cores.
+_TOGETHER = 1024
 
 
 def integrate(
@@ -144,137 +37,191 @@ def integrate(
     dt: float | None = None,
     params: Mapping[Any, Any] | None = None,
     *,
-    method: str | Method | DOP853 = "verlet",
-    inputs: Callable[[float], Mapping[Any, Any]] | Mapping[Any, Any] | None = None,
+    method: str | Method | AdaptiveMethod = "verlet",
+    inputs: Inputs = None,
     save_every: int = 1,
+    t_eval: ArrayLike | None = None,
+    events: Event | Any | Iterable[Any] = (),
+    dense: bool = False,
+    rtol: ArrayLike | None = None,
+    atol: ArrayLike | None = None,
+    max_step: float | None = None,
+    executor: Executor | None = None,
 ) -> Trajectory:
-    """Integrate M q̈ = F from (q0, v0) over ``t_span``.
+    """Integrate M q̈ = F from (q0, v0) over ``t_span``, which may go backward.
 
     ``q0`` and ``v0`` have length n_dof (a number for one degree of freedom), or the shape of the system's only
-    coordinate, which then tells its sizes. ``dt`` is the step, for DOP853 the spacing of the saved times; every
-    ``save_every``-th step is saved. ``inputs`` are constants or functions of time by name, or one function of time
-    that returns them all. The last step lands on the end of the interval: dt is made to divide it.
+    coordinate, which then tells its sizes. Leading axes of q0, v0 and parameters make an ensemble: they broadcast, and
+    its members, each with its own steps, are integrated on all cores, or by the ``executor``'s workers (any
+    ``concurrent.futures.Executor``), with the same numbers however many there are.
+
+    ``method`` is "verlet", "midpoint", "rk4", "dop853", "scipy:RK45" (…, "scipy:Radau", "scipy:LSODA"), or such a
+    method with settings of its own; ``rtol``, ``atol`` and ``max_step`` are those of an adaptive one given by name.
+    ``inputs`` are constants or functions of time by name, or one function of time that returns them all.
+
+    In fixed steps of ``dt`` every ``save_every``-th is saved; the last lands on the end of the interval: dt is made to
+    divide it. An adaptive method saves at the times ``t_eval``, or at every dt, or without both (one member only) at
+    its steps; ``dense`` keeps its dense output, so that ``trajectory(t)`` is as good as the steps are; ``events``
+    (expressions, or ``Event``) are found to rounding and listed in ``trajectory.events``, and a terminal one ends the
+    motion of its member.
 
     Raises ``ValueError`` for a wrong shape, a non-finite state or a missing parameter; ``SymbolicError``
     for a method that is not made for the system; ``SingularMatrixError`` for a mass matrix that is singular
-    at the start. ``DivergenceError`` and ``ConvergenceError`` name the step and time and keep the
-    trajectory so far as ``partial``.
+    at the start. ``DivergenceError`` and ``ConvergenceError`` name the step and time, and the ``member`` of an
+    ensemble; they, and ``Interrupted`` (Ctrl-C), keep what was computed as ``partial``.
     """
-    chosen = named(method) if isinstance(method, str) else method
-    q, v, params = _read_state(system, q0, v0, params)
-    grid = _read_grid(t_span, dt, save_every)
-    model = Model(system.compile(), q.size, params, inputs, grid.start)
-    label = method if isinstance(method, str) else type(method).__name__
-    qs, vs = np.empty((grid.marks.size, q.size)), np.empty((grid.marks.size, q.size))
-    qs[0], vs[0] = q, v
+    chosen = _read_method(method, rtol=rtol, atol=atol, max_step=max_step)
+    kernels = system.compile()
+    ensemble = read_ensemble(kernels, q0, v0, params)
+    start, stop = _read_span(t_span)
+    plan: Grid | Schedule
+    if isinstance(chosen, Method):
+        for name, given in (("t_eval", t_eval is not None), ("events", events != ()), ("dense", dense)):
+            if given:
+                raise ValueError(f"{name} needs an adaptive method such as 'dop853', not {_label(method)}")
+        plan = _read_grid(start, stop, dt, save_every)
+    else:
+        times = _read_times(start, stop, dt, save_every, t_eval, ensemble)
+        plan = Schedule(start, stop, times, read_events(events), dense)
+    outcome = _run(Shared((system, chosen, inputs, plan)), ensemble, executor)
+    label = method if isinstance(method, str) else _label(method)
+    q, v, energy = (x.reshape(*ensemble.batch, *x.shape[1:]) for x in (outcome.q, outcome.v, outcome.energy))
+    t = outcome.t
+    if not ensemble.batch:
+        t, q, v, energy = (x[: outcome.rows[0]] for x in (t, q, v, energy))
+    found = {**(params or {}), **{s: value for s, value in ensemble.shared.items() if s in system.sizes}}
+    trajectory = Trajectory(system, t, q, v, energy, found, label, tuple(outcome.events), tuple(outcome.dense))
+    if outcome.failure is not None:
+        outcome.failure.partial = trajectory
+        raise outcome.failure
+    return trajectory
 
-    def trajectory(rows: int) -> Trajectory:
-        energy = _energy(model, grid.times[:rows], qs[:rows], vs[:rows])
-        return Trajectory(system, grid.times[:rows], qs[:rows], vs[:rows], energy, params, label)
 
-    try:
-        if isinstance(chosen, DOP853):
-            rows = _run_adaptive(chosen, model, State(grid.start, q, v), grid, qs, vs)
-        else:
-            rows = _run_steps(chosen, model, State(grid.start, q, v), grid, qs, vs)
-    except (ConvergenceError, DivergenceError) as error:
-        error.partial = trajectory(error.details.get("rows", 1))
-        raise
-    return trajectory(rows)
-
-
-def _run_steps(method: Method, model: Model, state: State, grid: _Grid, qs: np.ndarray, vs: np.ndarray) -> int:
-    """Fixed steps from ``state`` into the rows of ``qs`` and ``vs``; the number of rows."""
+def _run(task: Shared, ensemble: Ensemble, executor: Executor | None) -> Outcome:
+    """The outcome of all members, block by block; after a failure, of what there was until then."""
     from tqdm.auto import tqdm  # slow to import
 
-    marks, h = grid.marks, grid.h
-    method.begin(model, state)
-    with tqdm(total=int(marks[-1]), desc="integrate", unit="step", disable=None, leave=False) as bar:
-        for first, last, every in grid.chunks():
-            done = method.advance(model, state, h, every, qs[first:last], vs[first:last])
-            saved = first + done // every
-            finite = np.isfinite(qs[first:saved]).all(axis=1) & np.isfinite(vs[first:saved]).all(axis=1)
-            if not finite.all():
-                good = first + int(np.argmin(finite))
-                restart = State(float(grid.times[good - 1]), qs[good - 1].copy(), vs[good - 1].copy())
-                step = int(marks[good - 1]) + _first_bad(method, model, restart, h, every)
-                raise DivergenceError(
-                    f"the state is not finite after step {step} (t = {grid.time(step):.6g}): "
-                    f"reduce dt = {h:.3g}",
-                    step=step, time=grid.time(step), rows=good,
-                )  # fmt: skip
-            if done < every * (last - first):
-                step = int(marks[first - 1]) + done + 1
-                raise ConvergenceError(
-                    f"Newton's method did not converge in step {step} (to t = {grid.time(step):.6g}): "
-                    f"reduce dt = {h:.3g}",
-                    step=step, time=grid.time(step), rows=saved,
-                )  # fmt: skip
-            state.time = float(grid.times[last - 1])
-            bar.update(done)
-    return marks.size
+    parts = blocks(ensemble.size, _TOGETHER if executor is None else None)
+    outcomes: list[Outcome] = []
+    look = "{desc}: {percentage:3.0f}%|{bar}| [{elapsed}<{remaining}]"
+    with tqdm(total=ensemble.size, desc="integrate", disable=None, leave=False, bar_format=look) as bar:
+        work = functools.partial(_integrated, report=bar.update) if executor is None else _integrated
+        try:
+            for outcome in run(work, [(task, ensemble.rows(*part)) for part in parts], executor):
+                outcomes.append(outcome)
+                if executor is not None:
+                    bar.update(len(outcome.q))
+                if outcome.failure is not None:
+                    break
+        except KeyboardInterrupt:
+            if len(outcomes) < len(parts):
+                waiting = ensemble.rows(*parts[len(outcomes)])
+                outcomes.append(_begun(task.value[3], waiting, Interrupted()))
+            outcomes[-1].failure = Interrupted()
+    found = joined(outcomes, ensemble.size)
+    if ensemble.batch and found.failure is not None and not isinstance(found.failure, Interrupted):
+        details = found.failure.details
+        flat = parts[len(outcomes) - 1][0] + details["member"]
+        details["member"] = tuple(int(k) for k in np.unravel_index(flat, ensemble.batch))
+        found.failure.args = (f"member {details['member']}: {found.failure}",)
+    return found
 
 
-def _run_adaptive(method: DOP853, model: Model, state: State, grid: _Grid, qs: np.ndarray, vs: np.ndarray) -> int:
-    from tqdm.auto import tqdm  # slow to import
+def _integrated(task: Shared, ensemble: Ensemble, report: Callable[[float], Any] = lambda part: None) -> Outcome:
+    """The outcome of a block of members, here or on a worker; ``report`` is told how many are done, by and by."""
+    system, method, inputs, plan = task.value
+    model = Model(system.compile(), ensemble, inputs, plan.start)
 
-    row = 1
+    def shared(part: float) -> None:
+        report(part * ensemble.size)
+
     try:
-        with tqdm(total=grid.marks.size - 1, desc="integrate", unit="save", disable=None, leave=False) as bar:
-            for q, v in method.solve(model, state, grid.times):
-                qs[row], vs[row] = q, v
-                row += 1
-                bar.update()
-    except DivergenceError as error:
-        error.details["rows"] = row
-        raise
-    return row
+        go = run_steps if isinstance(method, Method) else type(method).run
+        outcome = go(method, model, plan, shared)
+    except (DivergenceError, SingularMatrixError) as error:
+        return _begun(plan, ensemble, error)
+    outcome.energy = model.energy(outcome.q, outcome.v, outcome.t)
+    return outcome
 
 
-def _first_bad(method: Method, model: Model, state: State, h: float, count: int) -> int:
-    """The first of ``count`` steps after which the state is not finite."""
-    row_q, row_v = np.empty((1, state.q.size)), np.empty((1, state.q.size))
-    method.begin(model, state)
-    for step in range(1, count):
-        method.advance(model, state, h, 1, row_q, row_v)
-        state.time += h
-        if not State(state.time, row_q, row_v).is_finite:
-            return step
-    return count
+def _begun(plan: Grid | Schedule, ensemble: Ensemble, failure: Failure) -> Outcome:
+    """The outcome of members that have not moved."""
+    times = np.array([plan.start]) if plan.times is None else plan.times
+    at_start = int(times.size > 0 and times[0] == plan.start)
+    q, v = (np.full((ensemble.size, len(times), x.shape[1]), np.nan) for x in (ensemble.q, ensemble.v))
+    q[:, :at_start], v[:, :at_start] = ensemble.q[:, None][:, :at_start], ensemble.v[:, None][:, :at_start]
+    energy, events = np.full(q.shape[:2], np.nan), () if isinstance(plan, Grid) else plan.events
+    nothing = Occurrences.listed([], np.empty(0, int), len(events), q.shape[2])
+    return Outcome(times, q, v, np.full(ensemble.size, at_start), nothing, [], failure, energy)
 
 
-def _read_state(
-    system: Lagrangian, q0: Any, v0: Any, params: Mapping[Any, Any] | None
-) -> tuple[np.ndarray, np.ndarray, Mapping[Any, Any]]:
-    """q0 and v0, flat, and the parameters with the sizes that their shapes tell."""
-    for name, value in (("q0", q0), ("v0", v0)):
-        params = with_sizes(system, name, np.shape(value), params)
-    q = np.array(q0, dtype=float, ndmin=1).ravel()
-    v = np.array(v0, dtype=float, ndmin=1).ravel()
-    if q.shape != v.shape:
-        raise ValueError(f"q0 has {q.size} degrees of freedom, v0 has {v.size}")
-    for name, values in (("q0", q), ("v0", v)):
-        for position in np.flatnonzero(~np.isfinite(values)):
-            raise ValueError(f"{name}[{position}] is {values[position]}")
-    return q, v, params or {}
+_FIXED: dict[str, type[Method]] = {"verlet": Verlet, "midpoint": ImplicitMidpoint, "rk4": RK4}
 
 
-def _read_grid(t_span: tuple[float, float], dt: float | None, save_every: int) -> _Grid:
+def _read_method(method: Any, **settings: Any) -> Method | AdaptiveMethod:
+    """A method, by its name with these settings of adaptive ones. ``ValueError`` for an unknown one."""
+    given = {name: value for name, value in settings.items() if value is not None}
+    if not isinstance(method, str):
+        if not isinstance(method, Method | AdaptiveMethod):
+            raise TypeError(f"a method is a name or a method such as DOP853(), not {method!r}")
+        for name in given:
+            raise ValueError(f"{name} is given along with a method that has settings: give it to {_label(method)}(...)")
+        return method
+    name = method.lower()
+    scipy = {f"scipy:{solver.lower()}": solver for solver in NAMES}
+    if name in _FIXED:
+        for setting in given:
+            raise ValueError(f"{setting} is a setting of adaptive methods: {method} makes steps of dt")
+        return _FIXED[name]()
+    if name == "dop853":
+        return DOP853(**given)
+    if name in scipy:
+        return SciPy(scipy[name], **given)
+    names = ", ".join((*_FIXED, "dop853", *(f"scipy:{solver}" for solver in NAMES)))
+    raise ValueError(f"unknown method {method!r}: one of {names}")
+
+
+def _label(method: Any) -> str:
+    return method if isinstance(method, str) else type(method).__name__
+
+
+def _read_span(t_span: tuple[float, float]) -> tuple[float, float]:
     start, stop = (float(x) for x in t_span)
-    if not (np.isfinite(start) and np.isfinite(stop) and stop > start):
-        raise ValueError(f"t_span = {t_span} does not go forward")
-    if dt is None or not 0 < dt <= (stop - start) * (1 + 1e-12):
+    if not (np.isfinite(start) and np.isfinite(stop) and stop != start):
+        raise ValueError(f"t_span = {t_span} is no interval of time")
+    return start, stop
+
+
+def _read_grid(start: float, stop: float, dt: float | None, save_every: int) -> Grid:
+    length = abs(stop - start)
+    if dt is None or not 0 < dt <= length * (1 + 1e-12):
         raise ValueError(f"dt = {dt} must be positive and at most the length of t_span")
     if save_every < 1:
         raise ValueError(f"save_every = {save_every} must be at least 1")
-    if not (stop - start) / dt < _MOST_STEPS:
-        raise ValueError(f"t_span = {t_span} in steps of dt = {dt} makes {(stop - start) / dt:.3g} steps")
-    steps = max(1, round((stop - start) / dt))
+    if not length / dt < _MOST_STEPS:
+        raise ValueError(f"t_span = ({start}, {stop}) in steps of dt = {dt} makes {length / dt:.3g} steps")
+    steps = max(1, round(length / dt))
     marks = np.unique(np.append(np.arange(0, steps + 1, save_every), steps))
-    return _Grid(start, (stop - start) / steps, marks, save_every)
+    return Grid(start, (stop - start) / steps, marks, save_every)
 
 
-def _energy(model: Model, t: np.ndarray, q: np.ndarray, v: np.ndarray) -> np.ndarray:
-    rows = [model.inputs_at(time) or {} for time in t] if model.n_inputs else [{}]
-    inputs = {name: np.array([np.asarray(row[name], dtype=float) for row in rows]) for name in rows[0]}
-    return model.kernels.energy(q, v, model.given, t, inputs)
+def _read_times(
+    start: float, stop: float, dt: float | None, save_every: int, t_eval: ArrayLike | None, ensemble: Ensemble
+) -> np.ndarray | None:
+    """The times at which states are saved, None for all steps."""
+    if t_eval is None:
+        if dt is not None:
+            return np.append(_read_grid(start, stop, dt, save_every).times[:-1], stop)
+        if ensemble.batch:
+            raise ValueError("the members of an ensemble make steps of their own: give t_eval (or dt), to save at")
+        return None
+    if dt is not None:
+        raise ValueError(f"states are saved at t_eval or every dt = {dt}, not both")
+    times = np.array(t_eval, dtype=float, ndmin=1)
+    ahead = 1.0 if stop > start else -1.0
+    inside = np.isfinite(times) & (ahead * times >= ahead * start) & (ahead * times <= ahead * stop)
+    for time in times[~inside] if times.ndim == 1 else ():
+        raise ValueError(f"t_eval has {time:g}, outside t_span = ({start:g}, {stop:g})")
+    if times.ndim != 1 or times.size == 0 or (ahead * np.diff(times) <= 0).any():
+        raise ValueError("t_eval is a list of times in the order in which t_span passes them")
+    return times

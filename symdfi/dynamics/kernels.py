@@ -37,13 +37,13 @@ class Kernels:
         exprs = (system.L, system.dissipation, *system.external_forces)
         references = {r for e in exprs for r in e.atoms(sp.Indexed)}
         index_arrays = {g.base for r in references for k in r.indices for g in k.atoms(sp.Indexed)}
-        self._ints = tuple(p for p in system.parameters if p in index_arrays)
-        self._floats = tuple(p for p in system.parameters if p not in index_arrays)
+        self.index_arrays = tuple(p for p in system.parameters if p in index_arrays)
+        self.float_parameters = tuple(p for p in system.parameters if p not in index_arrays)
         self.groups = (
-            Group("ints", self._ints, integer=True),
+            Group("ints", self.index_arrays, integer=True),
             Group("q", system.coordinates),
             Group("v", system.velocities),
-            Group("params", self._floats),
+            Group("params", self.float_parameters),
             Group("inputs", system.inputs),
             Group("t", (t,), scalar=True),
         )
@@ -120,18 +120,25 @@ class Kernels:
             layout.append((starts[r] * total + starts[c], steps))
         return parts, layout
 
-    def _scalar(self, expr: sp.Expr) -> CompiledKernel:
-        builder = self.builder()
-        builder.output("out", [builder.program.assign(normalise(expr))])
-        return builder.build()
+    def scalars(self, exprs: tuple[sp.Expr, ...]) -> CompiledKernel:
+        """The kernel of expressions of the state, one number each; built once."""
+        if exprs not in self._scalars:
+            builder = self.builder()
+            builder.output("out", [builder.program.assign(normalise(expr)) for expr in exprs])
+            self._scalars[exprs] = builder.build()
+        return self._scalars[exprs]
+
+    @functools.cached_property
+    def _scalars(self) -> dict[tuple[sp.Expr, ...], CompiledKernel]:
+        return {}
 
     @functools.cached_property
     def energy_kernel(self) -> CompiledKernel:
-        return self._scalar(self.system.energy_expression)
+        return self.scalars((self.system.energy_expression,))
 
     @functools.cached_property
     def lagrangian_kernel(self) -> CompiledKernel:
-        return self._scalar(self.system.L)
+        return self.scalars((self.system.L,))
 
     @functools.cached_property
     def momenta_kernel(self) -> CompiledKernel:

@@ -1,36 +1,164 @@
-"""States as users give them: flat, or in the shape of the system's only coordinate."""
+"""Where integrations start: one state or an ensemble, flat or in the shape of the system's only coordinate."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from symdfi.compile.kernels.function import solve_sizes
 from symdfi.compile.kernels.kernel import shape_of
-from symdfi.dynamics.system import Lagrangian, name_of
+from symdfi.compile.program.loops import Variable
+from symdfi.dynamics.system import CompiledLagrangian, name_of
+from symdfi.symbolic import lagrangian as symbolic
 
 
-def with_sizes(
-    system: Lagrangian, name: str, shape: tuple[int, ...], params: Mapping[Any, Any] | None
-) -> dict[Any, Any]:
-    """``params`` and the sizes that follow from the shape of the state called ``name``.
+@dataclass(frozen=True)
+class Ensemble:
+    """Initial states, a row a member, ``q`` and ``v`` (m, n_dof), and parameters: those that all members share, and
+    the ``varied`` ones, ``(m, *shape)`` each. ``batch`` is the shape in which the members were given; a single run is
+    an ensemble of one, of the shape ()."""
+
+    q: np.ndarray
+    v: np.ndarray
+    batch: tuple[int, ...]
+    shared: Mapping[Any, Any]
+    varied: Mapping[Any, np.ndarray]
+
+    @property
+    def size(self) -> int:
+        return len(self.q)
+
+    def rows(self, start: int, stop: int) -> Ensemble:
+        """Some of the members."""
+        part = slice(start, stop)
+        varied = {p: values[part] for p, values in self.varied.items()}
+        return replace(self, q=self.q[part], v=self.v[part], batch=(len(self.q[part]),), varied=varied)
+
+    def parameters(self, member: int = 0) -> dict[Any, Any]:
+        """The parameters of one member."""
+        return {**self.shared, **{p: values[member] for p, values in self.varied.items()}}
+
+
+def read_ensemble(kernels: CompiledLagrangian, q0: Any, v0: Any, params: Mapping[Any, Any] | None) -> Ensemble:
+    """The members from what was given, leading axes being batch axes, which broadcast.
 
     One state is flat, (n_dof,) or a number; that of a system with a single coordinate may have the coordinate's
     shape, which then tells its sizes: n = 4 and m = 3 of a (4, 3) for a coordinate of shape (n, m).
 
-    Raises ``ValueError`` for any other shape (an ensemble would pass for a longer state), and for one that
-    contradicts the sizes among ``params``.
+    Raises ``ValueError`` for any other shape, for one that contradicts the sizes among ``params``, for batch axes
+    that do not broadcast, and for a number that is not finite.
     """
+    shared, varied, extents = _read_parameters(kernels, params)
+    q, v = (np.array(x, dtype=float, ndmin=1) for x in (q0, v0))
+    for name, values in (("q0", q), ("v0", v)):
+        for index in np.argwhere(~np.isfinite(values)):
+            raise ValueError(f"{name}[{', '.join(map(str, index))}] is {values[tuple(index)]}")
+    if q.ndim == v.ndim == 1 and q.size != v.size:
+        raise ValueError(f"q0 has {q.size} degrees of freedom, v0 has {v.size}")
+    axes: dict[str, tuple[int, ...]] = {}
+    # The one with more axes first: its shape may tell the sizes that the other leaves open.
+    for name, values in sorted((("q0", q), ("v0", v)), key=lambda pair: -pair[1].ndim):
+        axes[name], shared = _read_state(kernels, name, values.shape, shared)
+    leading = {"q0": q.shape[: q.ndim - len(axes["q0"])], "v0": v.shape[: v.ndim - len(axes["v0"])], **extents}
+    try:
+        batch = np.broadcast_shapes(*leading.values())
+    except ValueError:
+        found = ", ".join(f"{shape} of {name}" for name, shape in leading.items() if shape)
+        raise ValueError(f"the batch axes do not broadcast: {found}") from None
+    count = math.prod(batch)
+    if count == 0:
+        raise ValueError(f"an ensemble of shape {batch} has no members")
+
+    def spread(values: np.ndarray, own: int) -> np.ndarray:
+        shape = values.shape[values.ndim - own :]
+        return np.array(np.broadcast_to(values, batch + shape), order="C").reshape(count, *shape)
+
+    rows = [spread(x, len(axes[name])).reshape(count, -1) for name, x in (("q0", q), ("v0", v))]
+    if rows[0].shape != rows[1].shape:
+        raise ValueError(f"q0 has {rows[0].shape[1]} degrees of freedom, v0 has {rows[1].shape[1]}")
+    return Ensemble(rows[0], rows[1], batch, shared, {p: spread(x, len(shape_of(p))) for p, x in varied.items()})
+
+
+def _read_parameters(
+    kernels: CompiledLagrangian, params: Mapping[Any, Any] | None
+) -> tuple[dict[Any, Any], dict[Variable, np.ndarray], dict[str, tuple[int, ...]]]:
+    """The parameters as one member has them (those that vary: as the first), those that vary, and their batch axes."""
+    known = {name_of(p): p for p in kernels.system.parameters}
+    shared, varied, extents = dict(params or {}), {}, {}
+    for key, value in (params or {}).items():
+        symbol = known.get(name_of(key))
+        extra = np.ndim(value) - len(shape_of(symbol)) if symbol is not None else 0
+        if symbol is not None and extra > 0 and symbol not in kernels.index_arrays:
+            values = np.asarray(value, dtype=float)
+            if not np.isfinite(values).all():
+                raise ValueError(f"the parameter {name_of(key)} is not finite: {value}")
+            if values.size == 0:
+                raise ValueError(f"the parameter {name_of(key)} of shape {values.shape} has no members")
+            varied[symbol], extents[name_of(key)] = values, values.shape[:extra]
+            shared[key] = values[(0,) * extra]
+    return shared, varied, extents
+
+
+def _read_state(
+    kernels: CompiledLagrangian, name: str, shape: tuple[int, ...], params: dict[Any, Any]
+) -> tuple[tuple[int, ...], dict[Any, Any]]:
+    """The axes of one state among those of ``shape``, and ``params`` with the sizes that they tell."""
+    coordinates = kernels.system.coordinates
+    declared = shape_of(coordinates[0]) if len(coordinates) == 1 else ()
+    readings, refusals = [], []
+    for own in (declared, None) if len(shape) >= len(declared) > 1 else (None,):
+        try:
+            readings.append(_reading(kernels, name, shape, own, params))
+        except ValueError as error:
+            refusals.append(error)
+    if not readings:
+        raise refusals[0]
+    if len(readings) == 2 and len(shape) > len(declared):
+        extents = ", ".join(map(str, declared))
+        raise ValueError(
+            f"{name} of shape {shape} may be flat states or states in the shape ({extents}) of "
+            f"{name_of(coordinates[0])}: give the sizes in params"
+        )
+    return readings[0]
+
+
+def _reading(
+    kernels: CompiledLagrangian, name: str, shape: tuple[int, ...], declared: Any, params: dict[Any, Any]
+) -> tuple[tuple[int, ...], dict[Any, Any]]:
+    """One way to read a state: in the ``declared`` shape, or flat (None)."""
+    own = shape[-1:] if declared is None else shape[len(shape) - len(declared) :]
+    given = params if declared is None else _with_told(kernels.system, name, own, params)
+    kernels.sizes(math.prod(own), given)
+    return own, given
+
+
+def with_sizes(
+    system: symbolic.Lagrangian, name: str, shape: tuple[int, ...], params: Mapping[Any, Any] | None
+) -> dict[Any, Any]:
+    """``params`` and the sizes that follow from the shape of the one state called ``name``, flat or in the shape of
+    the system's only coordinate. ``ValueError`` for any other shape, and for one that contradicts the sizes among
+    ``params``."""
     given = dict(params or {})
     if len(shape) <= 1:
         return given
-    of = ", ".join(name_of(q) for q in system.coordinates)
     declared = shape_of(system.coordinates[0]) if len(system.coordinates) == 1 else ()
     if len(declared) != len(shape):
+        of = ", ".join(name_of(q) for q in system.coordinates)
         expected = f"or ({', '.join(map(str, declared))})" if len(declared) > 1 else "of one state"
         raise ValueError(f"the coordinates {of}: {name} has shape {shape}, expected (n_dof,) {expected}")
+    return _with_told(system, name, shape, given)
+
+
+def _with_told(system: symbolic.Lagrangian, name: str, own: tuple[int, ...], params: dict[Any, Any]) -> dict[Any, Any]:
+    """``params`` with the sizes that a state in the shape of the only coordinate tells."""
+    declared = shape_of(system.coordinates[0])
     by_name = {s.name: s for s in system.sizes}
-    known = {by_name[name_of(key)]: int(value) for key, value in given.items() if name_of(key) in by_name}
-    pairs = zip(declared, shape, strict=True)
-    found = solve_sizes([(f"the coordinate {of}: {name}", declared, shape, e, g) for e, g in pairs], known)
-    return given | {s: value for s, value in found.items() if s not in known}
+    known = {by_name[name_of(key)]: int(value) for key, value in params.items() if name_of(key) in by_name}
+    label = f"the coordinate {name_of(system.coordinates[0])}: {name}"
+    pairs = zip(declared, own, strict=True)
+    found = solve_sizes([(label, declared, own, extent, given) for extent, given in pairs], known)
+    return params | {s: value for s, value in found.items() if s not in known}

@@ -163,7 +163,7 @@ class CompiledLagrangian(Kernels):
         over = cache.load_module("symdfi.dynamics.loops.batch").over
         if kernel.checked is not None:  # run by the interpreter
             over = over.py_func
-        arguments = (sizes, ints, rows(q, n), rows(v, n), packed, rows(drive, drive.shape[-1]))
+        arguments = (sizes, ints, rows(q, n), rows(v, n), packed[None], rows(drive, drive.shape[-1]))
         threads.run(over, total, kernel.function, *arguments, rows(np.asarray(time)), out)
         return out.reshape((*batch, out.shape[1]))
 
@@ -208,7 +208,7 @@ class CompiledLagrangian(Kernels):
         given = dict(params or {})
         try:
             if declared is not None:
-                known = {s: int(value) for s, value in self._named(params).items() if s in self.system.sizes}
+                known = {s: int(value) for s, value in self.named(params).items() if s in self.system.sizes}
                 pairs = zip(declared, own, strict=True)
                 given |= solve_sizes([("", declared, own, extent, axis) for extent, axis in pairs], known)
             return self.sizes(math.prod(own), given)
@@ -217,7 +217,7 @@ class CompiledLagrangian(Kernels):
 
     def sizes(self, n_dof: int, params: Mapping[Any, Any] | None = None) -> dict[sp.Symbol, int]:
         """The size symbols from the length of a state, the shapes of the parameters, or given there."""
-        given = self._named(params)
+        given = self.named(params)
         found = {s: _integers(s, given[s], ()).item() for s in self.system.sizes if s in given}
         shapes = {p: np.shape(given[p]) for p in self.system.parameters if p in given}
         key = (n_dof, frozenset(found.items()), frozenset(shapes.items()))
@@ -256,15 +256,15 @@ class CompiledLagrangian(Kernels):
 
         Raises ``ValueError`` for a missing or unknown parameter and for a wrong shape.
         """
-        given = self._named(params)
+        given = self.named(params)
         for symbol in self.system.parameters:
             if symbol not in given:
                 names = ", ".join(name_of(p) for p in self.system.parameters)
                 raise ValueError(f"no value for the parameter {name_of(symbol)} (needed: {names})")
         sizes = self.sizes(n_dof, params)
         order = [sizes[s] for s in sorted(sizes, key=sp.default_sort_key)]
-        floats = [np.asarray(given[p], dtype=float).ravel() for p in self._floats]
-        ints = [_integers(p, given[p], self.shape(p, sizes)).ravel() for p in self._ints]
+        floats = [np.asarray(given[p], dtype=float).ravel() for p in self.float_parameters]
+        ints = [_integers(p, given[p], self.shape(p, sizes)).ravel() for p in self.index_arrays]
         return (
             np.array(order, dtype=np.int64),
             np.concatenate(ints) if ints else np.empty(0, np.int64),
@@ -273,8 +273,8 @@ class CompiledLagrangian(Kernels):
 
     def limits(self, n_dof: int, params: Mapping[Any, Any] | None) -> tuple[tuple[sp.Symbol, int], ...]:
         """The sizes and the ends of the index arrays, for ``CompiledKernel.check_sizes``."""
-        known, given = dict(self.sizes(n_dof, params)), self._named(params)
-        for base in self._ints:
+        known, given = dict(self.sizes(n_dof, params)), self.named(params)
+        for base in self.index_arrays:
             values = np.asarray(given[base])
             if values.size:
                 known |= {smallest(base): int(values.min()), largest(base): int(values.max())}
@@ -284,10 +284,11 @@ class CompiledLagrangian(Kernels):
         """Raise ``ValueError`` if a kernel's index leaves its array, or one of the Lagrangian itself does: a force
         on an element that does not exist would just be left out."""
         kernel.check_sizes(limits)
-        if self._ints:
+        if self.index_arrays:
             self.lagrangian_kernel.check_sizes(limits)
 
-    def _named(self, values: Mapping[Any, Any] | None) -> dict[Variable, Any]:
+    def named(self, values: Mapping[Any, Any] | None) -> dict[Variable, Any]:
+        """Parameters and sizes given by name or symbol, by symbol. ``ValueError`` for one that the system lacks."""
         by_name = {name_of(p): p for p in (*self.system.parameters, *self.system.sizes)}
         found = {}
         for key, value in (values or {}).items():

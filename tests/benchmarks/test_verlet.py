@@ -48,7 +48,7 @@ def test_fput_step(table, n) -> None:
     rows_q, rows_v = np.empty((1, n)), np.empty((1, n))
 
     def ours() -> None:
-        advance(sizes, ints, q0.copy(), 0 * q0, params, inputs, 0.0, h, steps, start.copy(), rows_q, rows_v)
+        advance(sizes, ints, q0.copy(), 0 * q0, params, inputs, 0.0, 0, h, steps, start.copy(), rows_q, rows_v)
 
     def hand() -> np.ndarray:
         q = q0.copy()

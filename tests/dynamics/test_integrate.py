@@ -78,15 +78,14 @@ def test_batches():
     [
         ({"params": {}}, "no value for the parameter k"),
         ({"params": {k: 1.0, c: 2.0}}, "c is no parameter of this system: k"),
-        ({"params": {k: [1.0, 2.0]}}, r"parameter k has shape \(2,\), expected a number"),
         ({"params": {k: np.nan}}, "parameter k is not finite"),
         ({"q0": [1.0, 2.0]}, "q0 has 2 degrees of freedom, v0 has 1"),
         ({"q0": [1.0, 2.0], "v0": [0.0, 0.0]}, r"the state has shape \(2,\)"),
         ({"q0": np.inf}, r"q0\[0\] is inf"),
         ({"v0": np.nan}, r"v0\[0\] is nan"),
         ({"method": "euler"}, "unknown method 'euler': one of verlet, midpoint, rk4, dop853"),
-        ({"t_span": (1, 0)}, r"t_span = \(1, 0\) does not go forward"),
-        ({"t_span": (0, np.inf)}, "does not go forward"),
+        ({"t_span": (1, 1)}, r"t_span = \(1, 1\) is no interval of time"),
+        ({"t_span": (0, np.inf)}, "is no interval of time"),
         ({"dt": None}, "dt = None must be positive"),
         ({"dt": -0.1}, "dt = -0.1 must be positive"),
         ({"dt": 2.0}, "at most the length"),
@@ -210,10 +209,6 @@ def test_a_state_of_another_shape_is_refused():
     assert sd.integrate(system, np.ones((4, 3)), np.zeros((4, 3)), (0, 1), 0.5).q.shape == (3, 12)
     with pytest.raises(ValueError, match=r"q0 has shape \(3, 4\)"):
         sd.integrate(system, np.ones((3, 4)), np.zeros((3, 4)), (0, 1), 0.5)
-    line, pace = sd.coordinates("y", n)
-    chain = sd.Lagrangian(sp.Sum(pace[a] ** 2 / 2, (a, 0, n - 1)), line, pace)
-    with pytest.raises(ValueError, match="of one state"):
-        sd.integrate(chain, np.ones((3, 4)), np.zeros((3, 4)), (0, 1), 0.5)
 
 
 def test_sizes_follow_from_the_shape_of_a_state():
@@ -230,9 +225,7 @@ def test_sizes_follow_from_the_shape_of_a_state():
         run(LATTICE, q0, v0.T, params={})
     with pytest.raises(ValueError, match=r"coordinate z: q0 has shape \(2, 3\), expected \(n, m\) with m = 4"):
         run(LATTICE, q0, v0, params={"m": 4})
-    with pytest.raises(ValueError, match=r"coordinates z: q0 has shape \(1, 2, 3\), expected \(n_dof,\) or \(n, m\)"):
-        run(LATTICE, q0[None], v0[None], params={})
-    with pytest.raises(ValueError, match=r"coordinates q, z: q0 has shape \(2, 3\), expected \(n_dof,\) of one state"):
+    with pytest.raises(ValueError, match="the size [nm] does not follow from the state"):
         run(Lagrangian(LATTICE.L + v**2 / 2, [q, z], [v, zd]), q0, v0, params={})
 
 

@@ -67,9 +67,9 @@ def load(source: str) -> ModuleType:
     return module
 
 
-def load_module(name: str) -> ModuleType:
-    """A module of loops that take kernels as arguments, compiled once for all models."""
-    return load(_text(name))
+def load_module(name: str, before: str = "") -> ModuleType:
+    """A module of loops that take kernels as arguments, compiled once for all models; after the source ``before``."""
+    return load(before + _text(name))
 
 
 def load_around(name: str, kernel: str, entry: str) -> ModuleType:

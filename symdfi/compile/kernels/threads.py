@@ -22,9 +22,9 @@ PORTIONS = 4
 _Spans = deque[tuple[int, int]]
 
 
-def run(kernel: Callable[..., None], count: int, *args: object) -> None:
-    """``kernel(start, stop, *args)`` over ``range(count)``, on all cores where that pays."""
-    parts = min(_cores(), count // MINIMUM)
+def run(kernel: Callable[..., None], count: int, *args: object, least: int = MINIMUM) -> None:
+    """``kernel(start, stop, *args)`` over ``range(count)``, on all cores where that pays: ``least`` samples each."""
+    parts = min(_cores(), count // least)
     if parts <= 1:
         kernel(0, count, *args)
         return

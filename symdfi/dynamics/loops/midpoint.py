@@ -4,14 +4,14 @@ import numpy as np
 
 from symdfi.compile.source.runtime import jit
 
-I, V, M = "int64[::1]", "float64[::1]", "float64[:, ::1]"
+I, V, M, T = "int64[::1]", "float64[::1]", "float64[:, ::1]", "float64[:, :, ::1]"
 KERNEL = f"FunctionType(void({I}, {I}, {V}, {V}, {V}, {V}, float64, {V}))"
 SOLVE = f"FunctionType(void({I}, {I}, {V}, {V}, {V}, {V}, float64, float64, {V}))"
 
 
 @jit(
     f"int64({KERNEL}, {SOLVE}, {SOLVE}, {I}, {I}, {V}, {V}, {V}, {V}, {M}, "
-    f"float64, float64, int64, float64, int64, {M}, {M})"
+    f"float64, int64, float64, int64, float64, int64, {M}, {M})"
 )
 def advance(
     terms,
@@ -25,6 +25,7 @@ def advance(
     params,
     inputs,
     t,
+    done,
     h,
     every,
     tolerance,
@@ -32,7 +33,7 @@ def advance(
     out_q,
     out_v,
 ):
-    """Steps of q and p in place, a row of ``out_q`` and ``out_v`` after every ``every`` of them.
+    """Steps of q and p in place from t + ``done`` h on, a row of ``out_q`` and ``out_v`` after every ``every`` of them.
 
     v is the last midpoint velocity (the predictor of the next), not that of the saved state, which follows
     from p = ∂L/∂v(q, v) by Newton's method with ``legendre``.
@@ -48,7 +49,7 @@ def advance(
     for step in range(out_q.shape[0] * every):
         if inputs.shape[1] > 0:
             row = inputs[2 * step + 1]
-        time = t + (step + 0.5) * h
+        time = t + (done + step + 0.5) * h
         for i in range(n):
             displacement[i] = h * v[i]
         converged = False
@@ -83,7 +84,7 @@ def advance(
             # The Legendre map at the saved state, started from the midpoint velocity.
             if inputs.shape[1] > 0:
                 row = inputs[2 * step + 2]
-            time = t + (step + 1) * h
+            time = t + (done + step + 1) * h
             middle[:] = v
             converged = False
             for _ in range(iterations):
@@ -106,3 +107,21 @@ def advance(
             out_q[step // every] = q
             out_v[step // every] = middle
     return out_q.shape[0] * every
+
+
+@jit(
+    f"void(int64, int64, {KERNEL}, {SOLVE}, {SOLVE}, {I}, {I}, {M}, {M}, {M}, {M}, {M}, "
+    f"float64, int64, float64, int64, float64, int64, {T}, {T}, int64, int64, {I})"
+)
+def over(
+    start, stop, terms, solve, legendre, sizes, ints, q, v, p, params, inputs, t, done, h, every, tolerance,
+    iterations, out_q, out_v, first, last, steps,
+):  # fmt: skip
+    """``advance`` for the members start..stop-1, into the rows first..last-1 of theirs; ``steps`` done by each."""
+    for s in range(start, stop):
+        own = params[s if params.shape[0] > 1 else 0]
+        rows_q, rows_v = out_q[s, first:last], out_v[s, first:last]
+        steps[s] = advance(
+            terms, solve, legendre, sizes, ints, q[s], v[s], p[s], own, inputs, t, done, h, every, tolerance,
+            iterations, rows_q, rows_v,
+        )  # fmt: skip

@@ -4,12 +4,12 @@ import numpy as np
 
 from symdfi.compile.source.runtime import jit
 
-I, V, M = "int64[::1]", "float64[::1]", "float64[:, ::1]"
+I, V, M, T = "int64[::1]", "float64[::1]", "float64[:, ::1]", "float64[:, :, ::1]"
 
 
-@jit(f"void({I}, {I}, {V}, {V}, {V}, {M}, float64, float64, int64, {V}, {M}, {M})")
-def advance(sizes, ints, q, v, params, inputs, t, h, every, a, out_q, out_v):
-    """Kick-drift-kick steps in place; a row of ``out_q`` and ``out_v`` after every ``every`` steps.
+@jit(f"void({I}, {I}, {V}, {V}, {V}, {M}, float64, int64, float64, int64, {V}, {M}, {M})")
+def advance(sizes, ints, q, v, params, inputs, t, done, h, every, a, out_q, out_v):
+    """Kick-drift-kick steps in place from t + ``done`` h on; a row of ``out_q`` and ``out_v`` after every ``every``.
 
     Between two saves the half kicks of two steps are merged into one. ``a`` holds the acceleration at the
     start and at the end; ``inputs`` is a row every half step.
@@ -26,7 +26,7 @@ def advance(sizes, ints, q, v, params, inputs, t, h, every, a, out_q, out_v):
             step += 1
             if driven:
                 row = inputs[2 * step]
-            kernel_step(sizes, ints, q, v, params, row, t + step * h, a)  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
+            kernel_step(sizes, ints, q, v, params, row, t + (done + step) * h, a)  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
             if inner < every - 1:
                 # The half kicks of two steps and the drift between them, in one pass.
                 for i in range(n):
@@ -36,3 +36,12 @@ def advance(sizes, ints, q, v, params, inputs, t, h, every, a, out_q, out_v):
             v[np.uint64(i)] += 0.5 * h * a[np.uint64(i)]
         out_q[save] = q
         out_v[save] = v
+
+
+@jit(f"void(int64, int64, {I}, {I}, {M}, {M}, {M}, {M}, float64, int64, float64, int64, {M}, {T}, {T}, int64, int64)")
+def over(start, stop, sizes, ints, q, v, params, inputs, t, done, h, every, a, out_q, out_v, first, last):
+    """``advance`` for the members start..stop-1, into the rows first..last-1 of theirs."""
+    for s in range(start, stop):
+        own = params[s if params.shape[0] > 1 else 0]
+        rows_q, rows_v = out_q[s, first:last], out_v[s, first:last]
+        advance(sizes, ints, q[s], v[s], own, inputs, t, done, h, every, a[s], rows_q, rows_v)

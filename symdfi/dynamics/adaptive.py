@@ -1,0 +1,217 @@
+"""Integration in steps of adapted size: the compiled DOP853, and SciPy's methods."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from symdfi.compile.kernels import cache, threads
+from symdfi.dynamics.dense import Interpolant, StepPolynomials, resting
+from symdfi.dynamics.events import Event, Occurrences, event_kernel
+from symdfi.dynamics.model import Model
+from symdfi.dynamics.outcome import Failure, Outcome
+from symdfi.dynamics.tableau import source
+from symdfi.errors import DivergenceError, Interrupted
+
+#: As in loops/adaptive.py.
+_RUNNING, _FINISHED, _STOPPED, _UNDERFLOW = range(4)
+_STATUS, _ROW, _ACCEPTED, _TRAIL, _FOUND, _REJECTED = range(6)
+_PARTS = 8
+#: About so many attempted steps of a small system are made before a call returns, so that Ctrl-C is heard.
+_ATTEMPTS = 20_000
+#: The least relative tolerance.
+_SMALLEST = 2.0**-50
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """From ``start`` to ``stop``, before it or after; states are wanted at the ``times`` (None: at every step), and
+    between all steps if ``dense``."""
+
+    start: float
+    stop: float
+    times: np.ndarray | None
+    events: tuple[Event, ...] = ()
+    dense: bool = False
+
+
+class AdaptiveMethod(abc.ABC):
+    """A method that chooses its own steps, within tolerances."""
+
+    @abc.abstractmethod
+    def run(self, model: Model, schedule: Schedule, report: Callable[[float], None]) -> Outcome:
+        """Integrate; ``report`` is told the part of the time that has been covered, bit by bit."""
+
+
+@dataclass(frozen=True)
+class DOP853(AdaptiveMethod):
+    """The Dormand–Prince method of order 8, with error estimates of orders 5 and 3 and dense output of order 7
+    (Hairer, Nørsett & Wanner, Solving Ordinary Differential Equations I, II.5): a compiled loop.
+
+    A step is accepted where the root mean square of error/(``atol`` + ``rtol`` |y|) is below one, over coordinates and
+    velocities. Tolerances are numbers or arrays: (n_dof,) for each coordinate and its velocity, or (2 n_dof,).
+    ``max_step`` bounds the steps.
+
+    Raises ``ValueError`` for a tolerance that is negative, of another shape or too small, and for a ``max_step`` that
+    is not positive.
+    """
+
+    rtol: ArrayLike = 1e-10
+    atol: ArrayLike = 1e-12
+    max_step: float = np.inf
+
+    def __post_init__(self) -> None:
+        check_tolerances(self.rtol, self.atol, self.max_step)
+
+    def run(self, model: Model, schedule: Schedule, report: Callable[[float], None]) -> Outcome:
+        model.acceleration(schedule.start)
+        return _Run(self, model, schedule).finish(report)
+
+
+class _Run:
+    """The arrays of one integration by ``loops/adaptive.py``, a row a member."""
+
+    def __init__(self, method: DOP853, model: Model, schedule: Schedule) -> None:
+        self.model, self.schedule = model, schedule
+        self.loop = cache.load_module("symdfi.dynamics.loops.adaptive")
+        self.steps = cache.load_module("symdfi.dynamics.loops.dop853", source())
+        self.events = schedule.events
+        members, n = model.ensemble.q.shape
+        self.members, self.width = members, 2 * n
+        self.kernel = model.function(model.kernels.acceleration_kernel)
+        self.watch = model.function(event_kernel(model.kernels, self.events)) if self.events else self.kernel
+        self.y, self.f = np.concatenate([model.ensemble.q, model.ensemble.v], axis=1), np.empty((members, 2 * n))
+        self.clock = np.zeros((members, 3))
+        self.clock[:, 0] = schedule.start
+        self.counts = np.zeros((members, 6), np.int64)
+        self.times = np.empty(0) if schedule.times is None else np.ascontiguousarray(schedule.times)
+        self.out = np.empty((members, self.times.size, 2 * n))
+        if self.times.size and self.times[0] == schedule.start:
+            self.out[:, 0], self.counts[:, _ROW] = self.y, 1
+        self.values = np.empty((members, len(self.events)))
+        kinds = np.array([(e.direction, e.limit) for e in self.events], np.int64).reshape(-1, 2)
+        self.kinds = np.tile(kinds, (members, 1, 1))
+        room = max(1, _ATTEMPTS // (members * (1 + n // 50)))
+        self.attempts = 1 if model.is_driven else room
+        kept = 0 if schedule.times is not None and not schedule.dense else 2 + 2 * n
+        self.trail = np.empty((members, self.attempts if kept else 0, kept + 14 * n * schedule.dense))
+        parts = _PARTS * len(self.events)
+        self.found = np.empty((members, parts + min(parts * self.attempts, 256), 2 + 2 * n))
+        rtol, atol = (tolerance_of(x, n) for x in (method.rtol, method.atol))
+        self.limits = (schedule.stop, rtol, atol, float(method.max_step))
+        self.trails: list[list[np.ndarray]] = [[] for _ in range(members)]
+        self.occurred: list[np.ndarray] = []
+        self.whose: list[np.ndarray] = []
+
+    def finish(self, report: Callable[[float], None]) -> Outcome:
+        """Step until all members are done, one of them fails, or Ctrl-C."""
+        span, covered, failure = self.schedule.stop - self.schedule.start, 0.0, None
+        try:
+            first = (self.kernel, self.watch, 8)
+            self._call(self.loop.begin, first, self._signals(0.0), self.y, self.f, self.clock, self.values)
+            again = (
+                self.attempts, self.steps.attempt, self.steps.interpolate, self.kernel, self.watch, (8, 12, 16, 7)
+            )  # fmt: skip
+            while failure is None and (self.counts[:, _STATUS] == _RUNNING).any():
+                try:
+                    self._call(
+                        self.loop.advance, again, self._signals(self.clock[:, 1]), self.y, self.f, self.clock,
+                        self.counts, self.times, self.out, self.values, self.kinds, self.found, self.trail,
+                    )  # fmt: skip
+                finally:
+                    self._collect()
+                for member in np.flatnonzero(self.counts[:, _STATUS] == _UNDERFLOW)[:1]:
+                    failure = self._failure(int(member))
+                now = float(np.mean((self.clock[:, 0] - self.schedule.start) / span))
+                report(now - covered)
+                covered = now
+        except KeyboardInterrupt:
+            failure = Interrupted()
+        return self._outcome(failure)
+
+    def _call(self, function: Callable[..., None], before: tuple, inputs: np.ndarray, *arrays: np.ndarray) -> None:
+        model = self.model
+        threads.run(
+            function,
+            self.members,
+            *before,
+            model.sizes,
+            model.ints,
+            model.params,
+            inputs,
+            *arrays,
+            *self.limits,
+            least=1,
+        )
+
+    def _signals(self, steps: ArrayLike) -> np.ndarray:
+        """The inputs: one row for all, or where they vary a row a stage of every member's next step."""
+        model = self.model
+        if not model.is_driven:
+            return model.signal(self.schedule.start)[None, None]
+        ahead = np.broadcast_to(steps, self.members)[:, None] * np.array(self.steps.C)
+        return np.array([[model.signal(time) for time in stages] for stages in self.clock[:, :1] + ahead])
+
+    def _collect(self) -> None:
+        """Take what the loop has written to its buffers, and empty them."""
+        for member in np.flatnonzero(self.counts[:, _TRAIL]):
+            self.trails[member].append(self.trail[member, : self.counts[member, _TRAIL]].copy())
+        for member in np.flatnonzero(self.counts[:, _FOUND]):
+            rows = self.found[member, : self.counts[member, _FOUND]].copy()
+            self.occurred.append(rows)
+            self.whose.append(np.full(len(rows), member))
+        self.counts[:, [_TRAIL, _FOUND]] = 0
+
+    def _failure(self, member: int) -> DivergenceError:
+        time, step = float(self.clock[member, 0]), int(self.counts[member, _ACCEPTED])
+        return DivergenceError(
+            f"DOP853 stopped at t = {time:.6g}: after {step} steps the next would be of {self.clock[member, 1]:.1e}",
+            time=time, step=step, member=member,
+        )  # fmt: skip
+
+    def _outcome(self, failure: Failure | None) -> Outcome:
+        n, t, y, rows = self.width // 2, self.times, self.out, self.counts[:, _ROW].copy()
+        trails = [np.concatenate([self.trail[member, :0], *parts]) for member, parts in enumerate(self.trails)]
+        if self.schedule.times is None:
+            t, y = np.append(trails[0][:, 0], self.clock[0, 0]), np.append(trails[0][:, 2 : 2 + 2 * n], self.y, axis=0)
+            y, rows = y[None], np.array([len(t)])
+        elif self.members == 1 and self.counts[0, _STATUS] == _STOPPED and self.clock[0, 0] not in t[: rows[0]]:
+            # A single run that an event has stopped ends there.
+            t, y = np.append(t[: rows[0]], self.clock[0, 0]), np.append(y[0, : rows[0]], self.y, axis=0)[None]
+            rows = rows + 1
+        found = Occurrences.listed(
+            self.occurred, np.concatenate([np.empty(0, int), *self.whose]), len(self.events), n
+        )  # fmt: skip
+        dense = [self._dense(member, trail) for member, trail in enumerate(trails)] if self.schedule.dense else []
+        q, v = np.ascontiguousarray(y[..., :n]), np.ascontiguousarray(y[..., n:])
+        return Outcome(t, q, v, rows, found, dense, failure)
+
+    def _dense(self, member: int, trail: np.ndarray) -> Interpolant:
+        if not len(trail):
+            return resting(self.schedule.start, self.y[member])
+        count, end = self.width, float(self.clock[member, 0])
+        F = trail[:, 2 + count :].reshape(len(trail), -1, count)
+        return StepPolynomials(trail[:, 0], trail[:, 1], trail[:, 2 : 2 + count], F, end)
+
+
+def tolerance_of(tolerance: ArrayLike, n_dof: int) -> np.ndarray:
+    """A tolerance for each of the coordinates, then of the velocities. ``ValueError`` for a wrong shape."""
+    given = np.asarray(tolerance, dtype=float)
+    if given.shape not in ((), (n_dof,), (2 * n_dof,)):
+        raise ValueError(f"a tolerance has shape {given.shape}, expected a number, ({n_dof},) or ({2 * n_dof},)")
+    return np.tile(given, 2) if given.shape == (n_dof,) else np.broadcast_to(given, 2 * n_dof).copy()
+
+
+def check_tolerances(rtol: ArrayLike, atol: ArrayLike, max_step: float) -> None:
+    """``ValueError`` for tolerances and a largest step that no method could keep."""
+    relative, absolute = np.asarray(rtol, dtype=float), np.asarray(atol, dtype=float)
+    if not ((relative == 0) | (relative >= _SMALLEST) & np.isfinite(relative)).all():
+        raise ValueError(f"rtol = {rtol} must be zero or at least {_SMALLEST:.1e}, the rounding of a step")
+    if not ((absolute > 0) & np.isfinite(absolute)).all():
+        raise ValueError(f"atol = {atol} must be positive")
+    if not max_step > 0:
+        raise ValueError(f"max_step = {max_step} must be positive")

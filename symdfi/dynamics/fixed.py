@@ -1,0 +1,118 @@
+"""Integration in equal steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from symdfi.dynamics.methods import Method, Motion, Span
+from symdfi.dynamics.model import Model
+from symdfi.dynamics.outcome import Failure, Outcome
+from symdfi.dynamics.states import Ensemble
+from symdfi.errors import ConvergenceError, DivergenceError, Interrupted
+
+#: About so many numbers are worked on before a call returns, so that Ctrl-C is heard.
+_WORK = 1_000_000
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Steps of size h from ``start``, and after which of them the state is saved."""
+
+    start: float
+    h: float
+    marks: np.ndarray
+    every: int
+
+    @property
+    def times(self) -> np.ndarray:
+        return self.start + self.h * self.marks
+
+    def time(self, step: int) -> float:
+        return self.start + step * self.h
+
+    def spans(self, most: int) -> Iterator[tuple[Span, int]]:
+        """The steps in spans of at most ``most``, and the first row that each saves to. A span that ends between two
+        saves, for which there is no row, is marked with −1."""
+        last = self.marks.size
+        regular = last if self.marks[-1] - self.marks[-2] == self.every else last - 1
+        rows = max(1, most // self.every)
+        parts = [(k, min(k + rows, regular), self.every) for k in range(1, regular, rows)]
+        parts += [(k, k + 1, int(self.marks[k] - self.marks[k - 1])) for k in range(regular, last)]
+        for first, until, every in parts:
+            done = int(self.marks[first - 1])
+            while every > most:
+                yield Span(self.start, done, self.h, most, 1), -1
+                done, every = done + most, every - most
+            yield Span(self.start, done, self.h, every, until - first), first
+
+
+def run_steps(method: Method, model: Model, grid: Grid, report: Callable[[float], None]) -> Outcome:
+    """Fixed steps from the initial states; ``report`` is told the part of all the steps that has been done."""
+    members, n = model.ensemble.q.shape
+    qs, vs = np.empty((members, grid.marks.size, n)), np.empty((members, grid.marks.size, n))
+    motion = Motion(model.ensemble.q.copy(), model.ensemble.v.copy())
+    qs[:, 0], vs[:, 0] = motion.q, motion.v
+    rows = 1
+    failure: Failure | None = None
+    good = np.ones(members, int)
+    # Of the state's length alone, so that a member moves the same in an ensemble of any size.
+    most = max(1, _WORK // (100 + n**2 if model.kernels.system.mass_structure.kind == "dense" else 100 + n))
+    try:
+        method.begin(model, grid.start, motion)
+        between = np.empty((members, 1, n)), np.empty((members, 1, n))
+        for span, first in grid.spans(most):
+            if first < 0:
+                done, saved = method.advance(model, motion, span, *between, 0), rows
+                broken = ~(np.isfinite(between[0]) & np.isfinite(between[1])).all(axis=(1, 2))
+                good = np.full(members, rows)
+            else:
+                done, saved = method.advance(model, motion, span, qs, vs, first), first + span.rows
+                finite = np.isfinite(qs[:, first:saved]).all(axis=2) & np.isfinite(vs[:, first:saved]).all(axis=2)
+                finite &= np.arange(span.rows) < (done // span.every)[:, None]
+                good = first + np.argmin(np.append(finite, np.zeros((members, 1), bool), axis=1), axis=1)
+                broken = good < saved
+            failed = np.flatnonzero(broken | (done < span.steps))
+            if failed.size:
+                failure = _failure(method, model, grid, span, int(failed[0]), done, qs, vs, good)
+                break
+            rows = saved
+            report(span.steps / grid.marks[-1])
+    except KeyboardInterrupt:
+        failure, good = Interrupted(), np.full(members, rows)
+    return Outcome(grid.times, qs, vs, good, failure=failure)
+
+
+def _failure(
+    method: Method, model: Model, grid: Grid, span: Span, member: int, done: np.ndarray, qs: np.ndarray, vs: np.ndarray,
+    good: np.ndarray,
+) -> Failure:  # fmt: skip
+    """What stopped a member in a span of steps, in words."""
+    if done[member] < span.steps:
+        step = span.done + int(done[member]) + 1
+        return ConvergenceError(
+            f"Newton's method did not converge in step {step} (to t = {grid.time(step):.6g}): "
+            f"reduce dt = {abs(grid.h):.3g}",
+            step=step, time=grid.time(step), member=member,
+        )  # fmt: skip
+    row = good[member] - 1
+    saved = Ensemble(qs[member, row][None], vs[member, row][None], (), model.ensemble.parameters(member), {})
+    step = _first_bad(method, model.of(saved, grid.start), grid, int(grid.marks[row]), span.done + span.steps)
+    return DivergenceError(
+        f"the state is not finite after step {step} (t = {grid.time(step):.6g}): reduce dt = {abs(grid.h):.3g}",
+        step=step, time=grid.time(step), member=member,
+    )  # fmt: skip
+
+
+def _first_bad(method: Method, model: Model, grid: Grid, done: int, last: int) -> int:
+    """The first step after which the only member, at its initial state after ``done`` steps, is not finite."""
+    motion = Motion(model.ensemble.q.copy(), model.ensemble.v.copy())
+    row_q, row_v = np.empty((1, 1, model.n_dof)), np.empty((1, 1, model.n_dof))
+    method.begin(model, grid.time(done), motion)
+    for step in range(done, last - 1):
+        method.advance(model, motion, Span(grid.start, step, grid.h, 1, 1), row_q, row_v, 0)
+        if not (np.isfinite(row_q).all() and np.isfinite(row_v).all()):
+            return step + 1
+    return last

@@ -1,0 +1,179 @@
+"""SciPy's adaptive methods on the compiled right-hand side: for stiff systems, and for comparison."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from symdfi.dynamics.adaptive import AdaptiveMethod, Schedule, check_tolerances, tolerance_of
+from symdfi.dynamics.dense import Interpolant, SciPyPolynomials, resting
+from symdfi.dynamics.events import Occurrences, event_kernel
+from symdfi.dynamics.model import Model
+from symdfi.dynamics.outcome import Failure, Outcome
+from symdfi.errors import DivergenceError, Interrupted
+
+NAMES = ("RK23", "RK45", "DOP853", "Radau", "BDF", "LSODA")
+
+
+@dataclass(frozen=True)
+class SciPy(AdaptiveMethod):
+    """A solver of ``scipy.integrate`` by its name: RK23, RK45, DOP853, Radau, BDF or LSODA, the last three for stiff
+    systems. Its steps run in Python, one member after the other. Tolerances as in ``symdfi.DOP853``, but a
+    number for ``rtol``.
+
+    Raises ``ValueError`` for another name and for tolerances that are no positive numbers.
+    """
+
+    name: str
+    rtol: float = 1e-10
+    atol: ArrayLike = 1e-12
+    max_step: float = np.inf
+
+    def __post_init__(self) -> None:
+        if self.name not in NAMES:
+            raise ValueError(f"SciPy has no solver {self.name!r}: one of {', '.join(NAMES)}")
+        check_tolerances(self.rtol, self.atol, self.max_step)
+        if np.ndim(self.rtol):
+            raise ValueError(f"rtol of a solver of SciPy is a number, not {self.rtol}")
+
+    def run(self, model: Model, schedule: Schedule, report: Callable[[float], None]) -> Outcome:
+        model.acceleration(schedule.start)
+        runs = [_Member(self, model, schedule, member) for member in range(model.ensemble.size)]
+        failure = None
+        try:
+            for run in runs:
+                failure = run.finish(lambda part: report(part / len(runs)))
+                if failure is not None:
+                    break
+        except KeyboardInterrupt:
+            failure = Interrupted()
+        n, t = model.n_dof, np.array(runs[0].t) if schedule.times is None else schedule.times
+        if len(runs) == 1 and runs[0].stopped:
+            t = np.array(runs[0].t)
+        y = np.empty((len(runs), len(t), 2 * n))
+        for row, run in zip(y, runs, strict=True):
+            row[: len(run.y)] = np.reshape(run.y, (-1, 2 * n))
+        members = np.concatenate([np.empty(0, int), *(np.full(len(run.found), k) for k, run in enumerate(runs))])
+        found = [row for run in runs for row in run.found]
+        events = Occurrences.listed(found, members, len(schedule.events), n)
+        rows, dense = np.array([len(run.y) for run in runs]), [run.dense() for run in runs] if schedule.dense else []
+        q, v = np.ascontiguousarray(y[..., :n]), np.ascontiguousarray(y[..., n:])
+        return Outcome(t, q, v, rows, events, dense, failure)
+
+
+class _Member:
+    """One member on its way: the saved times ``t`` and states ``y``, and rows (event, time, state) of ``found``."""
+
+    def __init__(self, method: SciPy, model: Model, schedule: Schedule, member: int) -> None:
+        self.method, self.model, self.schedule, self.member = method, model, schedule, member
+        start = model.ensemble
+        self.y0 = np.concatenate([start.q[member], start.v[member]])
+        self.params = model.params[member if len(model.params) > 1 else 0]
+        self.t: list[float] = []
+        self.y: list[np.ndarray] = []
+        self.found: list[np.ndarray] = []
+        self.pieces: list[Any] = []
+        self.ends = [schedule.start]
+        self.left = [event.limit for event in schedule.events]
+        self.stopped = False
+
+    def finish(self, report: Callable[[float], None]) -> Failure | None:
+        """Step to the end, a terminal event or a failure, which is returned."""
+        import scipy.integrate  # slow to import
+
+        method, schedule, n = self.method, self.schedule, self.model.n_dof
+        kernel, atol = self.model.function(self.model.kernels.acceleration_kernel), tolerance_of(method.atol, n)
+        sizes, ints, span = self.model.sizes, self.model.ints, schedule.stop - schedule.start
+
+        def slope(time: float, y: np.ndarray) -> np.ndarray:
+            y = np.ascontiguousarray(y)
+            out = np.empty(2 * n)
+            out[:n] = y[n:]
+            kernel(sizes, ints, y[:n], y[n:], self.params, self.model.signal(time), time, out[n:])
+            return out
+
+        if schedule.times is None or (schedule.times.size and schedule.times[0] == schedule.start):
+            self._save(schedule.start, self.y0)
+        values = self._values(schedule.start, self.y0)
+        with np.errstate(all="ignore"):
+            solver = getattr(scipy.integrate, method.name)(
+                slope, schedule.start, self.y0, schedule.stop, rtol=method.rtol, atol=atol, max_step=method.max_step
+            )
+        steps = 0
+        while solver.status == "running" and not self.stopped:
+            with np.errstate(all="ignore"):
+                message = solver.step()
+            if solver.status == "failed" or not np.isfinite(solver.y).all():
+                reached = float(solver.t)
+                return DivergenceError(
+                    f"{method.name} stopped at t = {reached:.6g}: {message or 'the state is not finite'}",
+                    time=reached, step=steps, member=self.member,
+                )  # fmt: skip
+            steps += 1
+            inside = solver.dense_output()
+            end = float(solver.t)
+            if schedule.events:
+                values, end = self._watch(inside, float(solver.t_old), float(solver.t), values)
+            self._save_until(inside, end, solver)
+            self.ends.append(end)
+            self.pieces.append(inside)
+            report((end - solver.t_old) / span)
+        return None
+
+    def dense(self) -> Interpolant:
+        """The states between all steps."""
+        from scipy.integrate import OdeSolution  # slow to import
+
+        if not self.pieces:
+            return resting(self.schedule.start, self.y0)
+        return SciPyPolynomials(OdeSolution(self.ends, self.pieces))
+
+    def _save(self, time: float, y: np.ndarray) -> None:
+        self.t.append(time)
+        self.y.append(np.array(y))
+
+    def _save_until(self, inside: Any, end: float, solver: Any) -> None:
+        """The wanted states of the last step, up to the time ``end``."""
+        times, ahead = self.schedule.times, solver.direction
+        if times is not None:
+            while len(self.t) < len(times) and ahead * times[len(self.t)] <= ahead * end:
+                time = times[len(self.t)]
+                self._save(time, solver.y if time == solver.t else inside(time))
+        if (times is None or self.stopped) and (not self.t or self.t[-1] != end):
+            self._save(end, inside(end) if self.stopped else solver.y)
+
+    def _values(self, time: float, y: np.ndarray) -> np.ndarray:
+        out, n = np.empty(len(self.schedule.events)), self.model.n_dof
+        if self.schedule.events:
+            y = np.ascontiguousarray(y)
+            watch = self.model.function(event_kernel(self.model.kernels, self.schedule.events))
+            signal = np.zeros(self.model.n_inputs)
+            watch(self.model.sizes, self.model.ints, y[:n], y[n:], self.params, signal, time, out)
+        return out
+
+    def _watch(self, inside: Any, start: float, stop: float, values: np.ndarray) -> tuple[np.ndarray, float]:
+        """The events of a step and until when it goes, as in ``loops/adaptive.py``."""
+        from scipy.optimize import brentq  # slow to import
+
+        marks = np.linspace(start, stop, 9)
+        for a, b in itertools.pairwise(marks):
+            now, happened = self._values(b, inside(b)), []
+            for k, event in enumerate(self.schedule.events):
+                rises, falls = values[k] < 0 <= now[k], values[k] > 0 >= now[k]
+                if (rises and event.direction >= 0) or (falls and event.direction <= 0):
+                    vanish = functools.partial(lambda t, k: self._values(t, inside(t))[k], k=k)
+                    happened.append((b if now[k] == 0 else brentq(vanish, a, b, xtol=1e-300, rtol=1e-15), k))
+            for time, k in sorted(happened, key=lambda pair: pair[0] * np.sign(stop - start)):
+                self.found.append(np.concatenate([[k, time], inside(time)])[None])
+                self.left[k] -= 1
+                if self.left[k] == 0:
+                    self.stopped = True
+                    return now, float(time)
+            values = now
+        return values, stop

@@ -1,0 +1,50 @@
+"""Independent work shared out over the workers of an executor: threads, processes, or the machines of a cluster.
+
+Work is divided into blocks whose number depends on its size alone, and put together in their order, so results are
+the same for any number of workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from typing import Any
+
+#: Work for an executor makes at most so many blocks.
+_MOST_BLOCKS = 256
+
+
+def blocks(count: int, size: int | None = None) -> list[tuple[int, int]]:
+    """``(start, stop)`` of the blocks of ``count`` members, of the given size or so that there are not too many."""
+    size = size or -(-count // _MOST_BLOCKS)
+    return [(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+class Shared:
+    """What all blocks of one piece of work need. Sent along with each of them, kept by a worker from the first on:
+    what it derives from its copy (kernels, say) serves the later ones."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def run(function: Callable[..., Any], parts: Sequence[tuple], executor: Executor | None) -> Iterator[Any]:
+    """``function(*part)`` for every part, in their order; without an executor one after the other, here.
+
+    Who stops listening cancels what has not begun. An exception is passed on, with a note that says in which part it
+    was raised.
+    """
+    if executor is None:
+        yield from (function(*part) for part in parts)
+        return
+    futures = [executor.submit(function, *part) for part in parts]
+    try:
+        for number, future in enumerate(futures):
+            try:
+                yield future.result()
+            except Exception as error:
+                error.add_note(f"in block {number} of {len(parts)}, by {type(executor).__name__}")
+                raise
+    finally:
+        for future in futures:
+            future.cancel()
