@@ -27,8 +27,8 @@ app.add_typer(cache_app, name="cache")
 #: More than any integer setting can mean, and less than what NumPy's integers hold.
 _LARGEST = 10**12
 
-#: Exit codes: a numerical failure, and bad input (as the shell's own convention for wrong usage).
-FAILED, BAD_INPUT = 1, 2
+#: Exit codes: a numerical failure, bad input (as the shell's own convention for wrong usage), and Ctrl-C (likewise).
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="A name that `symdfi list` prints.")]
 
@@ -82,12 +82,17 @@ def run(
         result = found.run(chosen, initial)
     except SymbolicError as error:
         _refuse(_in_one_line(error))
-    except SymdfiError as error:
+    except (SymdfiError, KeyboardInterrupt) as error:
         partial: Any = getattr(error, "partial", None)
         if isinstance(partial, _library().RunResult):
             _report(partial, folder)
-        typer.echo(f"symdfi: {_in_one_line(error)}", err=True)
-        raise typer.Exit(FAILED) from None
+            note = ": what was computed until then is written"
+        else:
+            note = ": there is nothing to write yet"
+        failed = not isinstance(error, KeyboardInterrupt)
+        reason = _in_one_line(error) if str(error) else "interrupted"
+        typer.echo(f"symdfi: {reason}{'' if failed else note}", err=True)
+        raise typer.Exit(FAILED if failed else INTERRUPTED) from None
     except MemoryError as error:
         _refuse(f"there is not enough memory for these settings: {_in_one_line(error)}")
     except (ValueError, OSError) as error:
@@ -170,7 +175,7 @@ def _check_folder(folder: Path) -> None:
             _refuse(f"{place} is a file: --out names a folder")
 
 
-def _in_one_line(error: Exception) -> str:
+def _in_one_line(error: BaseException) -> str:
     """An error's message; of the system's own, the file and what is wrong with it."""
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
+
 import pytest
+from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 from symdfi import models, results
 from symdfi.cli import app
+from symdfi.dfi import DFI
+from symdfi.running import EvolutionModel
 
 SHORT = ["--set", "t_end=1", "--set", "dt=0.01"]
 
@@ -106,6 +113,64 @@ def test_numerical_failure_keeps_what_there_is(tmp_path):
     assert found.exit_code == 1
     assert "not finite after step" in found.stderr
     assert results.load(tmp_path / "data.nc")["x"].shape[0] > 1
+
+
+FEW = ["--set", "T=0.2", "--set", "dt=0.01", "--set", "dt_start=0.01", "--set", "saves=5"]
+
+
+def interrupting(function, calls):
+    """``function``, with Ctrl-C in the call after so many."""
+    left = [calls]
+
+    def wrapped(*args, **kwargs):
+        left[0] -= 1
+        if left[0] < 0:
+            signal.raise_signal(signal.SIGINT)
+        return function(*args, **kwargs)
+
+    return wrapped
+
+
+def test_ctrl_c_writes_what_there_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(DFI, "step", interrupting(DFI.step, 10))
+    found = invoke("run", "advection", *FEW, "--out", tmp_path)
+    assert found.exit_code == 130
+    assert found.stderr.endswith(": what was computed until then is written\n")
+    assert results.load(tmp_path / "data.nc")["time"].values[-1] == pytest.approx(0.1)
+    assert (tmp_path / "figure.png").exists()
+
+
+def test_ctrl_c_while_measuring(tmp_path, monkeypatch):
+    monkeypatch.setattr(EvolutionModel, "_errors", interrupting(EvolutionModel._errors, 0))
+    found = invoke("run", "advection", *FEW, "--out", tmp_path)
+    assert found.exit_code == 130
+    assert found.stderr == "symdfi: interrupted while measuring: what was computed until then is written\n"
+    assert results.load(tmp_path / "data.nc")["time"].values[-1] == pytest.approx(0.2)
+
+
+def test_ctrl_c_before_there_is_anything(tmp_path, monkeypatch):
+    monkeypatch.setattr(EvolutionModel, "problem", interrupting(EvolutionModel.problem, 0))
+    found = invoke("run", "advection", *FEW, "--out", tmp_path)
+    assert (found.exit_code, found.stderr) == (130, "symdfi: interrupted: there is nothing to write yet\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_run_leaves_the_older_results(tmp_path, monkeypatch):
+    """No space for the picture: the data, complete, are new, the picture is the older one, and that is all."""
+    assert invoke("run", "pendulum", *SHORT, "--out", tmp_path).exit_code == 0
+    picture = (tmp_path / "figure.png").read_bytes()
+
+    def full(figure, path, **options):
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Figure, "savefig", full)
+    found = invoke("run", "pendulum", *SHORT, "--set", "angle=0.3", "--out", tmp_path)
+    assert found.exit_code == 2
+    assert found.stderr == f"symdfi: {tmp_path / 'figure.png'}: {os.strerror(errno.ENOSPC)}\n"
+    assert (tmp_path / "figure.png").read_bytes() == picture
+    assert results.load(tmp_path / "data.nc")["theta"].values[0] == 0.3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data.nc", "figure.png"]
 
 
 def test_cache(tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from symdfi.dfi.problem import Problem, Theta
 from symdfi.dfi.schemes import Motion
 from symdfi.dfi.solution import Solution
 from symdfi.dfi.steppers import Solves, Stepper
-from symdfi.errors import DivergenceError, SingularMatrixError
+from symdfi.errors import DivergenceError, Interrupted, SingularMatrixError
 from symdfi.linalg.blas import one_blas_thread
 
 
@@ -35,7 +35,8 @@ def evolve(
 
     Raises ``ValueError`` for bad input; ``DivergenceError`` where a step leaves the finite numbers or does not follow
     the equation (û moves by half of itself and far more than f can move it), and ``SingularMatrixError`` where a
-    solve is singular, both naming step and time and keeping the solution up to there as ``partial``.
+    solve is singular, both naming step and time and keeping the solution up to there as ``partial``, and so does
+    ``Interrupted`` (Ctrl-C).
     """
     from tqdm.auto import tqdm  # slow to import
 
@@ -51,11 +52,13 @@ def evolve(
     solves = Solves(problem)
     meter = StepMeter(problem, motion.theta)
     step, time = 0, start
+    done = (0, motion)
     # What overflows on the way to a divergence is reported by the exception, not by NumPy's warnings.
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         try:
             if np.isnan(motion.velocity).any():
                 motion = Motion(motion.theta, stepper.begin(solves, motion.theta, start, h))
+                done = (0, motion)
             for step in tqdm(range(1, steps + 1), desc="evolve", disable=None, leave=False):
                 time = start + (step - 1) * h
                 moved, used = stepper.step(solves, motion, time, h)
@@ -68,6 +71,7 @@ def evolve(
                     raise DivergenceError(strayed.fault)
                 record.steps.append((time, strayed))
                 motion = moved
+                done = (step, moved)  # in one: an interrupt may come between any two statements
             time = stop
             final = stepper.velocity(solves, motion.theta, stop, motion.velocity, 1.0, h)
         except (DivergenceError, SingularMatrixError, ValueError) as error:
@@ -83,6 +87,13 @@ def evolve(
                 partial=record.solution(motion),
                 step=step,
                 time=time,
+            ) from error
+        except KeyboardInterrupt as error:
+            step, motion = done
+            time = start + step * h
+            raise Interrupted(
+                f"interrupted after step {step} of {steps} (t = {time:.6g})",
+                partial=record.stopped(step, time, motion, solves),
             ) from error
         record.add(stop, motion.theta, final, solves)
     return record.solution(motion)
@@ -121,6 +132,15 @@ class _Record:
         last = solves.last
         gamma, rank = (last.gamma, last.effective_rank) if last is not None else (np.nan, np.nan)
         self.rows.append((time, theta, velocity, fresh, solved, scale, gamma, rank))
+
+    def stopped(self, step: int, time: float, last: Motion, solves: Solves) -> Solution | None:
+        """The solution up to a step, None before there is a velocity."""
+        if np.isnan(last.velocity).any():
+            return None
+        del self.steps[step:]
+        if self.time != time:
+            self.add(time, last.theta, last.velocity, solves)
+        return self.solution(last)
 
     def solution(self, last: Motion) -> Solution:
         times, thetas, velocities, *scalars = zip(*self.rows, strict=True)

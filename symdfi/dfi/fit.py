@@ -12,7 +12,7 @@ import sympy as sp
 from symdfi.compile.kernels.function import compile as compile_function
 from symdfi.dfi.problem import Problem, Theta, finite_points
 from symdfi.dfi.start import Rows, proposals
-from symdfi.errors import ConvergenceError, SingularMatrixError
+from symdfi.errors import ConvergenceError, Interrupted, SingularMatrixError
 from symdfi.linalg import Cholesky
 from symdfi.linalg.blas import one_blas_thread
 
@@ -58,23 +58,33 @@ def fit(
     rows = lambda theta: problem.fit_rows(theta, points, weights)  # noqa: E731
     goal = np.sqrt(weights) * values
     scale = float(np.linalg.norm(goal)) or 1.0
+    searches: list[_Search] = []  # all that were begun
     # A trial step may overflow; it is then refused.
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        given = _given(problem, start, seed)
-        ends = [] if given is None else [_searched(rows, goal, given, None, iterations, tolerance * scale)]
-        if start is None and not (ends and ends[0].least <= _POOR * scale):
-            length = problem.ansatz.length(sizes) if given is None else given.size
-            found = proposals(problem, rows, goal, length, seed, _TRIED)
-            short = [_Search(rows, goal, *proposal, uphill=False) for proposal in found]
-            for one in short:
-                one.run(_EACH, tolerance * scale)
-            for one in sorted(short, key=lambda one: one.least)[:1]:
-                ends.append(_searched(rows, goal, one.best, one.units, iterations, tolerance * scale))
-        if not ends:
+        try:
+            given = _given(problem, start, seed)
+            if given is not None:
+                _search(searches, rows, goal, given, None, iterations, tolerance * scale)
+            if start is None and not (searches and searches[-1].least <= _POOR * scale):
+                length = problem.ansatz.length(sizes) if given is None else given.size
+                found = proposals(problem, rows, goal, length, seed, _TRIED)
+                short = []
+                for proposal in found:
+                    short.append(_Search(rows, goal, *proposal, uphill=False))
+                    searches.append(short[-1])
+                for one in short:
+                    one.run(_EACH, tolerance * scale)
+                for one in sorted(short, key=lambda one: one.least)[:1]:
+                    _search(searches, rows, goal, one.best, one.units, iterations, tolerance * scale)
+        except KeyboardInterrupt as error:
+            best = min(searches, key=lambda one: one.least, default=None)
+            reached = "before the first step" if best is None else f"at the relative error {best.least / scale:.2g}"
+            raise Interrupted(f"fit interrupted {reached}", partial=None if best is None else best.best) from error
+        if not searches:
             raise ConvergenceError(
                 "the ansatz is finite and has an effect at none of the random θ tried: give fit(..., start=...)"
             )
-        search = min(ends, key=lambda one: one.least)
+        search = min(searches, key=lambda one: one.least)
     error, advice = search.least / scale, "try another start, seed or a larger ansatz"
     if required is not None and not error <= required:
         raise ConvergenceError(
@@ -188,19 +198,25 @@ def _evaluated(problem: Problem, u0: Any, points: np.ndarray) -> np.ndarray:
     return values
 
 
-def _searched(
-    rows: Rows, goal: np.ndarray, theta: np.ndarray, units: np.ndarray | None, iterations: int, target: float
-) -> _Search:
-    """A search from θ to its end."""
+def _search(
+    searches: list[_Search],
+    rows: Rows,
+    goal: np.ndarray,
+    theta: np.ndarray,
+    units: np.ndarray | None,
+    iterations: int,
+    target: float,
+) -> None:
+    """Search from θ to the end; what is begun is added to ``searches``."""
     search = _Search(rows, goal, theta, units, uphill=True)
     if not np.isfinite(search.least):
         raise ValueError("the ansatz is not finite at the parameters the fit starts from")
+    searches.append(search)
     search.run(iterations, target)
     if search.least > target and search.stuck:
         # Again from where it came closest: a way uphill may have ended on a plateau.
-        search = _Search(rows, goal, search.best, units, uphill=False)
-        search.run(iterations, target)
-    return search
+        searches.append(_Search(rows, goal, search.best, units, uphill=False))
+        searches[-1].run(iterations, target)
 
 
 def _given(problem: Problem, start: Theta | None, seed: int) -> np.ndarray | None:

@@ -6,8 +6,10 @@ grid, cyclic for periodic orbits; a nudged orbit starts from the free one and re
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +20,9 @@ from symdfi.dynamics.system import Lagrangian, name_of
 from symdfi.ep.action import COST, FREE, DiscreteAction, Numbers, Signals, Weights
 from symdfi.ep.boundary import Boundary
 from symdfi.ep.softness import grid_error
-from symdfi.errors import ConvergenceError, SingularMatrixError, SymbolicError
+from symdfi.errors import ConvergenceError, Interrupted, SingularMatrixError, SymbolicError
 from symdfi.linalg import BlockTridiagonalLU
+from symdfi.linalg.blas import one_blas_thread
 from symdfi.symbolic.indexed import Variable
 
 #: The largest ``Orbit.grid_error``. From 1 on the Hessians of the grid and of the continuous action differ in the sign
@@ -106,7 +109,8 @@ def extremize(
     line, or rest, if not given. Newton's method
     stops when max |∂S/∂q| ≤ ``tolerance`` ‖∂²S/∂q∂q‖₁ max |q|, and one more step takes it to roundoff.
 
-    Raises ``ConvergenceError`` (the path so far as ``partial``, and ``residual``), ``SingularMatrixError`` at
+    Raises ``ConvergenceError`` and, on Ctrl-C, ``Interrupted`` (the path so far as ``partial``; the former with
+    ``residual``), ``SingularMatrixError`` at
     a conjugate point or a resonance, of the discrete action or so close to one of the continuous action that at
     least half of the path would be the grid's error (``Orbit.grid_error``), and for an autonomous orbit, whose
     phase is free, ``ValueError`` for bad input, and ``SymbolicError`` for a system without an action and for any
@@ -116,6 +120,7 @@ def extremize(
     return solve(DiscreteAction(system), boundary, steps, params, inputs, **options)
 
 
+@one_blas_thread()
 def solve(
     action: DiscreteAction,
     boundary: Boundary,
@@ -135,32 +140,35 @@ def solve(
         guess = np.reshape(guess, (len(guess), -1))
     path = _start(boundary, steps, action.n_dof(params), guess)
     numbers = action.numbers(boundary, steps, path.shape[1], params, signals)
-    slope = action.gradient(numbers, path)
-    reach, iteration = _size(path), 0
-    while True:
-        factor = _factorise(action, numbers, path, slope, iteration)
-        goal, step = _floor(factor, tolerance) * reach, -factor.solve(slope)
-        if _size(slope) <= goal:
-            break
-        if iteration == iterations:
-            raise ConvergenceError(
-                f"no extremal trajectory after {iteration} Newton steps: max |∂S/∂q| = {_size(slope):.3g}, "
-                f"to reach {goal:.3g}; try a better guess or a shorter time",
-                partial=path, residual=_size(slope),
-            )  # fmt: skip
-        # A path is as exact as the longer of itself and the one it came from by a step.
-        reach = _size(path)
-        path, slope = _advance(action, numbers, path, factor, step)
-        reach, iteration = max(reach, _size(path)), iteration + 1
-    last, rest = _move(action, numbers, path, step)
-    if _size(rest) < _size(slope):
-        path, slope = last, rest
+    with _keeping(path) as kept:
+        slope = action.gradient(numbers, path)
+        reach, iteration = _size(path), 0
+        while True:
+            factor = _factorise(action, numbers, path, slope, iteration)
+            goal, step = _floor(factor, tolerance) * reach, -factor.solve(slope)
+            if _size(slope) <= goal:
+                break
+            if iteration == iterations:
+                raise ConvergenceError(
+                    f"no extremal trajectory after {iteration} Newton steps: max |∂S/∂q| = {_size(slope):.3g}, "
+                    f"to reach {goal:.3g}; try a better guess or a shorter time",
+                    partial=path, residual=_size(slope),
+                )  # fmt: skip
+            # A path is as exact as the longer of itself and the one it came from by a step.
+            reach = _size(path)
+            path, slope = _advance(action, numbers, path, factor, step)
+            reach, iteration = max(reach, _size(path)), iteration + 1
+            kept.append(path)
+        last, rest = _move(action, numbers, path, step)
+        if _size(rest) < _size(slope):
+            path, slope = last, rest
     _check_phase(action, numbers, path, factor)
     orbit = Orbit(action, numbers, path, 0.0, _size(slope), iteration, factor)
     _check_softness(orbit)
     return orbit
 
 
+@one_blas_thread()
 def nudge(free: Orbit, beta: float, *, tolerance: float = 1e-12, iterations: int = 100) -> Orbit:
     """The orbit of S_β near a free one, by chord steps with the free orbit's factorisation.
 
@@ -169,20 +177,32 @@ def nudge(free: Orbit, beta: float, *, tolerance: float = 1e-12, iterations: int
     """
     action, numbers, factor = free.action, free.numbers, free.factor
     weights: Weights = (1.0, beta)
-    path, slope = free.q, action.gradient(numbers, free.q, weights)
-    residual, iteration = _size(slope), 0
-    while True:
-        trial, slope = _move(action, numbers, path, -factor.solve(slope), weights)
-        if _size(slope) < 0.9 * residual and iteration < iterations:
-            path, residual, iteration = trial, _size(slope), iteration + 1
-        elif residual <= _floor(factor, tolerance) * _size(path):
-            return Orbit(action, numbers, path, beta, residual, iteration, factor)
-        else:
-            raise ConvergenceError(
-                f"the orbit nudged by beta = {beta:g} was not reached from the free one: max |∂S/∂q| = "
-                f"{residual:.3g} after {iteration} steps; reduce beta",
-                partial=path, residual=residual, beta=beta,
-            )  # fmt: skip
+    with _keeping(free.q) as kept:
+        path, slope = free.q, action.gradient(numbers, free.q, weights)
+        residual, iteration = _size(slope), 0
+        while True:
+            trial, slope = _move(action, numbers, path, -factor.solve(slope), weights)
+            if _size(slope) < 0.9 * residual and iteration < iterations:
+                path, residual, iteration = trial, _size(slope), iteration + 1
+                kept.append(path)
+            elif residual <= _floor(factor, tolerance) * _size(path):
+                return Orbit(action, numbers, path, beta, residual, iteration, factor)
+            else:
+                raise ConvergenceError(
+                    f"the orbit nudged by beta = {beta:g} was not reached from the free one: max |∂S/∂q| = "
+                    f"{residual:.3g} after {iteration} steps; reduce beta",
+                    partial=path, residual=residual, beta=beta,
+                )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _keeping(path: np.ndarray) -> Iterator[deque[np.ndarray]]:
+    """The last of the paths that are appended is the ``partial`` of an interrupt, ``path`` if there is none."""
+    kept = deque([path], maxlen=1)
+    try:
+        yield kept
+    except KeyboardInterrupt as error:
+        raise Interrupted("interrupted on the way to an extremal trajectory", partial=kept[0]) from error
 
 
 def check_boundary(boundary: Boundary) -> None:

@@ -21,6 +21,7 @@ from symdfi.ep.cost import Cost
 from symdfi.ep.extremum import Orbit, check_boundary, nudge, solve
 from symdfi.ep.nudging import Centered, Nudging
 from symdfi.errors import SymbolicError
+from symdfi.linalg.blas import one_blas_thread
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ class EPTrainer:
         terms = [(weight, phase.gradient()) for weight, phase in phases]
         return {name: np.asarray(sum(w * term[name] for w, term in terms)) for name in self.trainable}
 
+    @one_blas_thread()
     def adjoint(self, free: Orbit) -> dict[str, np.ndarray]:
         """dC/dθ by implicit differentiation: ∂_θC − λ·∂_θ∂_qS with (∂²S/∂q∂q) λ = ∂C/∂q."""
         action, numbers = free.action, free.numbers

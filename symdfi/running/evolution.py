@@ -12,7 +12,7 @@ import sympy as sp
 
 from symdfi.dfi import DFI, Box, Grid, Problem, Solution, evolve, fit, fit_error
 from symdfi.dfi.schemes import Motion
-from symdfi.errors import ConvergenceError, DivergenceError, SingularMatrixError
+from symdfi.errors import ConvergenceError, DivergenceError, Interrupted, SingularMatrixError
 from symdfi.plotting import plot_field
 from symdfi.running.equations import latex as in_latex
 from symdfi.running.equations import pretty
@@ -87,7 +87,7 @@ class EvolutionModel:
     def run(self, settings: Settings, initial: Path | None = None) -> RunResult:
         """Fit the initial profile (or the samples in ``initial``), evolve, and measure against the reference.
 
-        A numerical failure keeps the ``RunResult`` of what was computed as ``partial``.
+        A numerical failure, or Ctrl-C, keeps the ``RunResult`` of what was computed as ``partial``.
         """
         s = {**self.defaults, **settings}
         problem = self.problem(s)
@@ -112,9 +112,9 @@ class EvolutionModel:
         began = perf_counter()
         try:
             solution, steps = _evolve(problem, theta, s, stepper)
-        except (DivergenceError, SingularMatrixError) as error:
+        except (DivergenceError, SingularMatrixError, Interrupted) as error:
             partial = error.partial
-            error.partial = self._result(partial, rows, {}) if len(partial.t) > 1 else None
+            error.partial = self._result(partial, rows, {}) if partial is not None and len(partial.t) > 1 else None
             raise
         elapsed = perf_counter() - began
         rows += [
@@ -123,7 +123,11 @@ class EvolutionModel:
             ("scheme", str(s["scheme"])),
         ]
         known = None if initial is not None or self.exact is None else self.exact
-        return self._result(solution, rows, self._errors(s, solution, u0, known, rows))
+        try:
+            errors = self._errors(s, solution, u0, known, rows)
+        except KeyboardInterrupt as error:
+            raise Interrupted("interrupted while measuring", partial=self._result(solution, rows, {})) from error
+        return self._result(solution, rows, errors)
 
     def _errors(
         self,
@@ -175,9 +179,9 @@ def _evolve(problem: Problem, theta: np.ndarray, s: Settings, stepper: DFI) -> t
         span = (first * interval, last * interval)
         try:
             part = evolve(problem, motion, span, interval / each, stepper, save_every=each)
-        except (DivergenceError, SingularMatrixError) as error:
+        except (DivergenceError, SingularMatrixError, Interrupted) as error:
             if solution is not None:
-                error.partial = solution.then(error.partial)
+                error.partial = solution if error.partial is None else solution.then(error.partial)
             raise
         solution = part if solution is None else solution.then(part)
         motion, steps = part.last, steps + (last - first) * each

@@ -10,7 +10,7 @@ from typing import Any
 import sympy as sp
 
 from symdfi.dynamics import Lagrangian, Trajectory, integrate
-from symdfi.errors import ConvergenceError, DivergenceError
+from symdfi.errors import ConvergenceError, DivergenceError, Interrupted
 from symdfi.running.equations import latex as in_latex
 from symdfi.running.equations import pretty, tidy
 from symdfi.running.pictures import Picture, before_explosion, coordinates
@@ -58,7 +58,7 @@ class MechanicsModel:
         return in_latex(parts) if latex else "\n\n".join([self.title, self.description, pretty(parts)])
 
     def run(self, settings: Settings, initial: Path | None = None) -> RunResult:
-        """Integrate. A numerical failure keeps the ``RunResult`` of what was computed as ``partial``."""
+        """Integrate. A numerical failure, or Ctrl-C, keeps the ``RunResult`` of what was computed as ``partial``."""
         if initial is not None:
             raise ValueError(f"{self.name} is a mechanical system: it takes no initial profile, set its settings")
         s = {**self.defaults, **settings}
@@ -69,13 +69,16 @@ class MechanicsModel:
                 self.system(s), q0, v0, (0.0, float(s["t_end"])), float(s["dt"]), params,
                 method=str(s["method"]), save_every=int(s["save_every"]),
             )  # fmt: skip
-        except (ConvergenceError, DivergenceError) as error:
+        except (ConvergenceError, DivergenceError, Interrupted) as error:
             if error.partial is not None and error.partial.t.size > 1:
                 error.partial = self._result(error.partial, {})
             else:
                 error.partial = None
             raise
-        errors = self.reference(s, trajectory) if self.reference else {}
+        try:
+            errors = self.reference(s, trajectory) if self.reference else {}
+        except KeyboardInterrupt as error:
+            raise Interrupted("interrupted while measuring", partial=self._result(trajectory, {})) from error
         return self._result(trajectory, errors)
 
     def _result(self, trajectory: Trajectory, errors: dict[str, float]) -> RunResult:

@@ -1,5 +1,7 @@
 """What goes wrong is named, with step, time and point, and what was computed is kept."""
 
+import signal
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -190,3 +192,63 @@ def test_a_poor_ansatz_and_a_start_from_zero_are_no_failures():
         assert solution.step_defect[0] > 0
     deaf = problem_of(sp.sin(40 * X) * u, A + k * X)
     assert sd.evolve(deaf, [1.0, 0.0], (0, 1), 0.1, DFI).relative_residual.min() > 0.9
+
+
+def ctrl_c_after(calls):
+    """A stand-in that sends this process a SIGINT in the call after so many."""
+
+    def wrap(function):
+        left = [calls]
+
+        def wrapped(*args, **kwargs):
+            left[0] -= 1
+            if left[0] < 0:
+                signal.raise_signal(signal.SIGINT)
+            return function(*args, **kwargs)
+
+        return wrapped
+
+    return wrap
+
+
+@pytest.mark.parametrize("save_every", [1, 4, 100])
+def test_ctrl_c_in_evolve_keeps_the_solution_so_far(growth, monkeypatch, save_every):
+    """And from its last motion it goes on as if it had not stopped."""
+    theta0 = [0.1, 0.0]
+    whole = sd.evolve(growth, theta0, (0, 0.5), 0.05, DFI)
+    with monkeypatch.context() as patch:
+        patch.setattr(sd.DFI, "step", ctrl_c_after(6)(sd.DFI.step))
+        with pytest.raises(sd.Interrupted, match=r"interrupted after step 6 of 10 \(t = 0.3\)") as raised:
+            sd.evolve(growth, theta0, (0, 0.5), 0.05, DFI, save_every=save_every)
+    partial = raised.value.partial
+    assert isinstance(raised.value, KeyboardInterrupt)
+    assert partial.t[-1] == pytest.approx(0.3) and len(partial.step_t) == 6
+    np.testing.assert_array_equal(partial.theta[-1], whole.theta[6])
+    rest = sd.evolve(growth, partial.last, (0.3, 0.5), 0.05, DFI)
+    np.testing.assert_allclose(rest.theta[-1], whole.theta[-1], rtol=1e-13)
+
+
+def test_ctrl_c_before_there_is_a_velocity(growth, monkeypatch):
+    monkeypatch.setattr(sd.DFI, "begin", ctrl_c_after(0)(sd.DFI.begin))
+    with pytest.raises(sd.Interrupted, match="after step 0") as raised:
+        sd.evolve(growth, [0.1, 0.0], (0, 1), 0.1, DFI)
+    assert raised.value.partial is None
+
+
+@pytest.fixture(scope="module")
+def decay():
+    return problem_of(-u, A * sp.exp(-((k * (X - 1)) ** 2)))
+
+
+@pytest.mark.parametrize(("start", "calls"), [([1.0, 1.0], 0), ([1.0, 1.0], 1), ([1.0, 1.0], 30), (None, 300)])
+def test_ctrl_c_in_a_fit_keeps_the_best_parameters(decay, monkeypatch, start, calls):
+    target = 3 * sp.exp(-((2 * (X - 1)) ** 2)) + sp.sin(9 * X) / 9  # not reached: the fit would go on
+    with monkeypatch.context() as patch:
+        patch.setattr(sd.Problem, "fit_rows", ctrl_c_after(calls)(sd.Problem.fit_rows))
+        with pytest.raises(sd.Interrupted, match="fit interrupted") as raised:
+            sd.fit(decay, target, start=start, iterations=10_000)
+    theta = raised.value.partial
+    if calls == 0:
+        assert theta is None
+    else:
+        assert sd.fit_error(decay, theta, target) <= (2.0 if calls == 1 else 0.5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -9,6 +11,7 @@ from scipy.special import ellipj
 
 import symdfi as sd
 from symdfi.ep import Boundary
+from symdfi.ep.action import DiscreteAction
 
 n, e = sp.symbols("n e", integer=True, positive=True)
 i = sp.Symbol("i", integer=True)
@@ -361,3 +364,25 @@ def test_error_of_the_grid_falls_with_the_step() -> None:
 
 def test_too_few_steps_for_an_estimate() -> None:
     assert np.isnan(sd.extremize(oscillator, sd.FixedEnds(0.0, 1.0, 1.0), 3, {w: 1.0}).grid_error)
+
+
+def test_ctrl_c_keeps_the_path_so_far(monkeypatch) -> None:
+    """It is a guess from which the extremal trajectory is reached."""
+    boundary, gradient, calls = sd.FixedEnds(0.0, 0.0, 1.0), DiscreteAction.gradient, []
+
+    def slow(*args):
+        calls.append(args)
+        if len(calls) == 4:
+            signal.raise_signal(signal.SIGINT)
+        return gradient(*args)
+
+    whole = sd.extremize(bratu, boundary, 30, {w: 3.0})
+    with monkeypatch.context() as patch:
+        patch.setattr(DiscreteAction, "gradient", slow)
+        with pytest.raises(sd.Interrupted, match="interrupted") as raised:
+            sd.extremize(bratu, boundary, 30, {w: 3.0})
+    path = raised.value.partial
+    assert path.shape == (31, 1) and path.any()
+    again = sd.extremize(bratu, boundary, 30, {w: 3.0}, guess=path)
+    assert again.iterations < whole.iterations
+    np.testing.assert_allclose(again.q, whole.q, atol=roundoff(30))
