@@ -18,8 +18,9 @@ import sympy as sp
 from sympy.logic.boolalg import Boolean
 
 from symdfi.errors import SymbolicError
-from symdfi.symbolic.maps import Ranges, affine, check_index, never_negative, prune, solve
+from symdfi.symbolic.maps import affine, check_index, prune, solve
 from symdfi.symbolic.ranges import Limits, bounded
+from symdfi.symbolic.sets import Ranges, never_negative
 from symdfi.symbolic.sums import PlainSum, canonical, fresh, normalise, readable
 
 Variable = sp.Symbol | sp.IndexedBase
@@ -118,12 +119,15 @@ def partial(expr: sp.Basic, position: int, shown: Callable[[sp.Basic], object] =
     return slope.xreplace({hole: inner})
 
 
-def tangent(expr: sp.Basic, directions: Mapping[Variable, Variable | sp.Expr]) -> sp.Expr:
-    """The directional derivative Σ ∂E/∂x[m]·ẋ[m], each variable moving with its direction."""
+def tangent(expr: sp.Basic, directions: Mapping[Variable, Variable | sp.Expr], ranges: Ranges | None = None) -> sp.Expr:
+    """The directional derivative Σ ∂E/∂x[m]·ẋ[m], each variable moving with its direction.
+
+    ``ranges`` bounds free indices of ``expr``."""
     total = sp.S.Zero
+    known = _with_unknown(expr, ranges or {})
     for variable, direction in directions.items():
         for term in variation(expr, variable):
-            sums, conditions = bounded(term.sums, term.conditions, {})
+            sums, conditions = bounded(term.sums, term.conditions, known)
             term = replace(term, sums=sums, conditions=conditions)
             step = direction[term.indices] if isinstance(direction, sp.IndexedBase) else direction
             total += term.contract(step)
@@ -139,15 +143,27 @@ def derivative(expr: sp.Basic, reference: sp.Symbol | sp.Indexed, ranges: Ranges
 
     Raises ``SymbolicError`` for an index map that is not supported.
     """
-    if isinstance(reference, sp.Symbol):
-        return collected(component(term, (), {}) for term in variation(expr, reference))
-    targets = tuple(reference.indices)
     bounds = {k: (sp.sympify(lower), sp.sympify(upper)) for k, (lower, upper) in (ranges or {}).items()}
+    if isinstance(reference, sp.Symbol):
+        bounds = _with_unknown(expr, bounds)
+        return collected(component(term, (), bounds) for term in variation(expr, reference))
+    targets = tuple(reference.indices)
     unknown = ((-sp.oo, sp.oo),) * len(targets)
     shape = reference.base.shape
     extents = unknown if shape is None else [(sp.S.Zero, extent - 1) for extent in shape]
     bounds |= {k: extent for k, extent in zip(targets, extents, strict=True) if isinstance(k, sp.Symbol)}
+    bounds = _with_unknown(sp.Tuple(expr, reference), bounds)
     return collected([component(term, targets, bounds) for term in variation(expr, reference.base)])
+
+
+def _with_unknown(expr: sp.Basic, ranges: Ranges) -> Ranges:
+    """``ranges``, and (-oo, oo) for what may be a free index: an integer, not said to be positive, that is no size."""
+    shapes = (extent for base in expr.atoms(sp.IndexedBase) for extent in base.shape or ())
+    sizes = {s for extent in shapes for s in sp.sympify(extent).free_symbols}
+    labels = {base.label for base in expr.atoms(sp.IndexedBase)}
+    free = {s for s in expr.free_symbols if isinstance(s, sp.Symbol) and s.is_integer and not s.is_positive}
+    unknown = sorted(free - sizes - labels - set(ranges), key=str)
+    return {**dict.fromkeys(unknown, (-sp.oo, sp.oo)), **ranges}
 
 
 def component(term: Variation, targets: tuple[sp.Expr, ...], ranges: Ranges) -> Variation:

@@ -23,6 +23,7 @@ from symdfi.symbolic.indexed import Variable, canonical, derivative, normalise, 
 from symdfi.symbolic.notation import read_coordinates
 from symdfi.symbolic.private import Private
 from symdfi.symbolic.reading import tidied
+from symdfi.symbolic.sets import Ranges
 from symdfi.symbolic.shapes import shaped
 from symdfi.symbolic.structure import Structure, index_ranges, structure
 
@@ -86,7 +87,10 @@ class Lagrangian:
                 raise SymbolicError(
                     f"the momentum {p} depends on the input {found[0]}, whose time derivative is unknown"
                 )
-        return tuple(canonical(tangent(p, moves)) + derivative(p, t) for p in self.momentum_terms)
+        return tuple(
+            canonical(tangent(p, moves, at)) + derivative(p, t, at)
+            for p, at in zip(self.momentum_terms, self._row_ranges, strict=True)
+        )
 
     @functools.cached_property
     def forces_on(self) -> tuple[sp.Expr, ...]:
@@ -147,10 +151,11 @@ class Lagrangian:
         """The equations of motion d/dt ∂L/∂v − ∂L/∂q + ∂R/∂v = Q, one equation a coordinate."""
         accelerations = {v: acceleration_of(q) for q, v in zip(self.coordinates, self.velocities, strict=True)}
         equations = []
-        for p, rate, force, external, drag in zip(
-            self.momentum_terms, self._rates, self.forces_on, self.external_forces, self._drag, strict=True
-        ):
-            left = canonical(tangent(p, accelerations)) + rate - force + drag
+        for p, at, rate, force, external, drag in zip(
+            self.momentum_terms, self._row_ranges, self._rates, self.forces_on, self.external_forces, self._drag,
+            strict=True,
+        ):  # fmt: skip
+            left = canonical(tangent(p, accelerations, at)) + rate - force + drag
             equations.append(sp.Eq(self._show(left), self._show(external), evaluate=False))
         return tuple(equations)
 
@@ -245,6 +250,10 @@ class Lagrangian:
 
     def _show(self, expr: sp.Expr) -> sp.Expr:
         return self._notation.show(tidied(expr))
+
+    @property
+    def _row_ranges(self) -> list[Ranges]:
+        return [index_ranges(q, own) for q, own in zip(self.coordinates, self.indices, strict=True)]
 
     def _at_rows(self, variables: tuple[Variable, ...]) -> list[sp.Expr]:
         """Every variable at the free indices of its row."""

@@ -1,4 +1,4 @@
-"""Index maps: which loop index owns a reference, and what can be proved about an index's range.
+"""Index maps: which loop index owns a reference, and over what an index runs.
 
 A reference ``x[m(i)]`` inside a sum over ``i`` contributes to the derivative by ``x[j]`` where ``m(i) = j``.
 The maps that are solved for ``i``:
@@ -13,23 +13,20 @@ map                       owner                                                 
 Every other map (a gather ``p[i]``, ``p[i] + i``, ``Mod(2*i, n)``) stays a ``KroneckerDelta(m(i), j)`` under
 its sum, which is a scatter-add when compiled.
 
-A proof here takes a size (any symbol without a range) to be at least one.
+What can be proved of indices is in ``sets``.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import sympy as sp
 from sympy.logic.boolalg import Boolean
 
 from symdfi.errors import SymbolicError
+from symdfi.symbolic.sets import Ranges, never_negative
 from symdfi.symbolic.sums import readable
-
-#: Inclusive bounds (lower, upper) by index.
-Ranges = Mapping[sp.Symbol, tuple[sp.Expr, sp.Expr]]
 
 
 @dataclass(frozen=True)
@@ -144,50 +141,6 @@ def always(condition: Boolean, ranges: Ranges) -> bool:
         )
         return never_negative(large - small - 1, ranges)
     return condition == sp.true
-
-
-def never_negative(expr: sp.Expr, ranges: Ranges) -> bool:
-    """Whether the integer ``expr`` is provably >= 0 for every index value in ``ranges``."""
-    return _proved(expr, tuple(ranges.items()))
-
-
-@functools.lru_cache(maxsize=1 << 16)
-def _proved(expr: sp.Expr, bounds: tuple[tuple[sp.Symbol, tuple[sp.Expr, sp.Expr]], ...]) -> bool:
-    expr, ranges = sp.expand(expr), dict(bounds)
-    choices = outermost(expr, (sp.Max, sp.Min, sp.floor))
-    if choices:
-        choice, line = choices[0], _line(expr, choices[0])
-        if line is None:
-            return False
-        slope, offset = line
-        if isinstance(choice, sp.floor):
-            # e - (q - 1)/q <= floor(e) <= e for fractions e of denominator q.
-            scale = sp.ilcm(1, *(factor.q for factor in sp.expand(choice.args[0]).as_coefficients_dict().values()))
-            end = choice.args[0] - (sp.Rational(scale - 1, scale) if slope > 0 else 0)
-            return _proved(slope * end + offset, bounds)
-        enough = any if isinstance(choice, sp.Max) == bool(slope > 0) else all
-        return enough(_proved(slope * arg + offset, bounds) for arg in choice.args)
-    remainders = outermost(expr, (sp.Mod,))
-    if remainders:
-        names = {mod: sp.Dummy(integer=True) for mod in remainders}
-        # In the bounds of indices too: j <= Mod(i, n) says something of Mod(i, n) - j.
-        named = tuple((i, (lower.xreplace(names), upper.xreplace(names))) for i, (lower, upper) in bounds)
-        ends = tuple((d, (sp.S.Zero, mod.args[1] - 1)) for mod, d in names.items())
-        return _proved(expr.xreplace(names), named + ends)
-    index = _innermost(expr, ranges)
-    if index is not None:
-        line = affine(expr, index)
-        return line is not None and _proved(_put(line, ranges[index], False), bounds)
-    if not is_known(expr):
-        return False
-    # A polynomial in sizes 1 + d with d >= 0 is >= 0 if no coefficient is negative.
-    shifted = sp.expand(expr.xreplace({s: _one_or_more(s) for s in expr.free_symbols}))
-    return all(factor >= 0 and term.is_nonnegative for term, factor in shifted.as_coefficients_dict().items())
-
-
-@functools.cache
-def _one_or_more(size: sp.Symbol) -> sp.Expr:
-    return 1 + sp.Dummy(integer=True, nonnegative=True)
 
 
 def extreme(expr: sp.Expr, ranges: Ranges, top: bool) -> sp.Expr | None:

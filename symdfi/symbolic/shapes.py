@@ -8,7 +8,8 @@ import sympy as sp
 
 from symdfi.errors import SymbolicError
 from symdfi.symbolic.indexed import normalise
-from symdfi.symbolic.maps import Ranges, affine, never_negative
+from symdfi.symbolic.maps import affine
+from symdfi.symbolic.sets import Ranges, never_negative
 
 
 def shaped(expr: sp.Basic, bases: Iterable[sp.IndexedBase] = (), ranges: Ranges | None = None) -> dict:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import sympy as sp
 
 from symdfi.symbolic.indexed import Variable, Variation, collected, component, variation
-from symdfi.symbolic.maps import Ranges, affine
+from symdfi.symbolic.maps import affine
+from symdfi.symbolic.sets import Ranges
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ import itertools
 import pytest
 import sympy as sp
 
-from symdfi.symbolic.maps import affine, extreme, never_negative, prune, smallest, solve, standard
+from symdfi.symbolic.maps import affine, extreme, prune, smallest, solve, standard
+from symdfi.symbolic.sets import never_negative
 
 n, m = sp.symbols("n m", integer=True, positive=True)
 i, j, k = sp.symbols("i j k", integer=True)

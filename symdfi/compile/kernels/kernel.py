@@ -23,8 +23,8 @@ from symdfi.compile.source.legend import readable
 from symdfi.compile.source.printing import Names, index_code
 from symdfi.errors import CompileError
 from symdfi.symbolic import private
-from symdfi.symbolic.maps import never_negative
 from symdfi.symbolic.renaming import Renaming
+from symdfi.symbolic.sets import never_negative
 
 
 @dataclass(frozen=True)

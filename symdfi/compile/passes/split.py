@@ -17,9 +17,10 @@ from sympy.logic.boolalg import Boolean
 
 from symdfi.compile.program.loops import Assignment, Definition, Loop, Piece, ranges
 from symdfi.compile.program.lower import Program
-from symdfi.symbolic.maps import affine, inequalities, never_negative, standard
+from symdfi.symbolic.maps import affine, inequalities, standard
 from symdfi.symbolic.private import Private
 from symdfi.symbolic.ranges import narrow
+from symdfi.symbolic.sets import never_negative
 
 #: Beyond this many different ``Mod`` in one assignment they stay run-time remainders.
 MAX_SPLIT_MODULI = 4

@@ -11,7 +11,8 @@ from sympy.logic.boolalg import Boolean
 
 from symdfi.compile.program.loops import Assignment, Definition, Piece, Variable, in_words, plain_names, ranges
 from symdfi.errors import SymbolicError
-from symdfi.symbolic.maps import Ranges, affine, extreme, inequalities, never_negative, outermost
+from symdfi.symbolic.maps import affine, extreme, inequalities, outermost
+from symdfi.symbolic.sets import Ranges, never_negative
 from symdfi.symbolic.sums import readable
 
 

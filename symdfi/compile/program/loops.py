@@ -16,7 +16,8 @@ from sympy.logic.boolalg import Boolean
 
 from symdfi.errors import CompileError
 from symdfi.symbolic import private
-from symdfi.symbolic.maps import Ranges, extreme, is_known
+from symdfi.symbolic.maps import extreme, is_known
+from symdfi.symbolic.sets import Ranges
 from symdfi.symbolic.sums import PlainSum, readable
 
 Variable = sp.Symbol | sp.IndexedBase

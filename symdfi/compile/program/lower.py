@@ -13,8 +13,9 @@ from symdfi.compile.program.loops import Assignment, Loop, Variable, hull, in_wo
 from symdfi.errors import CompileError
 from symdfi.symbolic import private
 from symdfi.symbolic.indexed import guarded
-from symdfi.symbolic.maps import extreme, inequalities, is_index, is_known, never_negative
+from symdfi.symbolic.maps import extreme, inequalities, is_index, is_known
 from symdfi.symbolic.ranges import Limits
+from symdfi.symbolic.sets import never_negative
 from symdfi.symbolic.sums import PlainSum, fresh
 
 #: A literal of the condition under which a subexpression is evaluated at all.
