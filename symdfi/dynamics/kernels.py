@@ -14,7 +14,7 @@ from symdfi.compile.source.printing import Names, index_code
 from symdfi.errors import SymbolicError
 from symdfi.linalg import mass
 from symdfi.symbolic.coordinates import t
-from symdfi.symbolic.indexed import normalise
+from symdfi.symbolic.indexed import index_arrays, normalise
 from symdfi.symbolic.lagrangian import Lagrangian
 from symdfi.symbolic.private import Private, like
 from symdfi.symbolic.structure import Structure, structure
@@ -35,10 +35,9 @@ class Kernels:
     def __init__(self, system: Lagrangian) -> None:
         self.system = system
         exprs = (system.L, system.dissipation, *system.external_forces)
-        references = {r for e in exprs for r in e.atoms(sp.Indexed)}
-        index_arrays = {g.base for r in references for k in r.indices for g in k.atoms(sp.Indexed)}
-        self.index_arrays = tuple(p for p in system.parameters if p in index_arrays)
-        self.float_parameters = tuple(p for p in system.parameters if p not in index_arrays)
+        integers = set().union(*map(index_arrays, exprs))
+        self.index_arrays = tuple(p for p in system.parameters if p in integers)
+        self.float_parameters = tuple(p for p in system.parameters if p not in integers)
         self.groups = (
             Group("ints", self.index_arrays, integer=True),
             Group("q", system.coordinates),

@@ -57,6 +57,13 @@ def summed(expr: sp.Expr, sums: Iterable[Limits], conditions: Iterable[Boolean])
     return guarded(total, (c for c in conditions if c not in inner))
 
 
+def index_arrays(expr: sp.Basic) -> set[sp.IndexedBase]:
+    """The arrays whose elements are indices: they stand inside the index of another one, or in a delta."""
+    indices = {k for reference in expr.atoms(sp.Indexed) for k in reference.indices}
+    indices |= {k for delta in expr.atoms(sp.KroneckerDelta) for k in delta.args}
+    return {gathered.base for k in indices for gathered in k.atoms(sp.Indexed)}
+
+
 def variation(expr: sp.Basic, variable: Variable, shown: Callable[[sp.Basic], object] = readable) -> list[Variation]:
     """Every term of the variation of ``expr`` by ``variable`` (a symbol: indices are ``()``).
 
@@ -166,10 +173,16 @@ def _with_unknown(expr: sp.Basic, ranges: Ranges) -> Ranges:
     return {**dict.fromkeys(unknown, (-sp.oo, sp.oo)), **ranges}
 
 
-def component(term: Variation, targets: tuple[sp.Expr, ...], ranges: Ranges) -> Variation:
+class Hit(sp.KroneckerDelta):
+    """δ(m, j) where m is an index of an array and j runs over all of them: m is in j's range, or out of its array."""
+
+
+def component(
+    term: Variation, targets: tuple[sp.Expr, ...], ranges: Ranges, delta: type[sp.KroneckerDelta] = sp.KroneckerDelta
+) -> Variation:
     """One variation contracted with the unit vector at ``targets``: its sums solved for their owners.
 
-    The result has no indices; what cannot be solved (a gather) is a ``KroneckerDelta`` in its coefficient.
+    The result has no indices; what cannot be solved (a gather) is a ``delta`` in its coefficient.
     """
     sums = list(term.sums)
     pending = list(zip(term.indices, targets, strict=True))
@@ -193,7 +206,7 @@ def component(term: Variation, targets: tuple[sp.Expr, ...], ranges: Ranges) -> 
             progress = True
             break
     for index_map, target in pending:
-        coefficient *= sp.KroneckerDelta(index_map, target)
+        coefficient *= delta(index_map, target)
     known = {**ranges, **{i: (lo, hi) for i, lo, hi in sums}}
     # Written as plain indices first, what a condition says can become a bound.
     conditions = prune((unwrap(sp.sympify(c), known) for c in conditions), known)

@@ -16,7 +16,7 @@ from symdfi.compile.kernels.outputs import Output, Part, read, sweeps
 from symdfi.compile.program.loops import Variable
 from symdfi.errors import CompileError
 from symdfi.symbolic import given
-from symdfi.symbolic.indexed import canonical, normalise
+from symdfi.symbolic.indexed import canonical, index_arrays, normalise
 from symdfi.symbolic.maps import affine, largest, smallest
 from symdfi.symbolic.renaming import Renaming
 from symdfi.symbolic.shapes import shaped
@@ -214,8 +214,7 @@ class Function:
 
     def _index_arrays(self, outputs: Iterable[Part]) -> frozenset:
         """The arguments used as indices of others."""
-        exprs = [e for output in outputs for e in output.exprs]
-        inside = {g.base for e in exprs for r in e.atoms(sp.Indexed) for k in r.indices for g in k.atoms(sp.Indexed)}
+        inside = set().union(*(index_arrays(e) for output in outputs for e in output.exprs))
         declared = {a for a in self.arguments if isinstance(a, sp.IndexedBase) and a.label.is_integer}
         return frozenset(inside | declared)
 

@@ -11,6 +11,8 @@ import numpy as np
 import sympy as sp
 
 from symdfi.compile.kernels import cache
+from symdfi.compile.passes.accumulate import accumulated
+from symdfi.compile.passes.recompute import recomputed
 from symdfi.compile.passes.schedule import schedule
 from symdfi.compile.passes.split import definition
 from symdfi.compile.program.bounds import Check, checks
@@ -176,6 +178,8 @@ class KernelBuilder:
         self._checked = checked.is_active()
         names = Names(checked=self._checked)
         definitions = _live([definition(a, self.program) for a in assignments], frozenset(outputs))
+        definitions = accumulated(definitions, frozenset(outputs), self.program)
+        definitions = recomputed(definitions, frozenset(outputs))
         once = schedule([d for d in definitions if not d.batched], self._kept(definitions, outputs))
         each = schedule([d for d in definitions if d.batched], frozenset(outputs))
 
@@ -219,7 +223,7 @@ class KernelBuilder:
             deltas = {d: sp.S.One for d in assignment.expr.atoms(sp.KroneckerDelta) if d.has(sp.Indexed)}
             if deltas:
                 unread.append(replace(assignment, expr=assignment.expr.xreplace(deltas)))
-        return checks([*definitions, *(definition(a, self.program) for a in unread)])
+        return checks([*(definition(a, self.program) for a in unread), *definitions])
 
     def _batched_outputs(self) -> frozenset[str]:
         found = {n for n, parts in self._outputs.items() if any(a.batched for a, _ in parts)}

@@ -37,18 +37,21 @@ class Schedule:
 
 def schedule(definitions: Iterable[Definition], kept: frozenset) -> Schedule:
     """Order and fuse the pieces of definitions given in order of evaluation; ``kept`` stay in memory."""
-    definitions = tuple(_arranged(d) for d in definitions)
+    definitions = [_arranged(d) for d in _scalars_first(definitions)]
     nests: list[Nest] = []
     complete: dict[Variable, int] = {}  # the position from which a target may be read
     for d in definitions:
-        last = 0
+        last = stored = 0
         for piece in d.pieces:
-            piece = _standard_names(piece)
-            place = _place(piece, nests, complete)
+            piece = standard_names(piece)
+            # What is added to an element comes after what is stored there.
+            place = _place(piece, nests, complete, stored if piece.add else 0)
             if place == len(nests):
                 nests.append(Nest())
             nests[place].pieces.append(piece)
             last = max(last, place + 1)
+            if not piece.add:
+                stored = last
             if len(d.pieces) == 1 and not (piece.n_sums or piece.add or piece.guard != sp.true):
                 nests[place].inner[d.target] = piece.indices
         complete[d.target] = last
@@ -59,6 +62,20 @@ def schedule(definitions: Iterable[Definition], kept: frozenset) -> Schedule:
                 if target not in nests[position].inner:
                     local.discard(target)
     return Schedule(tuple(d for d in definitions if d.fill or not d.pieces), tuple(nests), frozenset(local))
+
+
+def _scalars_first(definitions: Iterable[Definition]) -> list[Definition]:
+    """The definitions with those without loops as early as what they read allows: nests that need them can then join
+    earlier ones."""
+    result: list[Definition] = []
+    for d in definitions:
+        place = len(result)
+        if not any(piece.loops for piece in d.pieces):
+            reads = d.reads
+            while place and result[place - 1].target not in reads and result[place - 1].shape:
+                place -= 1
+        result.insert(place, d)
+    return result
 
 
 def _arranged(d: Definition) -> Definition:
@@ -89,7 +106,8 @@ def _prefers_rows(piece: Piece) -> bool:
     return score > 0
 
 
-def _standard_names(piece: Piece) -> Piece:
+def standard_names(piece: Piece) -> Piece:
+    """The piece under index names that equal loops share."""
     return piece.rename({loop.index: index("l", k) for k, loop in enumerate(piece.loops)})
 
 
@@ -99,10 +117,12 @@ def _bases(piece: Piece) -> set[Variable]:
     return reads | piece.value.atoms(sp.Symbol)
 
 
-def _place(piece: Piece, nests: list[Nest], complete: dict[Variable, int]) -> int:
-    """The first nest that the piece can join, else the position after the last."""
+def _place(piece: Piece, nests: list[Nest], complete: dict[Variable, int], first: int) -> int:
+    """The nest from ``first`` on that the piece can join, else the position after the last."""
     reads = _bases(piece)
     for position, nest in enumerate(nests):
+        if position < first:
+            continue
         if not piece.loops and len(nest.pieces) >= MAX_STRAIGHT_STORES:
             continue
         if nest.loops != piece.loops or piece.guard != sp.true or nest.pieces[0].guard != sp.true:

@@ -17,6 +17,7 @@ from sympy.logic.boolalg import Boolean
 
 from symdfi.compile.program.loops import Assignment, Definition, Loop, Piece, ranges
 from symdfi.compile.program.lower import Program
+from symdfi.symbolic.indexed import Hit
 from symdfi.symbolic.maps import affine, inequalities, standard
 from symdfi.symbolic.private import Private
 from symdfi.symbolic.ranges import narrow
@@ -61,7 +62,9 @@ def _scatter(assignment: Assignment, value: sp.Expr) -> Piece | None:
             here = {loop.index: source}
             where = {index: found.xreplace(here) for index, found in where.items()} | here
             value = value.xreplace({delta: sp.S.One})
-            guard = sp.And(guard.xreplace(here), sp.Ge(source, loop.lower), sp.Le(source, loop.upper))
+            guard = guard.xreplace(here)
+            if not isinstance(delta, Hit):
+                guard = sp.And(guard, sp.Ge(source, loop.lower), sp.Le(source, loop.upper))
             loops = tuple(k for k in loops if k is not loop)
             break
     if not where:
@@ -114,7 +117,8 @@ def _expand(piece: Piece, atoms: dict[Private, Boolean], modular: bool) -> Itera
     """Split on the first open condition until none is left."""
     atoms = {symbol: atom for symbol, atom in atoms.items() if symbol in piece.value.free_symbols}
     bounds = [bound for loop in piece.loops for bound in (loop.lower, loop.upper)]
-    found = set().union(*(e.atoms(sp.Mod) for e in (piece.value, *atoms.values(), *bounds))) if modular else ()
+    exprs = (piece.value, *piece.indices, *atoms.values(), *bounds)
+    found = set().union(*(e.atoms(sp.Mod) for e in exprs)) if modular else ()
     remainders = sorted(found, key=sp.default_sort_key)
     plain = {mod: e for mod in remainders if (e := _plain_mod(mod, piece.loops)) is not None}
     if plain:
@@ -133,7 +137,7 @@ def _expand(piece: Piece, atoms: dict[Private, Boolean], modular: bool) -> Itera
     if atom is None:
         piece = _kept_inside(piece)
         if piece.guard != sp.false and not any(_is_empty(loop, piece.loops) for loop in piece.loops):
-            yield piece
+            yield _without_single(piece)
         return
     for literal, truth in _cases(atom, piece.loops):
         narrowed = restrict(piece, literal)
@@ -204,6 +208,17 @@ def _kept_inside(piece: Piece) -> Piece:
         for span in _spans(loop):
             if span.free_symbols & set(outer) and not never_negative(span, outer):
                 piece = replace(piece, guard=sp.And(piece.guard, sp.Ge(span, 0)))
+    return piece
+
+
+def _without_single(piece: Piece) -> Piece:
+    """The piece without its loops over one value: it can then share a nest with its neighbours."""
+    for position in reversed(range(len(piece.loops))):
+        loop = piece.loops[position]
+        if loop.lower == loop.upper:
+            summed = position >= len(piece.loops) - piece.n_sums
+            others = piece.loops[:position] + piece.loops[position + 1 :]
+            piece = replace(piece, loops=others, n_sums=piece.n_sums - summed).rename({loop.index: loop.lower})
     return piece
 
 

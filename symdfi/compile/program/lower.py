@@ -10,6 +10,8 @@ import sympy as sp
 from sympy.logic.boolalg import Boolean
 
 from symdfi.compile.program.loops import Assignment, Loop, Variable, hull, in_words, ranges, variables
+from symdfi.compile.program.sharing import rebuilt, shared
+from symdfi.compile.program.unroll import unrolled
 from symdfi.errors import CompileError
 from symdfi.symbolic import private
 from symdfi.symbolic.indexed import guarded
@@ -43,7 +45,7 @@ class Program:
 
     def assign(self, expr: sp.Basic, loops: tuple[Loop, ...] = ()) -> Assignment:
         """The assignment that holds ``expr`` over ``loops``, made unless an equal one exists."""
-        expr = self._flat(self._plain(sp.sympify(expr)), loops, ())
+        expr = self._flat(self._plain(unrolled(sp.sympify(expr))), loops, ())
         self._check_integers(expr)
         names = {loop.index: private.index("a", k) for k, loop in enumerate(loops)}
         loops = tuple(loop.subs(names) for loop in loops)
@@ -54,8 +56,11 @@ class Program:
         asked = (expr, loops, sums)
         if asked in self._known:
             return self._known[asked]
+        expr = self._shared_stored(expr, loops + sums, _not_empty(sums))
         expr, sums = self._factor(expr, sums, loops)
-        flat = self._hoist(expr, loops + sums, _not_empty(sums), self._depends(expr, loops + sums))
+        # A scatter runs over what its term varies with, whatever it is scattered over.
+        term = expr.xreplace({delta: sp.S.One for delta in expr.atoms(sp.KroneckerDelta)})
+        flat = self._hoist(expr, loops + sums, _not_empty(sums), self._depends(term, loops + sums))
         key = (flat, loops, sums)
         if key not in self._known:
             # Numbered, so that SymPy's order is that of creation, the same in all layers of a network.
@@ -70,6 +75,14 @@ class Program:
         # Asked for again, it must not be taken for new because its parts are stored by now.
         self._known[asked] = self._known[key]
         return self._known[key]
+
+    def _shared_stored(self, expr: sp.Expr, loops: tuple[Loop, ...], guards: Guards) -> sp.Expr:
+        """``expr`` with the references to what it holds more than once, stored (see ``sharing``)."""
+        found = shared(expr)
+        if not found:
+            return expr
+        store = lambda node, new: self._stored(new, loops, guards) if node in found else new  # noqa: E731
+        return sp.sympify(rebuilt(expr, store))
 
     def _lookup(self, expr: sp.Expr, loops: tuple[Loop, ...]) -> sp.Expr | None:
         """The reference to an assignment that already holds ``expr`` over the loops it varies with."""

@@ -111,7 +111,7 @@ TRIANGLE = (j, 0, i), (i, 0, n - 1)
         (sp.Sum(x[j - 1] * x[i], *TRIANGLE), r"the index of x\[j - 1\] .*j = 0\.\.i.* leaves the range 0\.\.n - 1"),
         (sp.Sum(x[sp.Mod(i, n) + 1] * x[j], *TRIANGLE), r"the index of x\[i \+ 1\]"),
         (over(sp.sin(over(x[j] * y[i + 1], j, 0, n - 1))), r"index of y\[i \+ 1\] .* leaves the range 0\.\.m - 1"),
-        (sp.Sum(sp.Max(y[i], 0) * x[i - m], (i, 0, m - 1)), r"the index of x\[j - m\] \(j = 0\.\.m - 1\)"),
+        (sp.Sum(sp.Max(y[i], 0) * x[i - m], (i, 0, m - 1)), r"the index of x\[i - m\] \(i = 0\.\.m - 1\)"),
         (sp.Sum(x[i] * over(x[j], j, 0, i**2), (i, 0, n - 1)), r"range of the index j of x\[j\] .*j = 0\.\.i\*\*2"),
         (over(x[sp.cos(i)]), r"the indices of x\[cos\(i\)\] must be integer expressions"),
         (over(sp.sqrt(over(x[j], j, 0, sp.Abs(i - 2)))), r"bounds of Sum\(x\[j\], \(j, 0, Abs\(i - 2\)\)\) must be"),

@@ -41,7 +41,7 @@ def functions(source: str) -> list[str]:
     return [text.split("(", 1)[1] for text in re.split(r"(?m)^def ", source)[1:] if not text.startswith("kernel(")]
 
 
-@pytest.mark.parametrize("size", [3, n])
+@pytest.mark.parametrize("size", [5, n])
 def test_no_new_functions_for_more_layers(size) -> None:
     few, many = (functions(gradients(layers, size).source) for layers in (6, 14))
     assert len(few) == len(many) == 8
@@ -50,11 +50,11 @@ def test_no_new_functions_for_more_layers(size) -> None:
     assert len(shared[0]) == 5  # zero, W·h, sin(· + b), Wᵀ·bar and its outer product, bar·cos
 
 
-@pytest.mark.parametrize("size", [3, n])
+@pytest.mark.parametrize("size", [5, n])
 @pytest.mark.parametrize("layers", [8])
 def test_as_one_function_or_several(monkeypatch, size, layers) -> None:
     generator = np.random.default_rng(0)
-    width = 3
+    width = 5
     _, parameters = network(layers, size)
     given = {"x": generator.normal(size=5)}
     given |= {str(w): generator.normal(size=(width,) * len(w.shape)) for w in parameters}
