@@ -184,7 +184,8 @@ def test_the_bound_holds_the_error_of_the_time_steps(f, eigenvalue, lipschitz, f
         for t, known in zip(solution.t, bound, strict=True):
             exact = np.fft.irfft(waves * np.exp(factors * t), n=48)
             error = np.linalg.norm(solution.evaluate(problem.points, t) - exact) * np.sqrt(2 * np.pi / 48)
-            assert error <= known * (1 + 1e-9) + 1e-13
+            # Some bounds are reached; the rounding errors of a solve at γ = 1e-12 σ₁² are 1e-10.
+            assert error <= known * (1 + 1e-6) + 1e-10
             if order < 3 and error > 1e-10:
                 assert known <= 30 * error
     # Where nothing but the Gauss rule errs (a turn of the phases), its order is 4; BDF2 begins beyond its stability.

@@ -72,7 +72,7 @@ def test_adjoint_is_the_derivative_of_the_discrete_cost(steps: int) -> None:
     checked = trainer(steps).check_gradient({w: OMEGA})
     assert checked.loss == pytest.approx(loss, rel=ROUNDOFF * steps**2)
     assert checked.adjoint["omega"] == pytest.approx(gradient, rel=ROUNDOFF * steps**2)
-    assert checked.finite_difference_error < 1e-7
+    assert checked.finite_difference_error < 1e-6
 
 
 @pytest.mark.parametrize("nudging", (sd.OneSided(1e-7), sd.Centered(1e-4)), ids=("one-sided", "centred"))
@@ -80,7 +80,8 @@ def test_second_order(nudging: Nudging, continuum: float) -> None:
     gradients = [trainer(steps, nudging).gradient({w: OMEGA})[1]["omega"] for steps in STEPS]
     errors = np.abs(np.array(gradients) - continuum)
     orders = np.log2(errors[:-1] / errors[1:])
-    assert np.abs(orders - 2).max() < 0.02
+    # Rounding errors of 1e-14, divided by the nudge of 1e-7, are seen against the last error of 2e-5.
+    assert np.abs(orders - 2).max() < 0.05
     assert errors[-1] < 5e-5
 
 
