@@ -15,9 +15,8 @@ Coordinate = sp.Symbol | sp.IndexedBase
 def _with_accent(name: str, accent: str) -> str:
     """Insert ``accent`` after the letters of ``name`` so that SymPy prints it above them: q_1 -> qdot_1."""
     match = re.match(r"[A-Za-z]+", name)
-    if match is None:
-        raise ValueError(f"a coordinate's name begins with a letter, not {name!r}")
-    return name[: match.end()] + accent + name[match.end() :]
+    end = len(name) if match is None else match.end()
+    return name[:end] + accent + name[end:]
 
 
 def coordinates(name: str, *shape: int | sp.Expr | tuple) -> tuple[Coordinate, Coordinate]:
@@ -31,6 +30,8 @@ def coordinates(name: str, *shape: int | sp.Expr | tuple) -> tuple[Coordinate, C
     """
     if re.search(r"[\s,]", name):
         raise ValueError(f"{name!r} is not one name: call coordinates once for each coordinate")
+    if not re.match(r"[A-Za-z]", name):
+        raise ValueError(f"a coordinate's name begins with a letter, not {name!r}")
     extents = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
     dims = tuple(sp.sympify(extent) for extent in extents)
     for extent in dims:

@@ -18,7 +18,7 @@ import sympy as sp
 from sympy.logic.boolalg import Boolean
 
 from symdfi.errors import SymbolicError
-from symdfi.symbolic.maps import affine, check_index, prune, solve
+from symdfi.symbolic.maps import affine, check_index, is_integer, prune, solve
 from symdfi.symbolic.ranges import Limits, bounded
 from symdfi.symbolic.sets import Ranges, never_negative
 from symdfi.symbolic.sums import PlainSum, canonical, fresh, normalise, readable
@@ -58,10 +58,13 @@ def summed(expr: sp.Expr, sums: Iterable[Limits], conditions: Iterable[Boolean])
 
 
 def index_arrays(expr: sp.Basic) -> set[sp.IndexedBase]:
-    """The arrays whose elements are indices: they stand inside the index of another one, or in a delta."""
+    """The arrays whose elements are indices: they stand inside the index of another one, in a delta or in a bound, or
+    their label is an integer."""
     indices = {k for reference in expr.atoms(sp.Indexed) for k in reference.indices}
     indices |= {k for delta in expr.atoms(sp.KroneckerDelta) for k in delta.args}
-    return {gathered.base for k in indices for gathered in k.atoms(sp.Indexed)}
+    indices |= {k for node in expr.atoms(sp.Sum) for _, *bounds in node.limits for k in bounds}
+    declared = {base for base in expr.atoms(sp.IndexedBase) if base.label.is_integer}
+    return declared | {gathered.base for k in indices for gathered in k.atoms(sp.Indexed)}
 
 
 def variation(expr: sp.Basic, variable: Variable, shown: Callable[[sp.Basic], object] = readable) -> list[Variation]:
@@ -114,9 +117,15 @@ def _variation(expr: sp.Basic, variable: Variable, shown: Callable[[sp.Basic], o
 
 
 def partial(expr: sp.Basic, position: int, shown: Callable[[sp.Basic], object] = readable) -> sp.Expr:
-    """The partial derivative of one node by its argument at ``position``."""
+    """The partial derivative of one node by its argument at ``position``, almost everywhere: between its jumps."""
     if isinstance(expr, sp.Mul):
         return sp.Mul(*(arg for k, arg in enumerate(expr.args) if k != position))
+    if isinstance(expr, sp.floor | sp.ceiling):
+        return sp.S.Zero
+    if isinstance(expr, sp.frac):
+        return sp.S.One
+    if isinstance(expr, sp.Mod):  # a - b*floor(a/b)
+        return sp.S.One if position == 0 else -sp.floor(expr.args[0] / expr.args[1])
     hole = sp.Dummy(real=True)
     args = list(expr.args)
     inner, args[position] = args[position], hole
@@ -258,10 +267,12 @@ def collected(terms: Iterable[Variation]) -> sp.Expr:
 
 
 def unwrap(expr: sp.Expr, ranges: Ranges) -> sp.Expr:
-    """``Mod(e, n)`` written as e wherever 0 <= e < n can be proved."""
+    """``Mod(e, n)`` of indices written as e wherever 0 <= e < n can be proved."""
     plain = {
         m: m.args[0]
         for m in expr.atoms(sp.Mod)
-        if never_negative(m.args[0], ranges) and never_negative(m.args[1] - 1 - m.args[0], ranges)
+        if is_integer(m, ranges)
+        and never_negative(m.args[0], ranges)
+        and never_negative(m.args[1] - 1 - m.args[0], ranges)
     }
     return expr.xreplace(plain) if plain else expr

@@ -55,6 +55,7 @@ class Lagrangian:
         q_list = list(q) if isinstance(q, Sequence | sp.Tuple | sp.MatrixBase) else [q]
         self._notation, self.coordinates, self.velocities, signals = read_coordinates(q_list, v, inputs)
         exprs = [self.read(L), self.read(dissipation), *(self.read(f) for f in (forces or {}).values())]
+        self._check_accelerations(exprs, parameters or ())
         bare = shaped(sp.Tuple(*(canonical(normalise(e)) for e in exprs)), ())
         exprs = [e.xreplace(bare) for e in exprs]
         self.L, self.dissipation = exprs[0], exprs[1]
@@ -279,6 +280,19 @@ class Lagrangian:
             result[position] += canonical(force.xreplace(renamed))
         return tuple(result)
 
+    def _check_accelerations(self, exprs: list[sp.Expr], parameters: Iterable) -> None:
+        """``SymbolicError`` for an acceleration, under the name that it has in equations of motion, in L, R or Q."""
+        names = {_name(acceleration_of(q)): q for q in self.coordinates}
+        declared = set(map(_name, parameters))
+        for what, expr in zip(("the Lagrangian", "the dissipation", *("a force",) * len(exprs)), exprs, strict=False):
+            found = {s for node in expr.atoms(sp.Symbol, sp.IndexedBase) if (s := _name(node)) in names}
+            for name in sorted(found - declared):
+                acceleration = self._notation.show(acceleration_of(names[name]))
+                raise SymbolicError(
+                    f"{what} holds the acceleration {acceleration}, which is not supported: L, R and Q are functions "
+                    "of coordinates, velocities and time (u*u'' in L may be written -u'**2, up to d/dt(u*u'))"
+                )
+
     def _read_sizes(self, exprs: Iterable[sp.Basic]) -> set[sp.Symbol]:
         exprs = [normalise(e) for e in exprs]
         variables = {b for e in exprs for b in e.atoms(sp.IndexedBase)} | {*self.coordinates, *self.inputs}
@@ -287,7 +301,10 @@ class Lagrangian:
         dummies = {index for index, _, _ in limits}
         bounds = [bound for _, lower, upper in limits for bound in (lower, upper)]
         found = {s for e in (*extents, *bounds) for s in sp.sympify(e).free_symbols if isinstance(s, sp.Symbol)}
-        return found - dummies
+        # x[Mod(i, m)]: a positive integer in an index is a size as well.
+        inside = {s for e in exprs for r in e.atoms(sp.Indexed) for k in r.indices for s in k.free_symbols}
+        found |= {s for s in inside if isinstance(s, sp.Symbol) and s.is_integer and s.is_positive}
+        return found - dummies - {b.label for b in variables if isinstance(b, sp.IndexedBase)}
 
     def _read_parameters(
         self, parameters: Sequence[Variable] | None, bare: dict, exprs: Iterable[sp.Basic]
@@ -324,6 +341,10 @@ def _pick(taken: set, count: int) -> tuple[sp.Symbol, ...]:
     stems = (f"{letter}{n}" for n in ("", *range(1, 100)) for letter in "jklpqrs")
     free_names = (name for name in stems if name not in names)
     return tuple(sp.Symbol(next(free_names), integer=True) for _ in range(count))
+
+
+def _name(variable: Any) -> str:
+    return str(variable.label if isinstance(variable, sp.IndexedBase) else variable)
 
 
 def _depends(expr: sp.Basic, variable: Variable) -> bool:

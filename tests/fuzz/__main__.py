@@ -14,7 +14,7 @@ import sys
 import time
 from collections import Counter
 
-from tests.fuzz import compare, expressions
+from tests.fuzz import compare, expressions, lagrangians
 
 
 def expression(seed: int, compiled_every: int) -> tuple[str, str]:
@@ -24,6 +24,16 @@ def expression(seed: int, compiled_every: int) -> tuple[str, str]:
     if outcome.kind in compare.FAILURES:
         case, outcome = compare.shrunk(case, outcome)
     text = compare.reproduction(case, outcome) if outcome.kind not in ("right", "meaningless") else ""
+    return outcome.kind, text
+
+
+def lagrangian(seed: int, compiled_every: int) -> tuple[str, str]:
+    """Kind and report of one seed."""
+    system = lagrangians.system(seed)
+    outcome = lagrangians.judge(system, compiled=compiled_every > 0 and seed % compiled_every == 0)
+    if outcome.kind in compare.FAILURES:
+        system, outcome = lagrangians.shrunk(system, outcome)
+    text = lagrangians.reproduction(system, outcome) if outcome.kind not in ("right", "meaningless") else ""
     return outcome.kind, text
 
 
@@ -37,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--refused", action="store_true", help="print what is refused, too")
     parser.add_argument("--compiled-every", type=int, default=40, help="every so many cases through Numba")
     options = parser.parse_args(arguments)
-    run = expression
+    run = expression if options.what == "expressions" else lagrangian
     counts: Counter = Counter()
     start = time.perf_counter()
     seeds = range(options.first, options.last)

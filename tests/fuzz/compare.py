@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import traceback
 from collections.abc import Callable, Iterable
@@ -12,6 +13,7 @@ import numpy as np
 import sympy as sp
 
 import symdfi as sd
+from symdfi.compile.source.checked import bounds_checked
 from symdfi.errors import CompileError, SymbolicError
 from tests.fuzz.expressions import INTEGERS, NAMES, VALUES, Case, e, m, n, w, x, z
 from tests.fuzz.oracle import Jet, Meaningless, OutOfRange, World, number, over
@@ -37,33 +39,6 @@ class Outcome:
     kind: str
     output: str = ""
     message: str = ""
-
-
-class CheckedArray:
-    """A flat array that takes no index outside itself: Python would count a negative one from the end."""
-
-    def __init__(self, array: np.ndarray) -> None:
-        self.array = array
-
-    def _inside(self, at: Any) -> Any:
-        if isinstance(at, slice):
-            return at
-        if not 0 <= at < self.array.size:
-            raise IndexError(f"{at} of {self.array.size}")
-        return at
-
-    def __getitem__(self, at: Any) -> Any:
-        found = self.array[self._inside(at)]
-        return CheckedArray(found) if isinstance(at, slice) else found
-
-    def __setitem__(self, at: Any, value: Any) -> None:
-        self.array[self._inside(at)] = value
-
-
-def checked(kernel: Any) -> Callable[..., None]:
-    """A kernel's source in plain Python on checked arrays."""
-    run = kernel.python
-    return lambda *arrays: run(*(CheckedArray(a) if isinstance(a, np.ndarray) else a for a in arrays))
 
 
 def outputs(case: Case) -> dict[str, Any]:
@@ -168,9 +143,15 @@ def seconds(case: Case, one: Any, other: Any, world: World) -> np.ndarray:
 
 
 def judge(case: Case, compiled: bool = False) -> Outcome:
-    """The worst outcome of a case over its outputs and worlds."""
+    """The worst outcome of a case over its outputs and worlds, in the bounds-checked build unless ``compiled``."""
+    with contextlib.nullcontext() if compiled else bounds_checked():
+        outcomes = _outcomes(case)
+    return min(outcomes, key=lambda o: KINDS.index(o.kind), default=Outcome("right"))
+
+
+def _outcomes(case: Case) -> list[Outcome]:
     made = outputs(case)
-    outcomes = [_refusal(case, name, error) for name, error in made.items() if isinstance(error, Exception)]
+    outcomes = [refusal(name, error) for name, error in made.items() if isinstance(error, Exception)]
     made = {name: output for name, output in made.items() if not isinstance(output, Exception)}
     names, taken = {f"f{k}": name for k, name in enumerate(made)}, arguments(case)
     try:
@@ -181,15 +162,15 @@ def judge(case: Case, compiled: bool = False) -> Outcome:
         for key, name in names.items():
             function = _attempt(lambda key=key, name=name: sd.compile({key: made[name]}, taken))
             if isinstance(function, Exception):
-                outcomes.append(_refusal(case, name, function))
+                outcomes.append(refusal(name, function))
             else:
                 functions.append(({key: name}, function))
     for world in case.worlds:
-        outcomes += _in_world(case, world, functions, compiled)
-    return min(outcomes, key=lambda o: KINDS.index(o.kind), default=Outcome("right"))
+        outcomes += _in_world(case, world, functions)
+    return outcomes
 
 
-def _refusal(case: Case, name: str, error: Exception) -> Outcome:
+def refusal(name: str, error: Exception) -> Outcome:
     text = f"{type(error).__name__}: {error}"
     if not isinstance(error, SymbolicError | CompileError | ValueError):
         where = traceback.extract_tb(error.__traceback__)[-1]
@@ -200,7 +181,7 @@ def _refusal(case: Case, name: str, error: Exception) -> Outcome:
     return Outcome("refused" if named else "unnamed", name, text)
 
 
-def _in_world(case: Case, world: World, functions: list, compiled: bool) -> list[Outcome]:
+def _in_world(case: Case, world: World, functions: list) -> list[Outcome]:
     world = World(world.sizes, world.integers, world.values, world.direction)
     at = f"at n, m, e = {', '.join(map(str, world.sizes.values()))}"
     try:
@@ -212,7 +193,7 @@ def _in_world(case: Case, world: World, functions: list, compiled: bool) -> list
     outcomes = []
     for names, function in functions:
         try:
-            got = call(function, world, compiled)
+            got = call(function, world)
         except ValueError as error:
             if not outside:
                 outcomes.append(Outcome("overcautious", ", ".join(names.values()), f"{error} {at}"))
@@ -221,7 +202,7 @@ def _in_world(case: Case, world: World, functions: list, compiled: bool) -> list
             outcomes.append(Outcome("wrong", ", ".join(names.values()), f"reads out of its arrays {at}: {error}"))
             continue
         except Exception as error:
-            outcomes.append(_refusal(case, ", ".join(names.values()), error))
+            outcomes.append(refusal(", ".join(names.values()), error))
             continue
         if outside:
             # A term that vanishes everywhere reads nothing: its value is what is asked, its derivatives nothing.
@@ -252,12 +233,12 @@ def _difference(case: Case, name: str, world: World, jets: list, got: np.ndarray
     return [Outcome("wrong", name, f"{show(got)}, right is {show(right)} {at}")]
 
 
-def call(function: Any, world: World, compiled: bool = False) -> dict[str, np.ndarray]:
+def call(function: Any, world: World) -> dict[str, np.ndarray]:
     """A compiled function on a world's arrays."""
     arrays = {str(v): a for v, a in (*world.values.items(), *world.integers.items())}
     arrays |= {str(DIRECTIONS[v]): a for v, a in world.direction.items()}
     arrays = {name: arrays[name] for name in function.names}
-    return function(**arrays) if compiled else function._evaluate(arrays, checked)
+    return function(**arrays)
 
 
 # Smaller cases with the same fault

@@ -36,6 +36,8 @@ VALUES = (x, y, z, w, u, A, B, c)
 INTEGERS = (p, q, ptr, col)
 NAMES = {str(s): s for s in (*VALUES, *INTEGERS, n, m, e)}
 INDICES = tuple(sp.Symbol(name, integer=True) for name in ("i", "j", "k", "l", "r", "s"))
+#: What references are drawn from.
+POOL = (x, x, x, x, y, y, z, w, u, A, A, B, B, c)
 #: Points of a scope beyond which no further sum is opened.
 MOST_POINTS = 350
 
@@ -101,9 +103,13 @@ class Scope:
 class Generator:
     """Draws expressions from a seed."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(
+        self, seed: int, where: tuple[World, ...] | None = None, pool: tuple = POOL, rough: float = 0.2
+    ) -> None:
+        """``pool`` are the arrays to choose from, ``rough`` is how often a function has kinks or jumps."""
         self.rng = random.Random(seed)
-        self.worlds = worlds(seed)
+        self.worlds = where or worlds(seed)
+        self.pool, self.rough = pool, rough
         self.top = Scope(self.worlds, tuple(({},) for _ in self.worlds))
 
     def energy(self) -> sp.Expr:
@@ -222,7 +228,7 @@ class Generator:
 
     def reference(self, scope: Scope) -> sp.Expr:
         """An element, under a ``Piecewise`` where only that keeps it in range."""
-        base = self.rng.choice((x, x, x, x, y, y, z, w, u, A, A, B, B, c))
+        base = self.rng.choice(self.pool)
         if not isinstance(base, sp.IndexedBase):
             return base
         places, tests = [], []
@@ -289,7 +295,7 @@ class Generator:
             sp.sin(inner), sp.tanh(inner), sp.exp(-(inner**2)), sp.sqrt(1 + inner**2), sp.log(1 + inner**2),
             sp.atan(inner),
         ]  # fmt: skip
-        return rng.choice(rough if rng.random() < 0.2 else smooth)
+        return rng.choice(rough if rng.random() < self.rough else smooth)
 
     def condition(self, scope: Scope) -> sp.Basic:
         rng = self.rng

@@ -115,8 +115,9 @@ class Program:
         return in_words(expr, self.assignments)
 
     def _plain(self, expr: sp.Basic) -> sp.Basic:
-        """``expr`` with ``maximum`` and ``minimum`` for ``Max`` and ``Min`` of values: not in indices and bounds."""
-        if not expr.has(sp.Max, sp.Min) or isinstance(expr, sp.Indexed):
+        """``expr`` with ``maximum``, ``minimum``, ``remainder`` for ``Max``, ``Min``, ``Mod`` of values: not in indices
+        and bounds, nor for a ``Mod`` of indices, which is to become a plain index where it can."""
+        if not expr.has(sp.Max, sp.Min, sp.Mod, sp.frac) or isinstance(expr, sp.Indexed):
             return expr
         if isinstance(expr, sp.Sum):
             return PlainSum(self._plain(expr.function), *expr.limits)
@@ -125,6 +126,9 @@ class Program:
         args = [self._plain(arg) for arg in expr.args]
         if isinstance(expr, sp.Max | sp.Min):
             return functools.reduce(maximum if isinstance(expr, sp.Max) else minimum, args)
+        if isinstance(expr, sp.Mod | sp.frac):
+            args = [args[0], sp.S.One] if isinstance(expr, sp.frac) else args
+            return remainder(*args) if variables(expr) & self.values else sp.Mod(*args, evaluate=False)
         return expr.func(*args)
 
     def _open(self, expr: sp.Sum) -> tuple[sp.Expr, tuple[Loop, ...]]:
@@ -327,6 +331,19 @@ class minimum(sp.Function):
 
     def _sympystr(self, printer) -> str:
         return f"Min({', '.join(map(printer.doprint, self.args))})"
+
+
+class remainder(sp.Function):
+    """``Mod`` of two values, a - b*floor(a/b), which nothing takes for a map of indices."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        a, b = self.args
+        return sp.S.One if argindex == 1 else -sp.floor(a / b)
+
+    def _sympystr(self, printer) -> str:
+        return f"Mod({', '.join(map(printer.doprint, self.args))})"
 
 
 def is_costly(expr: sp.Basic) -> bool:

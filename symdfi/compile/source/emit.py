@@ -15,6 +15,7 @@ import sympy as sp
 from symdfi.compile.passes.schedule import Nest, Schedule
 from symdfi.compile.program.loops import Definition, Loop, Piece, Variable, variables
 from symdfi.compile.source.printing import Names, Printer, index_code
+from symdfi.symbolic.maps import is_index
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,11 @@ class _NestWriter:
             return self.depth
         return max((self.levels.get(s, 0) for s in expr.free_symbols), default=0)
 
+    def is_index(self, expr: sp.Basic) -> bool:
+        """Whether ``expr`` is integer arithmetic on indices and sizes."""
+        stored = [(v, self.writer.storage.get(v)) for v in variables(expr)]
+        return is_index(expr) and all(v not in self.local if place is None else place.integer for v, place in stored)
+
     def named(self, expr: sp.Basic) -> str:
         """An identifier for a value that is written more than once in an operation."""
         text = self.code(expr)
@@ -191,6 +197,8 @@ class _NestWriter:
         elif isinstance(expr, sp.Indexed):
             indices = tuple(index_code(i, self.writer.names) for i in expr.indices)
             text = self.writer.storage[expr.base].load(indices)
+        elif isinstance(expr, sp.floor | sp.ceiling) and self.is_index(expr.args[0]):
+            text = f"float({index_code(expr, self.writer.names)})"  # 49*(1/49) < 1
         elif (factored := _factored(expr)) is not None:
             text = f"({self.printer.literal(factored[0])}*{self.code(factored[1], level)})"
         else:

@@ -80,6 +80,8 @@ def index_code(index: sp.Basic | int, names: Names) -> str:
         return text
     if isinstance(expr, sp.floor):
         return index_code(expr.args[0], names)  # whose fractions are rounded down
+    if isinstance(expr, sp.ceiling):
+        return f"(-{index_code(-expr.args[0], names)})"
     if isinstance(expr, sp.Add | sp.Mul | sp.Rational):
         numerator, denominator = sp.together(expr).as_numer_denom()
         if denominator != 1:
@@ -204,6 +206,6 @@ class Printer:
             return f"heaviside({args[0]}, {args[1]})"
         if isinstance(expr, sp.DiracDelta):
             return "0.0"  # zero almost everywhere: the derivative of a kink
-        if isinstance(expr, sp.Mod):
+        if isinstance(expr, sp.Mod) or name == "remainder":
             return f"({args[0]} % {args[1]})"
         raise CompileError(f"the function {name} has no compiled form")
