@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import sympy as sp
@@ -11,6 +11,7 @@ import sympy as sp
 from symdfi.compile.kernels.kernel import CompiledKernel, Group, KernelBuilder, count_of, shape_of
 from symdfi.compile.program.loops import Assignment, Loop, Variable
 from symdfi.compile.source.printing import Names, index_code
+from symdfi.dynamics.forces import Sweep
 from symdfi.errors import SymbolicError
 from symdfi.linalg import mass
 from symdfi.symbolic.coordinates import t
@@ -56,31 +57,36 @@ class Kernels:
         pairs = zip(self.system.indices[position], extents, strict=True)
         return tuple(Loop(index, sp.S.Zero, extent - 1) for index, extent in pairs)
 
-    def kernel_of(self, *vectors: Sequence[sp.Expr]) -> CompiledKernel:
-        """The kernel of one or more vectors over the coordinates, written one after the other."""
-        builder = self.builder()
-        builder.output("out", [
-            builder.program.assign(normalise(expr), self.row_loops(r))
-            for vector in vectors for r, expr in enumerate(vector)
-        ])  # fmt: skip
-        return builder.build()
+    def sweep(self, builder: KernelBuilder) -> Sweep:
+        """The derivatives of L in the program of a kernel."""
+        return Sweep(builder.program, self.system)
 
     @functools.cached_property
     def acceleration_kernel(self) -> CompiledKernel:
         """q̈ = M⁻¹F, M diagonal in the loop itself, banded, periodic or dense by elimination."""
-        found, forcing = self.system.mass_structure, self.system.forcing_terms
-        if found.kind == "diagonal":
-            for velocity, entry in zip(self.system.velocities, found.diagonal, strict=True):
-                if entry == 0:
-                    raise SymbolicError(f"L does not depend on {velocity}: the mass matrix is singular everywhere")
-            return self.kernel_of([f / m for f, m in zip(forcing, found.diagonal, strict=True)])
-        return self.solver(found, forcing)
+        found = self.system.mass_structure
+        if found.kind != "diagonal":
+            return self.solver(found, True)
+        for velocity, entry in zip(self.system.velocities, found.diagonal, strict=True):
+            if entry == 0:
+                raise SymbolicError(f"L does not depend on {velocity}: the mass matrix is singular everywhere")
+        builder = self.builder()
+        sweep = self.sweep(builder)
+        mass = [sweep.over_loops(r, entry) for r, entry in enumerate(found.diagonal)]
+        forcing = sweep.values(sweep.forcing)
+        builder.output("out", sweep.assigned(f / m for f, m in zip(forcing, mass, strict=True)))
+        return builder.build()
 
-    def solver(self, found: Structure, rhs: Sequence[sp.Expr] | None, *more: Group) -> CompiledKernel:
-        """A kernel that solves ``A x = rhs``, A of the given structure, into ``out``.
+    @functools.cached_property
+    def is_velocity_free(self) -> bool:
+        """Whether accelerations do not depend on velocities: what Störmer–Verlet needs."""
+        found, sweep = self.system.mass_structure, self.sweep(self.builder())
+        exprs = [*sweep.forcing, *found.bands.values(), *found.blocks.values()]
+        return sweep.reads(exprs).isdisjoint(self.system.velocities)
 
-        Without ``rhs`` the right-hand side is what ``out`` holds.
-        """
+    def solver(self, found: Structure, forced: bool, *more: Group) -> CompiledKernel:
+        """A kernel that solves ``A x = b``, A of the given structure, into ``out``: b is the forcing if ``forced``,
+        else what ``out`` holds."""
         builder = self.builder(*more)
         total, width = count_of(self.system.coordinates), found.width
         assign = builder.program.assign
@@ -99,9 +105,10 @@ class Kernels:
                 kind, solve = "periodic", f"solve_periodic(matrix, {width}, out)"
             else:
                 kind, solve = "banded", f"solve_banded(matrix, {width}, out.reshape((1, out.size)))"
-        if rhs is not None:
-            builder.output("out", [assign(normalise(e), self.row_loops(r)) for r, e in enumerate(rhs)])
-        returned = f"kernel({{arguments}}, matrix{', out' if rhs is not None else ''})"
+        if forced:
+            sweep = self.sweep(builder)
+            builder.output("out", sweep.assigned(sweep.forcing))
+        returned = f"kernel({{arguments}}, matrix{', out' if forced else ''})"
         return _with_solve(builder.build(), size, kind, (returned, solve), more)
 
     def _dense_parts(
@@ -131,21 +138,27 @@ class Kernels:
     def _scalars(self) -> dict[tuple[sp.Expr, ...], CompiledKernel]:
         return {}
 
+    def _swept(self, outputs: Callable[[Sweep], Iterable[Assignment]]) -> CompiledKernel:
+        """The kernel of what a sweep gives, one after the other."""
+        builder = self.builder()
+        builder.output("out", outputs(self.sweep(builder)))
+        return builder.build()
+
     @functools.cached_property
     def energy_kernel(self) -> CompiledKernel:
-        return self.scalars((self.system.energy_expression,))
+        return self._swept(lambda sweep: [sweep.energy])
 
     @functools.cached_property
     def lagrangian_kernel(self) -> CompiledKernel:
-        return self.scalars((self.system.L,))
+        return self._swept(lambda sweep: [sweep.lagrangian])
 
     @functools.cached_property
     def momenta_kernel(self) -> CompiledKernel:
-        return self.kernel_of(self.system.momentum_terms)
+        return self._swept(lambda sweep: sweep.momenta)
 
     @functools.cached_property
     def forcing_kernel(self) -> CompiledKernel:
-        return self.kernel_of(self.system.forcing_terms)
+        return self._swept(lambda sweep: sweep.assigned(sweep.forcing))
 
     @functools.cached_property
     def mass_kernel(self) -> CompiledKernel:
@@ -161,12 +174,13 @@ class Kernels:
     @functools.cached_property
     def diagonal_kernel(self) -> CompiledKernel:
         """The diagonal of M, where it is all of M."""
-        return self.kernel_of(self.system.mass_structure.diagonal)
+        entries = self.system.mass_structure.diagonal
+        return self._swept(lambda sweep: sweep.assigned(map(sweep.over_loops, range(len(entries)), entries)))
 
     @functools.cached_property
     def discrete_kernel(self) -> CompiledKernel:
         """∂L/∂v, then ∂L/∂q + Q − ∂R/∂v: the two parts of the discrete Euler–Lagrange equations."""
-        return self.kernel_of(self.system.momentum_terms, self.system.generalized_forces)
+        return self._swept(lambda sweep: [*sweep.momenta, *sweep.assigned(sweep.generalized_forces)])
 
     @functools.cached_property
     def midpoint_kernel(self) -> CompiledKernel:
@@ -175,12 +189,12 @@ class Kernels:
         system = self.system
         pairs = zip(system.momentum_terms, system.generalized_forces, strict=True)
         found = self._by_displacement([p - STEP / 2 * g for p, g in pairs], sp.Rational(1, 2), 1 / STEP)
-        return self.solver(found, None, Group("h", (STEP,), scalar=True))
+        return self.solver(found, False, Group("h", (STEP,), scalar=True))
 
     @functools.cached_property
     def legendre_kernel(self) -> CompiledKernel:
         """Solves with ∂²L/∂v∂v: one Newton step of the Legendre map p → v."""
-        return self.solver(self.system.mass_structure, None, Group("h", (STEP,), scalar=True))
+        return self.solver(self.system.mass_structure, False, Group("h", (STEP,), scalar=True))
 
     def _by_displacement(self, exprs: Sequence[sp.Expr], in_q: sp.Expr, in_v: sp.Expr) -> Structure:
         """The derivative of ``exprs`` by δ at 0, where q moves with ``in_q`` δ and v with ``in_v`` δ."""

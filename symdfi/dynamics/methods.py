@@ -67,7 +67,7 @@ class Verlet(Method):
     """Störmer–Verlet (kick-drift-kick): order 2, symplectic, explicit; for accelerations a(q, t)."""
 
     def begin(self, model: Model, time: float, motion: Motion) -> None:
-        if not model.kernels.system.is_velocity_free:
+        if not model.kernels.is_velocity_free:
             raise SymbolicError(
                 "Störmer–Verlet needs accelerations that do not depend on velocities; "
                 "use method='midpoint' (variational) or 'rk4'"

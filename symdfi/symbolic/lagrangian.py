@@ -231,13 +231,6 @@ class Lagrangian:
         return expr.xreplace(zero)
 
     @functools.cached_property
-    def is_velocity_free(self) -> bool:
-        """Whether accelerations do not depend on velocities: what Störmer–Verlet needs."""
-        mass = self.mass_structure
-        exprs = [*self.forcing_terms, *mass.bands.values(), *mass.blocks.values()]
-        return not any(_depends(e, v) for e in exprs for v in self.velocities)
-
-    @functools.cached_property
     def column_indices(self) -> tuple[tuple[sp.Symbol, ...], ...]:
         """The index symbols of a matrix column, one tuple a coordinate."""
         used = {s for own in self.indices for s in own}

@@ -110,13 +110,6 @@ def test_errors(build, match):
         build()
 
 
-def test_velocity_freedom():
-    assert Lagrangian(CHAIN, x, v).is_velocity_free
-    assert not Lagrangian(CHAIN, x, v, dissipation=sp.Sum(v[i] ** 2, (i, 0, n - 1))).is_velocity_free
-    assert not Lagrangian(q**2 * qd**2 / 2, q, qd).is_velocity_free
-    assert not Lagrangian(qd**4 / 4, q, qd).is_velocity_free
-
-
 def test_results_fit_for_reading():
     """Sums that differ by their index's name are one, numbers are cancelled, indices are i, j, k, l."""
     p_x = sp.IndexedBase(sp.Symbol("p_x", real=True), shape=(n,))

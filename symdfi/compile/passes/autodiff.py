@@ -24,7 +24,7 @@ def tangent(program: Program, target: Variable, directions: Mapping[Variable, Va
     Shared work is stored once, so the tangent of a tangent (u_xx) costs about two more evaluations.
     """
     moving = dict(directions)
-    for assignment in _needed(program, target):
+    for assignment in needed(program, target):
         read = variables(assignment.expr)
         if assignment.target in moving:
             continue
@@ -47,7 +47,7 @@ def adjoint(
     written out; None where the target does not depend on x.
     """
     wrt = tuple(wrt)
-    order = _needed(program, target)
+    order = needed(program, target)
     active: set[Variable] = set(wrt)
     for assignment in order:
         if variables(assignment.expr) & active:
@@ -150,7 +150,7 @@ def _together(terms: Iterable[Variation]) -> list[Variation]:
     return together
 
 
-def _needed(program: Program, target: Variable) -> list[Assignment]:
+def needed(program: Program, target: Variable) -> list[Assignment]:
     """The assignments that ``target`` depends on, itself included, in the order of evaluation."""
     needed = {target}
     order = []

@@ -1,0 +1,106 @@
+"""Momenta and forces from one reverse sweep over L, inside a program.
+
+All of ∂L/∂q and ∂L/∂v cost a few evaluations of L, however its terms are nested or shared. The formulas of
+``symbolic.lagrangian`` are for reading: they follow every path to a coordinate.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Sequence
+
+import sympy as sp
+
+from symdfi.compile.passes.autodiff import adjoint, gradient_loops, needed, tangent
+from symdfi.compile.program.loops import Assignment, Variable, variables
+from symdfi.compile.program.lower import Program
+from symdfi.errors import SymbolicError
+from symdfi.symbolic.coordinates import t
+from symdfi.symbolic.indexed import normalise
+from symdfi.symbolic.lagrangian import Lagrangian
+
+
+class Sweep:
+    """The derivatives of a system's L as right-hand sides over ``gradient_loops``, one a coordinate."""
+
+    def __init__(self, program: Program, system: Lagrangian) -> None:
+        self.program, self.system = program, system
+        self.loops = tuple(map(gradient_loops, system.coordinates))
+
+    @functools.cached_property
+    def lagrangian(self) -> Assignment:
+        """L."""
+        return self.program.assign(normalise(self.system.L))
+
+    @functools.cached_property
+    def energy(self) -> Assignment:
+        """v·∂L/∂v − L."""
+        along = tangent(self.program, self.lagrangian.target, {v: v for v in self.system.velocities})
+        return self.program.assign((sp.S.Zero if along is None else along) - self.lagrangian.target)
+
+    @functools.cached_property
+    def momenta(self) -> list[Assignment]:
+        """p = ∂L/∂v."""
+        return self.assigned(self._gradients[v] for v in self.system.velocities)
+
+    @functools.cached_property
+    def generalized_forces(self) -> list[sp.Expr]:
+        """∂L/∂q + Q − ∂R/∂v."""
+        system = self.system
+        dissipation = self.program.assign(normalise(system.dissipation))
+        drag = adjoint(self.program, dissipation.target, system.velocities)
+        external = map(self.over_loops, range(len(self.loops)), system.external_forces)
+        rows = zip(system.coordinates, system.velocities, external, strict=True)
+        return [self._gradients[q] + force - (drag[v] or sp.S.Zero) for q, v, force in rows]
+
+    @functools.cached_property
+    def forcing(self) -> list[sp.Expr]:
+        """F of M q̈ = F: the generalized forces less (∂p/∂q)·v + ∂p/∂t.
+
+        Raises ``SymbolicError`` if a momentum depends on an input, whose time derivative is unknown.
+        """
+        return [
+            force - self._rate(p, loops)
+            for force, p, loops in zip(self.generalized_forces, self.momenta, self.loops, strict=True)
+        ]
+
+    def assigned(self, exprs: Iterable[sp.Expr]) -> list[Assignment]:
+        """Right-hand sides over the loops of their coordinates, stored."""
+        return [self.program.assign(expr, loops) for expr, loops in zip(exprs, self.loops, strict=True)]
+
+    def over_loops(self, position: int, expr: sp.Expr) -> sp.Expr:
+        """A formula in the row indices of a coordinate over its loops."""
+        names = zip(self.system.indices[position], self.loops[position], strict=True)
+        return normalise(expr).xreplace({index: loop.index for index, loop in names})
+
+    def values(self, exprs: Sequence[sp.Expr]) -> list[sp.Expr]:
+        """``exprs`` to compute with: what is scattered is stored first."""
+        pairs = zip(exprs, self.loops, strict=True)
+        return [self.program.define(e, loops) if e.has(sp.KroneckerDelta) else e for e, loops in pairs]
+
+    def reads(self, exprs: Iterable[sp.Expr]) -> frozenset[Variable]:
+        """All that the right-hand sides depend on, through whatever is stored."""
+        found = {x for expr in exprs for x in variables(expr)}
+        stored = [a for x in found & set(self.program.assignments) for a in needed(self.program, x)]
+        return frozenset(found.union(*(variables(a.expr) for a in stored)))
+
+    @functools.cached_property
+    def _gradients(self) -> dict[Variable, sp.Expr]:
+        wrt = (*self.system.coordinates, *self.system.velocities)
+        found = adjoint(self.program, self.lagrangian.target, wrt)
+        return {x: sp.S.Zero if bar is None else bar for x, bar in found.items()}
+
+    def _rate(self, p: Assignment, loops: tuple) -> sp.Expr:
+        """(∂p/∂q)·v + ∂p/∂t."""
+        reads = self.reads([p.expr])
+        for signal in self.system.inputs:
+            if signal in reads:
+                shown = self.program.in_words(p.value)
+                raise SymbolicError(
+                    f"the momentum {shown} depends on the input {signal}, whose time derivative is unknown"
+                )
+        moves = dict(zip(self.system.coordinates, self.system.velocities, strict=True))
+        moved = tangent(self.program, p.target, {**moves, t: sp.S.One})
+        if moved is None:
+            return sp.S.Zero
+        return self.program.assignments[moved].at(tuple(loop.index for loop in loops))
