@@ -6,7 +6,7 @@ the same for any number of workers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Executor
 from typing import Any
 
@@ -20,23 +20,20 @@ def blocks(count: int, size: int | None = None) -> list[tuple[int, int]]:
     return [(start, min(start + size, count)) for start in range(0, count, size)]
 
 
-class Shared:
-    """What all blocks of one piece of work need. Sent along with each of them, kept by a worker from the first on:
-    what it derives from its copy (kernels, say) serves the later ones."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-
-def run(function: Callable[..., Any], parts: Sequence[tuple], executor: Executor | None) -> Iterator[Any]:
+def run(function: Callable[..., Any], parts: Sequence[tuple], executor: Executor | None) -> Generator[Any]:
     """``function(*part)`` for every part, in their order; without an executor one after the other, here.
 
     Who stops listening cancels what has not begun. An exception is passed on, with a note that says in which part it
-    was raised.
+    was raised. Raises ``TypeError`` for what is no ``concurrent.futures.Executor``.
     """
     if executor is None:
         yield from (function(*part) for part in parts)
         return
+    if not isinstance(executor, Executor):
+        raise TypeError(
+            f"an executor is a concurrent.futures.Executor, such as ProcessPoolExecutor() or Dask's "
+            f"client.get_executor(), not {executor!r}"
+        )
     futures = [executor.submit(function, *part) for part in parts]
     try:
         for number, future in enumerate(futures):

@@ -8,12 +8,14 @@ README = Path(__file__).parents[1] / "README.md"
 
 def test_the_code_blocks_run(capsys) -> None:
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     namespace: dict = {}
     for block in blocks:
         exec(compile(block, "README.md", "exec"), namespace)
     assert namespace["path"].q.shape == (1001, 1000)
     assert namespace["path"].energy_drift < 1e-5
+    assert namespace["many"].q.shape == (100, 2, 1)
+    assert namespace["many"].energy_drift.max() < 1e-9
     assert namespace["solution"].relative_residual[-1] < 1e-2
     assert abs(namespace["loss"] - 0.19521) < 1e-5
     assert "finite diff" in capsys.readouterr().out

@@ -18,6 +18,7 @@ from symdfi.compile.passes.autodiff import adjoint, gradient_loops, tangent
 from symdfi.compile.program.loops import Variable
 from symdfi.dfi.domain import Box, Quadrature
 from symdfi.errors import SymbolicError
+from symdfi.pickling import Rebuilt
 from symdfi.symbolic.ansatz import Ansatz
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.evolution import EvolutionEquation
@@ -28,7 +29,7 @@ Theta = np.ndarray | Sequence[float] | Mapping[Any, Any]
 _WEIGHT = Private("w", 0, "w", positive=True)
 
 
-class Problem:
+class Problem(Rebuilt):
     """∂ₜu = f on ``domain`` with û(x; θ) from ``ansatz``, integrals by ``quadrature``.
 
     ``params`` gives numbers for the equation's parameters, by symbol or name. Kernels are compiled when first

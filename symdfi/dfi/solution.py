@@ -12,6 +12,7 @@ import numpy as np
 
 from symdfi.dfi.problem import Problem
 from symdfi.dfi.schemes import Motion
+from symdfi.pickling import Bare
 from symdfi.plotting import plot_field
 from symdfi.results import hermite, save
 
@@ -22,7 +23,7 @@ _STEPS = ("step_t", "step_dt", "step_residual", "step_defect")
 
 
 @dataclass(frozen=True)
-class Solution:
+class Solution(Bare):
     """Parameters ``theta`` and ``velocity`` (s, p) at the saved times ``t`` (s,).
 
     ``residual`` and ``residual_solved`` are ‖J v − f‖ in L² on independent points and on those solved on, ``rate``

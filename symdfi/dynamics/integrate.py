@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
@@ -21,12 +22,14 @@ from symdfi.dynamics.states import Ensemble, read_ensemble
 from symdfi.dynamics.system import Lagrangian
 from symdfi.dynamics.trajectory import Trajectory
 from symdfi.errors import DivergenceError, Interrupted, SingularMatrixError
-from symdfi.workers import Shared, blocks, run
+from symdfi.workers import blocks, run
 
 #: From here on t + h = t to within a few digits.
 _MOST_STEPS = 1e14
 #: Without an executor, so many members at a time are on their way, on all cores.
 _TOGETHER = 1024
+#: What is common to all members, as it is sent to the workers: the system, the method, the inputs, the plan.
+Task = tuple[Lagrangian, Any, Inputs, Any]
 
 
 def integrate(
@@ -83,7 +86,7 @@ def integrate(
     else:
         times = _read_times(start, stop, dt, save_every, t_eval, ensemble)
         plan = Schedule(start, stop, times, read_events(events), dense)
-    outcome = _run(Shared((system, chosen, inputs, plan)), ensemble, executor)
+    outcome = _run((system, chosen, inputs, plan), ensemble, executor)
     label = method if isinstance(method, str) else _label(method)
     q, v, energy = (x.reshape(*ensemble.batch, *x.shape[1:]) for x in (outcome.q, outcome.v, outcome.energy))
     t = outcome.t
@@ -97,7 +100,7 @@ def integrate(
     return trajectory
 
 
-def _run(task: Shared, ensemble: Ensemble, executor: Executor | None) -> Outcome:
+def _run(task: Task, ensemble: Ensemble, executor: Executor | None) -> Outcome:
     """The outcome of all members, block by block; after a failure, of what there was until then."""
     from tqdm.auto import tqdm  # slow to import
 
@@ -107,16 +110,17 @@ def _run(task: Shared, ensemble: Ensemble, executor: Executor | None) -> Outcome
     with tqdm(total=ensemble.size, desc="integrate", disable=None, leave=False, bar_format=look) as bar:
         work = functools.partial(_integrated, report=bar.update) if executor is None else _integrated
         try:
-            for outcome in run(work, [(task, ensemble.rows(*part)) for part in parts], executor):
-                outcomes.append(outcome)
-                if executor is not None:
-                    bar.update(len(outcome.q))
-                if outcome.failure is not None:
-                    break
+            with contextlib.closing(run(work, [(task, ensemble.rows(*part)) for part in parts], executor)) as coming:
+                for outcome in coming:
+                    outcomes.append(outcome)
+                    if executor is not None:
+                        bar.update(len(outcome.q))
+                    if outcome.failure is not None:
+                        break
         except KeyboardInterrupt:
             if len(outcomes) < len(parts):
                 waiting = ensemble.rows(*parts[len(outcomes)])
-                outcomes.append(_begun(task.value[3], waiting, Interrupted()))
+                outcomes.append(_begun(task[3], waiting, Interrupted()))
             outcomes[-1].failure = Interrupted()
     found = joined(outcomes, ensemble.size)
     if ensemble.batch and found.failure is not None and not isinstance(found.failure, Interrupted):
@@ -127,9 +131,9 @@ def _run(task: Shared, ensemble: Ensemble, executor: Executor | None) -> Outcome
     return found
 
 
-def _integrated(task: Shared, ensemble: Ensemble, report: Callable[[float], Any] = lambda part: None) -> Outcome:
+def _integrated(task: Task, ensemble: Ensemble, report: Callable[[float], Any] = lambda part: None) -> Outcome:
     """The outcome of a block of members, here or on a worker; ``report`` is told how many are done, by and by."""
-    system, method, inputs, plan = task.value
+    system, method, inputs, plan = task
     model = Model(system.compile(), ensemble, inputs, plan.start)
 
     def shared(part: float) -> None:

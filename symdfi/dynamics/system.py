@@ -45,6 +45,9 @@ class CompiledLagrangian(Kernels):
     ``inputs`` maps inputs likewise; ``time`` and inputs may have the batch axes.
     """
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Lagrangian.compile, (self.system,)
+
     def acceleration(self, q: Any, v: Any, params: Any = None, time: Any = 0.0, inputs: Any = None) -> np.ndarray:
         """q̈ = M⁻¹F for states ``(..., n_dof)``. ``SingularMatrixError`` where M is singular."""
         q, v, own, params = self._states(q, v, params)

@@ -16,6 +16,7 @@ from symdfi.compile.kernels.kernel import shape_of
 from symdfi.dynamics.dense import Interpolant
 from symdfi.dynamics.events import Occurrences
 from symdfi.dynamics.system import Lagrangian, name_of
+from symdfi.pickling import Bare
 from symdfi.plotting import plot_trajectory
 from symdfi.results import hermite, save, within
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Trajectory:
+class Trajectory(Bare):
     """States at the saved times: ``t`` (s,), ``q`` and ``v`` (..., s, n_dof), ``energy`` (..., s), the leading axes
     those of an ensemble. ``events`` has what was found of each event; where a member of an ensemble has ended before
     its time, its states are NaN."""

@@ -23,6 +23,7 @@ from symdfi.dynamics.system import Lagrangian, name_of
 from symdfi.ep.boundary import Boundary
 from symdfi.ep.cost import Cost
 from symdfi.ep.kernels import ActionKernels
+from symdfi.pickling import Rebuilt
 from symdfi.symbolic.coordinates import t
 
 #: Values by symbol or name: arrays over the midpoints, constants, or functions of time.
@@ -53,7 +54,7 @@ class Numbers:
     times: np.ndarray
 
 
-class DiscreteAction:
+class DiscreteAction(Rebuilt):
     """∫ (αL + βc) dt on a time grid, for any weights (α, β), and its derivatives by path and parameters.
 
     Raises ``SymbolicError`` for a system with dissipation or generalized forces: it has no action.

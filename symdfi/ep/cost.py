@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import sympy as sp
 
 from symdfi.errors import SymbolicError
+from symdfi.pickling import Rebuilt
 from symdfi.symbolic.indexed import Variable
 
 
 @dataclass(frozen=True, init=False)
-class Cost:
+class Cost(Rebuilt):
     """C = ∫₀ᵀ c(q, q̇, t; y) dt with the running cost c and targets y(t), given with the data."""
 
     running: sp.Expr

@@ -23,6 +23,7 @@ from symdfi.ep.softness import grid_error
 from symdfi.errors import ConvergenceError, Interrupted, SingularMatrixError, SymbolicError
 from symdfi.linalg import BlockTridiagonalLU
 from symdfi.linalg.blas import one_blas_thread
+from symdfi.pickling import Bare
 from symdfi.symbolic.indexed import Variable
 
 #: The largest ``Orbit.grid_error``. From 1 on the Hessians of the grid and of the continuous action differ in the sign
@@ -31,7 +32,7 @@ _GRID_ERROR = 0.5
 
 
 @dataclass(frozen=True)
-class Orbit:
+class Orbit(Bare):
     """An extremal trajectory of S_β: nodes ``q`` (N + 1, d) at the times ``t``.
 
     ``residual`` is max |∂S_β/∂q|, ``iterations`` counts Newton (nudged: chord) steps, and ``factor`` holds

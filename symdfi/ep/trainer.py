@@ -22,6 +22,7 @@ from symdfi.ep.extremum import Orbit, check_boundary, nudge, solve
 from symdfi.ep.nudging import Centered, Nudging
 from symdfi.errors import SymbolicError
 from symdfi.linalg.blas import one_blas_thread
+from symdfi.pickling import Rebuilt
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def _distance(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> float
     return float(np.linalg.norm(left - right) / (np.linalg.norm(right) or 1.0))
 
 
-class EPTrainer:
+class EPTrainer(Rebuilt):
     """Gradients of C by the parameters ``trainable`` of a Lagrangian system, without backpropagation in time.
 
     ``boundary`` is ``FixedEnds`` or ``Periodic``; ``nudging`` a scheme (default centred). Inputs and targets

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import get_lapack_funcs
 
 from symdfi.errors import SingularMatrixError
+from symdfi.pickling import Bare
 
 
-class BlockTridiagonalLU:
+class BlockTridiagonalLU(Bare):
     """LU factorisation, done once, of a block-tridiagonal matrix A with N nodes and d x d blocks.
 
     Row k of A x = b reads
@@ -74,7 +76,7 @@ class BlockTridiagonalLU:
 
         matrix = self._assemble(blocks["lower"], blocks["diagonal"], blocks["upper"])
         self.norm = float(np.abs(matrix[self._band :]).sum(axis=0).max())
-        gbtrf, self._gbtrs = get_lapack_funcs(("gbtrf", "gbtrs"), dtype=self._dtype)
+        gbtrf = get_lapack_funcs("gbtrf", dtype=self._dtype)
         self._lu, self._pivots, info = gbtrf(matrix, self._band, self._band, overwrite_ab=1)
         # Pivots near the smallest numbers overflow the estimate, to inf or nan.
         with np.errstate(over="ignore", invalid="ignore"):
@@ -88,6 +90,10 @@ class BlockTridiagonalLU:
                 f"threshold {rcond_min:.2g}",
                 rcond=self.rcond,
             )
+
+    @functools.cached_property
+    def _gbtrs(self) -> Any:
+        return get_lapack_funcs("gbtrs", dtype=self._dtype)
 
     def solve(self, rhs: ArrayLike) -> NDArray[Any]:
         """Solve A x = rhs for rhs of shape (N, d) or (N, d, k), k right-hand sides at once.

@@ -11,6 +11,7 @@ import numpy as np
 import sympy as sp
 
 from symdfi.errors import SymbolicError
+from symdfi.pickling import Rebuilt
 from symdfi.symbolic.indexed import canonical, normalise
 from symdfi.symbolic.shapes import shaped
 
@@ -20,7 +21,7 @@ Start = Callable[[np.ndarray, np.random.Generator], dict[str, np.ndarray]]
 
 
 @dataclass(frozen=True, init=False)
-class Ansatz:
+class Ansatz(Rebuilt):
     """û(x; θ): an expression in ``variables`` (symbols) and ``parameters`` (symbols or ``IndexedBase``).
 
     θ packs the parameters in declared order, each in row-major order. An ``IndexedBase`` without a shape gets
@@ -207,8 +208,20 @@ def gaussians(variables: Sequence[sp.Symbol], count: int | sp.Expr, *, period: S
         exponent += (w[key] * distance) ** 2
     expr = sp.Sum(a[i] * sp.exp(-exponent), (i, 0, sp.sympify(count) - 1))
 
-    def start(bounds: np.ndarray, generator: np.random.Generator) -> dict[str, np.ndarray]:
-        number, dim = int(count), len(variables)
+    # With a symbol for the count nothing says how many to start from.
+    start = _GaussianStart(int(count), many) if sp.sympify(count).is_Integer else None
+    return Ansatz(expr, variables, [a, w, b], start)
+
+
+@dataclass(frozen=True)
+class _GaussianStart:
+    """Gaussians side by side, ``many``: with a width and a centre a dimension."""
+
+    number: int
+    many: bool
+
+    def __call__(self, bounds: np.ndarray, generator: np.random.Generator) -> dict[str, np.ndarray]:
+        number, dim = self.number, len(bounds)
         lengths = bounds[:, 1] - bounds[:, 0]
         if dim == 1:
             centres = bounds[:, 0] + lengths * (np.arange(number)[:, None] + 0.5) / number
@@ -216,11 +229,36 @@ def gaussians(variables: Sequence[sp.Symbol], count: int | sp.Expr, *, period: S
             centres = bounds[:, 0] + lengths * generator.random((number, dim))
         # Neighbours overlap: a width of about one and a half spacings.
         widths = np.broadcast_to(number ** (1 / dim) / (1.5 * lengths), (number, dim))
-        flat = (lambda z: z) if many else (lambda z: z[:, 0])
+        flat = (lambda z: z) if self.many else (lambda z: z[:, 0])
         return {"a": np.zeros(number), "w": flat(widths).copy(), "b": flat(centres)}
 
-    # With a symbol for the count nothing says how many to start from.
-    return Ansatz(expr, variables, [a, w, b], start if sp.sympify(count).is_Integer else None)
+
+@dataclass(frozen=True)
+class _NetworkStart:
+    """Random weights of a network, from the shapes of its parameters and the periods of its variables."""
+
+    shapes: Mapping[str, tuple[int, ...]]
+    periods: tuple
+
+    def __call__(self, bounds: np.ndarray, generator: np.random.Generator) -> dict[str, np.ndarray]:
+        values: dict[str, np.ndarray] = {"d": np.zeros(())}
+        for name, shape in self.shapes.items():
+            scale = 0.3 if name[0] == "b" or name == "c" else 1 / np.sqrt(shape[-1])
+            values[name] = scale * generator.normal(size=shape)
+        # The first layer looks in all directions of its features, its steps spread over the domain.
+        width = self.shapes["W1"][0]
+        values["W1"], centre, column = np.zeros(self.shapes["W1"]), np.zeros(self.shapes["W1"]), 0
+        for (low, high), length in zip(bounds, self.periods, strict=True):
+            if length is None:
+                values["W1"][:, column] = generator.normal(size=width) * 4 / (high - low)
+                centre[:, column] = low + generator.random(width) * (high - low)
+                column += 1
+                continue
+            angle = 2 * np.pi * np.arange(width) / width
+            values["W1"][:, column : column + 2] = 2 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+            column += 2
+        values["b1"] = 0.5 * generator.normal(size=width) - (values["W1"] * centre).sum(axis=1)
+        return values
 
 
 def mlp(
@@ -266,26 +304,7 @@ def mlp(
     parameters.append(d)
     expr = sp.Sum(c[j] * layer(j), (j, 0, int(widths[-1]) - 1)) + d
 
-    def start(bounds: np.ndarray, generator: np.random.Generator) -> dict[str, np.ndarray]:
-        values: dict[str, np.ndarray] = {"d": np.zeros(())}
-        for name, shape in shapes.items():
-            scale = 0.3 if name[0] == "b" or name == "c" else 1 / np.sqrt(shape[-1])
-            values[name] = scale * generator.normal(size=shape)
-        # The first layer looks in all directions of its features, its steps spread over the domain.
-        values["W1"], centre, column = np.zeros(shapes["W1"]), np.zeros(shapes["W1"]), 0
-        for (low, high), length in zip(bounds, periods, strict=True):
-            if length is None:
-                values["W1"][:, column] = generator.normal(size=widths[0]) * 4 / (high - low)
-                centre[:, column] = low + generator.random(widths[0]) * (high - low)
-                column += 1
-                continue
-            angle = 2 * np.pi * np.arange(widths[0]) / widths[0]
-            values["W1"][:, column : column + 2] = 2 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-            column += 2
-        values["b1"] = 0.5 * generator.normal(size=widths[0]) - (values["W1"] * centre).sum(axis=1)
-        return values
-
-    return Ansatz(expr, variables, parameters, start)
+    return Ansatz(expr, variables, parameters, _NetworkStart(shapes, periods))
 
 
 def _next_layer(

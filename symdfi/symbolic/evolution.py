@@ -8,11 +8,12 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdfi.errors import SymbolicError
+from symdfi.pickling import Rebuilt
 from symdfi.symbolic.coordinates import t
 
 
 @dataclass(frozen=True, init=False)
-class EvolutionEquation:
+class EvolutionEquation(Rebuilt):
     """``Eq(u(t, x).diff(t), f)`` with f any expression in t, x, u and its space derivatives.
 
     Any equation linear in ∂ₜu is solved for it: ``Eq(u.diff(t) + u*u.diff(x), 0)``. Further symbols of f are

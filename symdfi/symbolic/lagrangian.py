@@ -18,6 +18,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdfi.errors import SymbolicError
+from symdfi.pickling import Rebuilt
 from symdfi.symbolic.coordinates import Coordinate, acceleration_of, t
 from symdfi.symbolic.indexed import Variable, canonical, derivative, normalise, tangent
 from symdfi.symbolic.notation import read_coordinates
@@ -28,7 +29,7 @@ from symdfi.symbolic.shapes import shaped
 from symdfi.symbolic.structure import Structure, index_ranges, structure
 
 
-class Lagrangian:
+class Lagrangian(Rebuilt):
     """A Lagrangian system.
 
     ``L`` is a SymPy expression in the coordinates ``q`` and velocities ``v`` (one or a sequence of each,

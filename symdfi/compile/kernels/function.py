@@ -15,6 +15,7 @@ from symdfi.compile.kernels.kernel import CompiledKernel, Group, KernelBuilder, 
 from symdfi.compile.kernels.outputs import Output, Part, read, sweeps
 from symdfi.compile.program.loops import Variable
 from symdfi.errors import CompileError
+from symdfi.pickling import Rebuilt
 from symdfi.symbolic import given
 from symdfi.symbolic.indexed import canonical, index_arrays, normalise
 from symdfi.symbolic.maps import affine, largest, smallest
@@ -38,7 +39,7 @@ class _Layout:
         return math.prod(self.batch)
 
 
-class Function:
+class Function(Rebuilt):
     """A compiled function of named arrays, made by ``compile``.
 
     Every argument may have leading batch axes, which broadcast: results have the batch shape, then their own.

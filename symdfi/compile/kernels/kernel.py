@@ -68,6 +68,9 @@ class CompiledKernel:
     #: In a build in which every access is checked (see ``source.checked``): the number of outputs.
     checked: int | None = None
 
+    def __reduce__(self) -> str:
+        raise TypeError("a kernel is code and does not travel: pickle what it was compiled for")
+
     def check_sizes(self, known: tuple[tuple[sp.Symbol, int], ...]) -> None:
         """Raise ``ValueError`` if an index leaves its array at these sizes (and ends of index arrays)."""
         failed = _failed(self.checks, known) if self.checks else None
