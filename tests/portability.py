@@ -70,10 +70,11 @@ def runnable() -> list[tuple[str, str]]:
     seen: dict[str, str] = {}
     for core in CORES:
         found = kernels(core)
-        name = "does not run" if found is None else ", ".join(sorted({architecture for _, architecture in found}))
-        if found is not None and name not in seen.values():
-            seen[core] = name
-        print(f"{core:<12} {name}{'' if core in seen else ': left out'}")
+        used = "" if found is None else ", ".join(sorted({architecture for _, architecture in found}))
+        same = next((other for other, name in seen.items() if name == used), None)
+        if found is not None and same is None:
+            seen[core] = used
+        print(f"{core:<12} {'does not run here' if found is None else used}{f', as {same}' if same else ''}")
     return list(seen.items())
 
 
