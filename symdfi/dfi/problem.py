@@ -22,7 +22,9 @@ from symdfi.pickling import Rebuilt
 from symdfi.symbolic.ansatz import Ansatz
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.evolution import EvolutionEquation
+from symdfi.symbolic.given import Lookup
 from symdfi.symbolic.private import Private, like
+from symdfi.symbolic.renaming import Renaming
 
 #: θ as a vector (p,) or as values by parameter.
 Theta = np.ndarray | Sequence[float] | Mapping[Any, Any]
@@ -51,18 +53,24 @@ class Problem(Rebuilt):
             raise SymbolicError(f"the equation has variables {equation.variables}, the ansatz {ansatz.variables}")
         if domain.dim != len(ansatz.variables):
             raise SymbolicError(f"a domain of dimension {domain.dim} for the variables {ansatz.variables}")
-        clash = [p for p in equation.parameters if str(p) in ansatz.names]
+        clash = [p for p in equation.parameters if p in ansatz.parameters]
         if clash:
             raise SymbolicError(f"{clash[0]} is a parameter of both the equation and the ansatz")
         self.equation, self.ansatz, self.domain, self.quadrature = equation, ansatz, domain, quadrature
-        given = {str(k): float(v) for k, v in (params or {}).items()}
-        names = [str(p) for p in equation.parameters]
-        for name in [*(n for n in names if n not in given), *(n for n in given if n not in names)]:
-            raise ValueError(f"{'no value for' if name in names else 'unknown'} parameter {name} of the equation")
-        for name, value in given.items():
-            if not np.isfinite(value):
-                raise ValueError(f"the parameter {name} of the equation is {value}: it must be finite")
-        self.params = np.array([given[n] for n in names])
+        declared = (*ansatz.variables, *ansatz.parameters)
+        # The field stands for itself: its name is not one of the symbols.
+        terms = equation.rhs.xreplace({equation.field: sp.Function("u")(*equation.field.args)})
+        self._renaming = Renaming(declared, [ansatz.expr, terms], equation.parameters)
+        #: Equation and ansatz in the symbols that are compiled.
+        self._equation, self._ansatz = equation.renamed(self._renaming), ansatz.renamed(self._renaming)
+        lookup = Lookup(equation.parameters, "parameters of the equation")
+        given = {p: float(v) for p, v in lookup.read(params, "unknown parameter {} of the equation").items()}
+        for p in equation.parameters:
+            if p not in given:
+                raise ValueError(f"no value for parameter {p} of the equation")
+            if not np.isfinite(given[p]):
+                raise ValueError(f"the parameter {p} of the equation is {given[p]}: it must be finite")
+        self.params = np.array([given[self._renaming.user(p)] for p in self._equation.parameters])
         self.points, self.weights = _sound(quadrature.nodes(domain), domain, "node")
         self.fresh_points, self.fresh_weights = _sound(quadrature.independent(domain), domain, "independent point")
         self._sizes: dict[int, np.ndarray] = {}
@@ -72,21 +80,21 @@ class Problem(Rebuilt):
 
     def _builder(self, *more: Group) -> KernelBuilder:
         groups = (
-            Group("x", self.ansatz.variables, batched=True),
+            Group("x", self._ansatz.variables, batched=True),
             Group("weight", (_WEIGHT,), batched=True),
-            Group("theta", self.ansatz.parameters),
-            Group("params", self.equation.parameters),
+            Group("theta", self._ansatz.parameters),
+            Group("params", self._equation.parameters),
             Group("t", (t,), scalar=True),
         )
-        return KernelBuilder((*groups, *more), self.ansatz.sizes)
+        return KernelBuilder((*groups, *more), self._ansatz.sizes, self._renaming)
 
     def _field(self, builder: KernelBuilder) -> tuple[Variable, dict]:
         """û and its space derivatives as assignments of a kernel."""
         program = builder.program
-        u = program.assign(self.ansatz.expr)
+        u = program.assign(self._ansatz.expr)
         values: dict[tuple, sp.Expr] = {(): u.target}
         targets: dict[tuple, Variable | None] = {(): u.target}
-        for wanted in self.equation.derivatives:
+        for wanted in self._equation.derivatives:
             for order in range(1, len(wanted) + 1):
                 key, below = wanted[:order], wanted[: order - 1]
                 if key not in targets:
@@ -98,7 +106,7 @@ class Problem(Rebuilt):
     def _write_jacobian(self, builder: KernelBuilder, u: Variable) -> None:
         """The output J: √w ∂û/∂θ."""
         program = builder.program
-        bars = adjoint(program, u, self.ansatz.parameters, _WEIGHT)
+        bars = adjoint(program, u, self._ansatz.parameters, _WEIGHT)
         parts = [program.assign(sp.S.Zero if bars[p] is None else bars[p], gradient_loops(p)) for p in bars]
         builder.output("jacobian", parts, per_sample=True)
 
@@ -108,7 +116,7 @@ class Problem(Rebuilt):
         builder = self._builder()
         program = builder.program
         u, values = self._field(builder)
-        f = program.assign(_WEIGHT * self.equation.with_values(values))
+        f = program.assign(_WEIGHT * self._equation.with_values(values))
         self._write_jacobian(builder, u)
         builder.output("rhs", [f], per_sample=True)
         return builder.build()
@@ -118,7 +126,7 @@ class Problem(Rebuilt):
         """J and √w û, row by row."""
         builder = self._builder()
         program = builder.program
-        u = program.assign(self.ansatz.expr)
+        u = program.assign(self._ansatz.expr)
         self._write_jacobian(builder, u.target)
         builder.output("value", [program.assign(_WEIGHT * u.target)], per_sample=True)
         return builder.build()
@@ -127,19 +135,19 @@ class Problem(Rebuilt):
     def value_kernel(self) -> CompiledKernel:
         """û at points."""
         builder = self._builder()
-        builder.output("value", [builder.program.assign(self.ansatz.expr)], per_sample=True)
+        builder.output("value", [builder.program.assign(self._ansatz.expr)], per_sample=True)
         return builder.build()
 
     @functools.cached_property
     def tangent_kernel(self) -> CompiledKernel:
         """J v and f without J, for residuals."""
-        velocity = tuple(like(p, "d", k) for k, p in enumerate(self.ansatz.parameters))
+        velocity = tuple(like(p, "d", k) for k, p in enumerate(self._ansatz.parameters))
         builder = self._builder(Group("velocity", velocity))
         program = builder.program
         u, values = self._field(builder)
-        moved = tangent(program, u, dict(zip(self.ansatz.parameters, velocity, strict=True)))
+        moved = tangent(program, u, dict(zip(self._ansatz.parameters, velocity, strict=True)))
         builder.output("tangent", [program.assign(_WEIGHT * (sp.S.Zero if moved is None else moved))], per_sample=True)
-        builder.output("rhs", [program.assign(_WEIGHT * self.equation.with_values(values))], per_sample=True)
+        builder.output("rhs", [program.assign(_WEIGHT * self._equation.with_values(values))], per_sample=True)
         return builder.build()
 
     def compile(self) -> None:

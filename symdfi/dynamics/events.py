@@ -100,5 +100,5 @@ def event_kernel(kernels: CompiledLagrangian, events: Sequence[Event]) -> Compil
             raise SymbolicError(
                 f"the event {event.expr} depends on the input {driven[0]}: inputs are known at steps only"
             )
-        exprs.append(expr)
+        exprs.append(kernels.renaming(expr))
     return kernels.scalars(tuple(exprs))

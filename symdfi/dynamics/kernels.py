@@ -29,45 +29,49 @@ STEP = Private("h", 0, "h", positive=True)
 class Kernels:
     """The kernels of a state, each built when it is first asked for.
 
-    They are called as ``kernel(sizes, ints, q, v, params, inputs, t, out)``, all arrays flat: ``sizes`` in
-    order of name, ``ints`` the index arrays, ``params`` the other parameters in declared order.
+    They are called as ``kernel(sizes, ints, q, v, params, inputs, t, out)``, all arrays flat: ``sizes`` in the order of
+    ``CompiledKernel.sizes``, ``ints`` the index arrays, ``params`` the other parameters: both in declared order, or in
+    one that follows from the structure of L. Kernels are made of ``model``, the system in symbols of our own.
     """
 
     def __init__(self, system: Lagrangian) -> None:
         self.system = system
+        self.model, self.renaming = system.renamed()
         exprs = (system.L, system.dissipation, *system.external_forces)
         integers = set().union(*map(index_arrays, exprs))
-        self.index_arrays = tuple(p for p in system.parameters if p in integers)
-        self.float_parameters = tuple(p for p in system.parameters if p not in integers)
+        of = self.renaming.of
+        parameters = sorted(system.parameters, key=lambda p: sp.default_sort_key(of(p)))
+        self.index_arrays = tuple(p for p in parameters if p in integers)
+        self.float_parameters = tuple(p for p in parameters if p not in integers)
         self.groups = (
-            Group("ints", self.index_arrays, integer=True),
-            Group("q", system.coordinates),
-            Group("v", system.velocities),
-            Group("params", self.float_parameters),
-            Group("inputs", system.inputs),
+            Group("ints", tuple(map(of, self.index_arrays)), integer=True),
+            Group("q", self.model.coordinates),
+            Group("v", self.model.velocities),
+            Group("params", tuple(map(of, self.float_parameters))),
+            Group("inputs", self.model.inputs),
             Group("t", (t,), scalar=True),
         )
 
     def builder(self, *more: Group) -> KernelBuilder:
-        return KernelBuilder((*self.groups, *more), self.system.sizes)
+        return KernelBuilder((*self.groups, *more), self.model.sizes, self.renaming)
 
     def row_loops(self, position: int) -> tuple[Loop, ...]:
         """The loops over the elements of a coordinate."""
-        extents = shape_of(self.system.coordinates[position])
-        pairs = zip(self.system.indices[position], extents, strict=True)
+        extents = shape_of(self.model.coordinates[position])
+        pairs = zip(self.model.indices[position], extents, strict=True)
         return tuple(Loop(index, sp.S.Zero, extent - 1) for index, extent in pairs)
 
     def sweep(self, builder: KernelBuilder) -> Sweep:
         """The derivatives of L in the program of a kernel."""
-        return Sweep(builder.program, self.system)
+        return Sweep(builder.program, self.model)
 
     @functools.cached_property
     def acceleration_kernel(self) -> CompiledKernel:
         """q̈ = M⁻¹F, M diagonal in the loop itself, banded, periodic or dense by elimination."""
-        found = self.system.mass_structure
+        found = self.model.mass_structure
         if found.kind != "diagonal":
             return self.solver(found, True)
-        for velocity, entry in zip(self.system.velocities, found.diagonal, strict=True):
+        for velocity, entry in zip(self.model.velocities, found.diagonal, strict=True):
             if entry == 0:
                 raise SymbolicError(f"L does not depend on {velocity}: the mass matrix is singular everywhere")
         builder = self.builder()
@@ -80,15 +84,15 @@ class Kernels:
     @functools.cached_property
     def is_velocity_free(self) -> bool:
         """Whether accelerations do not depend on velocities: what Störmer–Verlet needs."""
-        found, sweep = self.system.mass_structure, self.sweep(self.builder())
+        found, sweep = self.model.mass_structure, self.sweep(self.builder())
         exprs = [*sweep.forcing, *found.bands.values(), *found.blocks.values()]
-        return sweep.reads(exprs).isdisjoint(self.system.velocities)
+        return sweep.reads(exprs).isdisjoint(self.model.velocities)
 
     def solver(self, found: Structure, forced: bool, *more: Group) -> CompiledKernel:
         """A kernel that solves ``A x = b``, A of the given structure, into ``out``: b is the forcing if ``forced``,
         else what ``out`` holds."""
         builder = self.builder(*more)
-        total, width = count_of(self.system.coordinates), found.width
+        total, width = count_of(self.model.coordinates), found.width
         assign = builder.program.assign
         if found.kind == "dense":
             builder.output("matrix", *self._dense_parts(found, assign, total))
@@ -109,17 +113,19 @@ class Kernels:
             sweep = self.sweep(builder)
             builder.output("out", sweep.assigned(sweep.forcing))
         returned = f"kernel({{arguments}}, matrix{', out' if forced else ''})"
-        return _with_solve(builder.build(), size, kind, (returned, solve), more)
+        kernel = builder.build()
+        sizes = [self.renaming.of(s) for s in kernel.sizes]
+        return _with_solve(kernel, sizes, size, kind, (returned, solve), more)
 
     def _dense_parts(
         self, found: Structure, assign: Callable[..., Assignment], total: sp.Expr
     ) -> tuple[list[Assignment], list[tuple[sp.Expr, tuple]]]:
-        counts = [count_of([q]) for q in self.system.coordinates]
+        counts = [count_of([q]) for q in self.model.coordinates]
         starts = [sp.Add(*counts[:k]) for k in range(len(counts))]
         parts, layout = [], []
         for (r, c), expr in found.blocks.items():
             rows = self.row_loops(r)
-            pairs = zip(self.system.column_indices[c], self.row_loops(c), strict=True)
+            pairs = zip(self.model.column_indices[c], self.row_loops(c), strict=True)
             columns = tuple(Loop(index, sp.S.Zero, loop.upper) for index, loop in pairs)
             parts.append(assign(normalise(expr), rows + columns))
             steps = (*(step * total for step in _row_major(rows)), *_row_major(columns))
@@ -164,7 +170,7 @@ class Kernels:
     def mass_kernel(self) -> CompiledKernel:
         """M by rows, in full."""
         builder = self.builder()
-        system = self.system
+        system = self.model
         rows = list(zip(system.coordinates, system.indices, system.momentum_terms, strict=True))
         columns = list(zip(system.velocities, system.column_indices, strict=True))
         full = structure(rows, columns, dense=True)
@@ -174,7 +180,7 @@ class Kernels:
     @functools.cached_property
     def diagonal_kernel(self) -> CompiledKernel:
         """The diagonal of M, where it is all of M."""
-        entries = self.system.mass_structure.diagonal
+        entries = self.model.mass_structure.diagonal
         return self._swept(lambda sweep: sweep.assigned(map(sweep.over_loops, range(len(entries)), entries)))
 
     @functools.cached_property
@@ -186,7 +192,7 @@ class Kernels:
     def midpoint_kernel(self) -> CompiledKernel:
         """Solves with the Jacobian of ``∂L/∂v − h/2 (∂L/∂q + Q − ∂R/∂v)`` by the step's displacement δ, where
         q moves with δ/2 and v with δ/h."""
-        system = self.system
+        system = self.model
         pairs = zip(system.momentum_terms, system.generalized_forces, strict=True)
         found = self._by_displacement([p - STEP / 2 * g for p, g in pairs], sp.Rational(1, 2), 1 / STEP)
         return self.solver(found, False, Group("h", (STEP,), scalar=True))
@@ -194,11 +200,11 @@ class Kernels:
     @functools.cached_property
     def legendre_kernel(self) -> CompiledKernel:
         """Solves with ∂²L/∂v∂v: one Newton step of the Legendre map p → v."""
-        return self.solver(self.system.mass_structure, False, Group("h", (STEP,), scalar=True))
+        return self.solver(self.model.mass_structure, False, Group("h", (STEP,), scalar=True))
 
     def _by_displacement(self, exprs: Sequence[sp.Expr], in_q: sp.Expr, in_v: sp.Expr) -> Structure:
         """The derivative of ``exprs`` by δ at 0, where q moves with ``in_q`` δ and v with ``in_v`` δ."""
-        system = self.system
+        system = self.model
         shifts: list[Variable] = [like(q, "d", k) for k, q in enumerate(system.coordinates)]
         moved = []
         for expr in exprs:
@@ -229,11 +235,16 @@ def _row_major(loops: tuple[Loop, ...]) -> list[sp.Expr]:
 
 
 def _with_solve(
-    kernel: CompiledKernel, size: sp.Expr, kind: str, calls: tuple[str, str], more: tuple[Group, ...]
+    kernel: CompiledKernel,
+    sizes: Sequence[sp.Symbol],
+    size: sp.Expr,
+    kind: str,
+    calls: tuple[str, str],
+    more: tuple[Group, ...],
 ) -> CompiledKernel:
     """The kernel's source with a second function, ``solve``, that fills the matrix and solves with it."""
     names = Names()
-    unpack = [f"    {names[s]} = sizes[U({k})]" for k, s in enumerate(kernel.sizes)]
+    unpack = [f"    {names[s]} = sizes[U({k})]" for k, s in enumerate(sizes)]
     arguments = ", ".join(("sizes, ints, q, v, params, inputs, t", *(g.name for g in more)))
     types = KERNEL.removesuffix(", float64[::1])") + ", float64" * len(more) + ", float64[::1])"
     lines = [

@@ -139,7 +139,7 @@ class CompiledLagrangian(Kernels):
     @property
     def source(self) -> str:
         """The Python source of the acceleration kernel."""
-        return self.acceleration_kernel.source
+        return self.acceleration_kernel.readable
 
     def _run(
         self,
@@ -265,7 +265,7 @@ class CompiledLagrangian(Kernels):
                 names = ", ".join(name_of(p) for p in self.system.parameters)
                 raise ValueError(f"no value for the parameter {name_of(symbol)} (needed: {names})")
         sizes = self.sizes(n_dof, params)
-        order = [sizes[s] for s in sorted(sizes, key=sp.default_sort_key)]
+        order = [sizes[s] for s in sorted(sizes, key=lambda s: sp.default_sort_key(self.renaming.of(s)))]
         floats = [np.asarray(given[p], dtype=float).ravel() for p in self.float_parameters]
         ints = [_integers(p, given[p], self.shape(p, sizes)).ravel() for p in self.index_arrays]
         return (

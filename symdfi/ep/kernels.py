@@ -36,7 +36,9 @@ class ActionKernels:
                 "a system with dissipation or generalized forces is no extremum of an action: equilibrium "
                 "propagation on it needs another scheme"
             )
-        functions = {y: sp.Symbol(name_of(y), real=True) for y in cost.targets if isinstance(y, AppliedUndef)}
+        functions = {
+            y: Private("y", k, name_of(y), real=True) for k, y in enumerate(cost.targets) if isinstance(y, AppliedUndef)
+        }
         running = system.read(cost.running.xreplace(functions))
         self.targets: tuple[Variable, ...] = tuple(functions.get(y, y) for y in cost.targets)
         #: L + βc as a system; its parameters are those of L and of c.
@@ -45,35 +47,38 @@ class ActionKernels:
             inputs=[*system.inputs, *self.targets, ALPHA, BETA],
         )  # fmt: skip
         self.compiled = self.nudged.compile()
-        self.variables = (*self.nudged.coordinates, *self.nudged.velocities)
+        #: The same system in the symbols that are compiled.
+        self.model = self.compiled.model
+        self.variables = (*self.model.coordinates, *self.model.velocities)
         groups = {g.name: g for g in self.compiled.groups}
+        self._parameters = groups["params"].members
         #: The parameters with a gradient: all but index arrays.
-        self.differentiable: tuple[Variable, ...] = groups["params"].members
+        self.differentiable: tuple[Variable, ...] = tuple(map(self.compiled.renaming.user, self._parameters))
         once = ("ints", "params")
         self._groups = tuple(g if name in once else Group(name, g.members, batched=True) for name, g in groups.items())
 
     def _builder(self, *more: Group) -> KernelBuilder:
-        return KernelBuilder((*self._groups, *more), self.nudged.sizes)
+        return KernelBuilder((*self._groups, *more), self.model.sizes, self.compiled.renaming)
 
     @functools.cached_property
     def value(self) -> CompiledKernel:
         """αL + βc."""
         builder = self._builder()
-        builder.output("value", [builder.program.assign(normalise(self.nudged.L))], per_sample=True)
+        builder.output("value", [builder.program.assign(normalise(self.model.L))], per_sample=True)
         return builder.build()
 
     @functools.cached_property
     def slope(self) -> CompiledKernel:
         """∂_q and ∂_v."""
         builder = self._builder()
-        value = builder.program.assign(normalise(self.nudged.L)).target
+        value = builder.program.assign(normalise(self.model.L)).target
         _write(builder, self.variables, adjoint(builder.program, value, self.variables))
         return builder.build()
 
     @functools.cached_property
     def hessian(self) -> CompiledKernel:
         """∂_q∂_q, ∂_q∂_v and ∂_v∂_v, each d × d by rows."""
-        system = self.nudged
+        system = self.model
         builder = self._builder()
         for name, rows, columns in (
             ("qq", system.forces_on, system.coordinates),
@@ -86,7 +91,7 @@ class ActionKernels:
     def _write_matrix(
         self, builder: KernelBuilder, name: str, rows: Sequence[sp.Expr], columns: Sequence[Variable]
     ) -> None:
-        system = self.nudged
+        system = self.model
         counts = [count_of([q]) for q in system.coordinates]
         starts, total = [sp.Add(*counts[:k]) for k in range(len(counts))], sp.Add(*counts)
         found = structure(
@@ -108,8 +113,8 @@ class ActionKernels:
     def impulse(self) -> CompiledKernel:
         """∂_θ: the rate of the momentum conjugate to θ."""
         builder = self._builder()
-        value = builder.program.assign(normalise(self.nudged.L)).target
-        _write(builder, self.differentiable, adjoint(builder.program, value, self.differentiable))
+        value = builder.program.assign(normalise(self.model.L)).target
+        _write(builder, self._parameters, adjoint(builder.program, value, self._parameters))
         return builder.build()
 
     @functools.cached_property
@@ -117,10 +122,10 @@ class ActionKernels:
         """∂_θ of the derivative along a direction (λ_q, λ_v), given as one more argument."""
         directions = tuple(like(x, "d", k) for k, x in enumerate(self.variables))
         builder = self._builder(Group("direction", directions, batched=True))
-        value = builder.program.assign(normalise(self.nudged.L)).target
+        value = builder.program.assign(normalise(self.model.L)).target
         moved = tangent(builder.program, value, dict(zip(self.variables, directions, strict=True)))
-        bars = {} if moved is None else adjoint(builder.program, moved, self.differentiable)
-        _write(builder, self.differentiable, bars)
+        bars = {} if moved is None else adjoint(builder.program, moved, self._parameters)
+        _write(builder, self._parameters, bars)
         return builder.build()
 
 

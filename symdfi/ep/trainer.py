@@ -89,7 +89,7 @@ class EPTrainer(Rebuilt):
         for name in self.trainable:
             if name not in known:
                 raise SymbolicError(
-                    f"{name} is no parameter of Lagrangian or cost that has a gradient: {', '.join(known)}"
+                    f"{name} is no parameter of Lagrangian or cost that has a gradient: {', '.join(sorted(known))}"
                 )
 
     def free(

@@ -13,6 +13,7 @@ import sympy as sp
 from symdfi.errors import SymbolicError
 from symdfi.pickling import Rebuilt
 from symdfi.symbolic.indexed import canonical, normalise
+from symdfi.symbolic.renaming import Renaming
 from symdfi.symbolic.shapes import shaped
 
 Parameter = sp.Symbol | sp.IndexedBase
@@ -60,6 +61,15 @@ class Ansatz(Rebuilt):
         unknown = sorted({s for s in nodes if isinstance(s, sp.Symbol)} - known - bound, key=str)
         if unknown:
             raise SymbolicError(f"the symbol {unknown[0]} of the ansatz is neither a variable nor a parameter")
+
+    def renamed(self, renaming: Renaming) -> Ansatz:
+        """The same ansatz in symbols of our own: what is compiled."""
+        ansatz = object.__new__(Ansatz)
+        object.__setattr__(ansatz, "expr", renaming(self.expr))
+        for name in ("variables", "parameters"):
+            object.__setattr__(ansatz, name, tuple(map(renaming.of, getattr(self, name))))
+        object.__setattr__(ansatz, "start", self.start)
+        return ansatz
 
     @functools.cached_property
     def sizes(self) -> tuple[sp.Symbol, ...]:

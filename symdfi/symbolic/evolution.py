@@ -10,6 +10,7 @@ from sympy.core.function import AppliedUndef
 from symdfi.errors import SymbolicError
 from symdfi.pickling import Rebuilt
 from symdfi.symbolic.coordinates import t
+from symdfi.symbolic.renaming import Renaming
 
 
 @dataclass(frozen=True, init=False)
@@ -54,15 +55,31 @@ class EvolutionEquation(Rebuilt):
         free = rhs.free_symbols - {t, *variables}
         object.__setattr__(self, "parameters", tuple(sorted(free, key=lambda s: s.name)))
 
+    def renamed(self, renaming: Renaming) -> EvolutionEquation:
+        """The same equation in symbols of our own: what is compiled."""
+        equation = object.__new__(EvolutionEquation)
+        variables = tuple(map(renaming.of, self.variables))
+        field = sp.Function("u")(*(t if x == t else renaming.of(x) for x in self.field.args))
+        put = {self.field: field} | {x: renaming.of(x) for x in (*self.variables, *self.parameters)}
+        object.__setattr__(equation, "field", field)
+        object.__setattr__(equation, "variables", variables)
+        object.__setattr__(equation, "rhs", self.rhs.xreplace(put))
+        parameters = sorted(map(renaming.of, self.parameters), key=sp.default_sort_key)
+        object.__setattr__(equation, "parameters", tuple(parameters))
+        return equation
+
     @property
     def derivatives(self) -> tuple[tuple[sp.Symbol, ...], ...]:
-        """The space derivatives in f as sorted tuples of variables, ``()`` for u itself; lower orders first."""
-        found = {()} | {tuple(sorted(d.variables, key=str)) for d in self.rhs.atoms(sp.Derivative)}
-        return tuple(sorted(found, key=lambda d: (len(d), str(d))))
+        """The space derivatives in f as tuples of variables in order, ``()`` for u itself; lower orders first."""
+        found = {()} | {self._by(d) for d in self.rhs.atoms(sp.Derivative)}
+        return tuple(sorted(found, key=lambda d: (len(d), [self.variables.index(x) for x in d])))
+
+    def _by(self, derivative: sp.Derivative) -> tuple[sp.Symbol, ...]:
+        return tuple(sorted(derivative.variables, key=self.variables.index))
 
     def with_values(self, values: dict[tuple[sp.Symbol, ...], sp.Expr]) -> sp.Expr:
         """f with u and its derivatives replaced by the given expressions."""
-        put = {d: values[tuple(sorted(d.variables, key=str))] for d in self.rhs.atoms(sp.Derivative)}
+        put = {d: values[self._by(d)] for d in self.rhs.atoms(sp.Derivative)}
         return self.rhs.xreplace(put).xreplace({self.field: values[()]})
 
     def __str__(self) -> str:

@@ -21,9 +21,10 @@ from symdfi.errors import SymbolicError
 from symdfi.pickling import Rebuilt
 from symdfi.symbolic.coordinates import Coordinate, acceleration_of, t
 from symdfi.symbolic.indexed import Variable, canonical, derivative, normalise, tangent
-from symdfi.symbolic.notation import read_coordinates
+from symdfi.symbolic.notation import Notation, read_coordinates
 from symdfi.symbolic.private import Private
 from symdfi.symbolic.reading import tidied
+from symdfi.symbolic.renaming import Renaming
 from symdfi.symbolic.sets import Ranges
 from symdfi.symbolic.shapes import shaped
 from symdfi.symbolic.structure import Structure, index_ranges, structure
@@ -70,7 +71,31 @@ class Lagrangian(Rebuilt):
         #: The size symbols: in extents and in the bounds of sums.
         self.sizes = self._read_sizes(everything)
         self.parameters = self._read_parameters(parameters, bare, everything)
+        self._parameters_declared = parameters is not None
         self._check_names()
+
+    def renamed(self) -> tuple[Lagrangian, Renaming]:
+        """This system in symbols of our own, and which stands for which: what is compiled."""
+        own = [index for row in (*self.indices, *self.column_indices) for index in row]
+        numbered = {index: Private("j", k, index.name, integer=True) for k, index in enumerate(own)}
+        exprs = [normalise(e).xreplace(numbered) for e in (self.L, self.dissipation, *self.external_forces)]
+        declared: list[Variable] = [*self.coordinates, *self.velocities, *self.inputs]
+        declared += self.parameters if self._parameters_declared else ()
+        renaming = Renaming(declared, exprs, self.parameters, self.sizes)
+        system = object.__new__(type(self))
+        system._notation = Notation()
+        system.L, system.dissipation, *forces = map(renaming, exprs)
+        system.external_forces = tuple(forces)
+        for name in ("coordinates", "velocities", "inputs", "parameters", "sizes"):
+            variables = getattr(self, name)
+            setattr(system, name, type(variables)(map(renaming.of, variables)))
+        system.parameters = tuple(sorted(system.parameters, key=sp.default_sort_key))
+        system._taken = {s for e in exprs for s in e.free_symbols if isinstance(s, sp.Symbol)}
+        system._parameters_declared = True
+        system.indices, system.column_indices = (
+            tuple(tuple(map(numbered.__getitem__, row)) for row in rows) for rows in (self.indices, self.column_indices)
+        )
+        return system, renaming
 
     # What is derived: each in the internal notation once, shown in the user's.
 

@@ -43,8 +43,7 @@ class Renaming:
         others = set(others) - set(order)
         inside = {s for v in (*order, *others) for extent in _shape(v) for s in extent.free_symbols} | set(sizes)
         unknown = (inside | others) - set(order)
-        shapes = [sp.Tuple(variable, *_shape(variable)) for variable in (*order, *others)]
-        order += _by_structure([*(_standard(normalise(e), {}) for e in exprs), *shapes], order, unknown)
+        order += _by_structure([_standard(normalise(e), {}) for e in exprs], order, unknown)
         self._to_private: dict[Variable, Variable] = {}
         #: The user's symbol of each of our own.
         self.shown: dict[sp.Basic, sp.Symbol] = {}
@@ -62,6 +61,7 @@ class Renaming:
             if isinstance(variable, sp.IndexedBase):
                 shape = None if variable.shape is None else tuple(e.xreplace(symbols) for e in _shape(variable))
                 self._to_private[variable] = sp.IndexedBase(own, shape=shape)
+        self._to_user = {own: variable for variable, own in self._to_private.items()}
 
     def __call__(self, expr: sp.Basic, indices: Mapping[sp.Basic, Private] | None = None) -> sp.Expr:
         """``expr`` in symbols of our own; ``indices`` are those of its free indices."""
@@ -70,6 +70,10 @@ class Renaming:
     def of(self, variable: Variable) -> Variable:
         """Our own in place of a variable."""
         return self._to_private[variable]
+
+    def user(self, own: Variable) -> Variable:
+        """The variable that one of our own stands for."""
+        return self._to_user[own]
 
     def back(self, expr: sp.Expr) -> sp.Expr:
         """An expression in the user's symbols again."""
@@ -104,14 +108,16 @@ def _by_structure(exprs: Sequence[sp.Basic], known: Sequence[Variable], unknown:
     apart. Of those that look alike all through, which may be swapped, one is put first.
     """
     waiting = sorted(unknown, key=sp.default_sort_key)
+    shapes = [sp.Tuple(variable, *_shape(variable)) for variable in (*known, *waiting)]
     colours: dict[sp.Basic, bytes] = {v: b"known %d" % k for k, v in enumerate(known)}
     colours |= dict.fromkeys(waiting, b"unknown")
     found: list[Variable] = []
     while waiting:
         classes = 0
         while classes < (classes := len({colours[v] for v in waiting})) < len(waiting):
-            marked = {v: [_look(e, {**colours, v: b"marked"}, {}) for e in exprs] for v in waiting}
-            colours |= {v: _digest(colours[v], *looks) for v, looks in marked.items()}
+            marked = {v: {**colours, v: b"marked"} for v in waiting}
+            looks = {v: [[_look(e, c, {}) for e in group] for group in (exprs, shapes)] for v, c in marked.items()}
+            colours |= {v: _digest(colours[v], *own, *sorted(others)) for v, (own, others) in looks.items()}
         first = min(waiting, key=lambda v: colours[v])
         waiting.remove(first)
         colours[first] = b"known %d" % (len(known) + len(found))
