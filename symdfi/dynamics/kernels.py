@@ -13,7 +13,7 @@ from symdfi.compile.program.loops import Assignment, Loop, Variable
 from symdfi.compile.source.printing import Names, index_code
 from symdfi.dynamics.forces import Sweep
 from symdfi.errors import SymbolicError
-from symdfi.linalg import mass
+from symdfi.linalg import mass, small
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.indexed import index_arrays, normalise
 from symdfi.symbolic.lagrangian import Lagrangian
@@ -97,6 +97,8 @@ class Kernels:
         if found.kind == "dense":
             builder.output("matrix", *self._dense_parts(found, assign, total))
             size, kind, solve = total**2, "dense", "solve_dense(matrix, out)"
+            if total.is_Integer and total <= small.LARGEST:
+                kind, solve = "small", "solve_small(matrix, out)"
         else:
             if found.bands:
                 bands = [found.bands.get(c, sp.S.Zero) for c in range(-width, width + 1)]
@@ -248,18 +250,21 @@ def _with_solve(
     arguments = ", ".join(("sizes, ints, q, v, params, inputs, t", *(g.name for g in more)))
     types = KERNEL.removesuffix(", float64[::1])") + ", float64" * len(more) + ", float64[::1])"
     lines = [
-        "from symdfi.linalg import mass",
+        "from symdfi.linalg import mass, small",
         "",
         f"# {mass.version()}",
-        f"solve_{kind} = mass.load({kind!r}).solve_{kind}",
+        f"solve_small = small.load({sp.sqrt(size)})"
+        if kind == "small"
+        else f"solve_{kind} = mass.load({kind!r}).solve_{kind}",
         "",
         "",
-        kernel.source,
+        # Of a system as small as that a call of ``kernel`` would take as long as what it does.
+        kernel.source.replace("@jit(", "@inlined(") if kind == "small" else kernel.source,
         "",
-        f'@jit("{types}")',
+        f'@{"borrowing" if kind == "small" else "jit"}("{types}")',
         f"def solve({arguments}, out):",
         *unpack,
-        f"    matrix = np.empty({index_code(size, names)})",
+        f"    matrix = {'stack' if kind == 'small' else 'np.empty'}({index_code(size, names)})",
         *(f"    {call.format(arguments=arguments)}" for call in calls),
         "",
     ]

@@ -23,20 +23,20 @@ def source() -> str:
     return f"""C = ({", ".join(map(repr, map(float, nodes)))})
 
 
-@jit("void(int64, float64, float64[::1], float64[:, ::1], float64[::1])")
+@borrowing("void(int64, float64, float64[::1], float64[:, ::1], float64[::1])")
 def combine(s, h, y, K, out):
 {_branches(1, [*table.A[1:], table.B])}
 
-@jit("void(int64, float64, float64[::1], float64[:, ::1], float64[::1])")
+@borrowing("void(int64, float64, float64[::1], float64[:, ::1], float64[::1])")
 def extra(s, h, y, K, out):
 {_branches(13, table.A_EXTRA)}
 
-@jit("UniTuple(float64, 2)(float64[:, ::1], int64)")
+@borrowing("UniTuple(float64, 2)(float64[:, ::1], int64)")
 def estimates(K, i):
     return {_sum(table.E3)}, {_sum(table.E5)}
 
 
-@jit("UniTuple(float64, 4)(float64, float64[:, ::1], int64)")
+@borrowing("UniTuple(float64, 4)(float64, float64[:, ::1], int64)")
 def highest(h, K, i):
     return {", ".join(f"h * ({_sum(row)})" for row in table.D)}
 

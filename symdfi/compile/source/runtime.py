@@ -11,6 +11,7 @@ import numpy as np
 from numba.core.registry import cpu_target
 
 from symdfi.compile.source import vmath
+from symdfi.compile.source.stack import stack
 
 # Numba imports the rest of itself, for a quarter of a second, when it first compiles or loads something. As part
 # of our own import it does not delay the first kernel from the cache.
@@ -52,11 +53,19 @@ def inlined(signature: str) -> Callable[[Callable], Callable]:
     return numba.njit(signature, cache=True, fastmath=FASTMATH, error_model="numpy", nogil=True, forceinline=True)
 
 
+def borrowing(signature: str) -> Callable[[Callable], Callable]:
+    """As ``jit``, for code that makes no arrays: it does not count references to those it is given, where a count up
+    and down again costs a short kernel as much as its arithmetic."""
+    flags: dict[str, Any] = {"_nrt": False}  # not among the options that Numba documents
+    return numba.njit(signature, cache=True, fastmath=FASTMATH, error_model="numpy", nogil=True, **flags)
+
+
 def compiled_names() -> dict[str, Any]:
     """The names a kernel's source uses, for Numba."""
     return {
         "jit": jit,
         "inlined": inlined,
+        "borrowing": borrowing,
         "np": np,
         "U": np.uint64,
         "sqrt": math.sqrt,
@@ -64,6 +73,7 @@ def compiled_names() -> dict[str, Any]:
         "ceil": np.ceil,
         "inf": math.inf,
         "nan": math.nan,
+        "stack": stack,
         **{name: numba.njit(function) for name, function in _KINKED.items()},
         **{name: getattr(math, name) for name in _MATH},
         **vmath.FUNCTIONS,
@@ -77,7 +87,7 @@ def python_names() -> dict[str, Any]:
     numpy_names |= {"asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh", "tan": "tan"}
     special = {name: getattr(math, name) for name in ("erf", "erfc", "gamma", "lgamma")}
     return {
-        "jit": lambda signature: lambda function: function,
+        **dict.fromkeys(("jit", "inlined", "borrowing"), lambda signature: lambda function: function),
         "np": np,
         "U": int,
         "sqrt": np.sqrt,
@@ -85,6 +95,7 @@ def python_names() -> dict[str, Any]:
         "ceil": np.ceil,
         "inf": math.inf,
         "nan": math.nan,
+        "stack": np.empty,
         **_KINKED,
         **{name: getattr(np, other) for name, other in numpy_names.items()},
         **{name: getattr(np, name) for name in vmath.FUNCTIONS},

@@ -9,14 +9,14 @@ Hairer, Nørsett & Wanner, Solving Ordinary Differential Equations I, II.5 and I
 
 import numpy as np
 
-from symdfi.compile.source.runtime import jit
+from symdfi.compile.source.runtime import borrowing
 
 I, V, M = "int64[::1]", "float64[::1]", "float64[:, ::1]"
 KERNEL = f"FunctionType(void({I}, {I}, {V}, {V}, {V}, {V}, float64, {V}))"
 STAGES, SLOPES = 12, 16
 
 
-@jit(f"void({KERNEL}, {I}, {I}, {V}, {V}, {V}, float64, {V})")
+@borrowing(f"void({KERNEL}, {I}, {I}, {V}, {V}, {V}, float64, {V})")
 def slope(acceleration, sizes, ints, y, params, row, t, out):
     n = y.size // 2
     for i in range(n):
@@ -24,7 +24,7 @@ def slope(acceleration, sizes, ints, y, params, row, t, out):
     acceleration(sizes, ints, y[:n], y[n:], params, row, t, out[n:])
 
 
-@jit(f"float64({KERNEL}, {I}, {I}, {V}, {M}, float64, float64, {V}, {M}, {V}, {V}, {V}, {V})")
+@borrowing(f"float64({KERNEL}, {I}, {I}, {V}, {M}, float64, float64, {V}, {M}, {V}, {V}, {V}, {V})")
 def attempt(acceleration, sizes, ints, params, inputs, t, h, y, K, ahead, work, rtol, atol):
     """One step from y, the slope of which is K[0], to ``ahead``, the slope of which becomes K[12]; its error."""
     n = y.size
@@ -45,7 +45,7 @@ def attempt(acceleration, sizes, ints, params, inputs, t, h, y, K, ahead, work, 
     return abs(h) * five / np.sqrt((five + 0.01 * three) * n)
 
 
-@jit(f"void({KERNEL}, {I}, {I}, {V}, {M}, float64, float64, {V}, {M}, {V}, {V}, {M})")
+@borrowing(f"void({KERNEL}, {I}, {I}, {V}, {M}, float64, float64, {V}, {M}, {V}, {V}, {M})")
 def interpolate(acceleration, sizes, ints, params, inputs, t, h, y, K, ahead, work, F):
     """The coefficients F of the dense output, of order 7 (II.6), by three more stages."""
     n = y.size
