@@ -68,7 +68,6 @@ class DOP853(AdaptiveMethod):
         check_tolerances(self.rtol, self.atol, self.max_step)
 
     def run(self, model: Model, schedule: Schedule, report: Callable[[float], None]) -> Outcome:
-        model.acceleration(schedule.start)
         return _Run(self, model, schedule).finish(report)
 
 
@@ -113,6 +112,8 @@ class _Run:
         try:
             first = (self.kernel, self.watch, 8)
             self._call(self.loop.begin, first, self._signals(0.0), self.y, self.f, self.clock, self.values)
+            if not np.isfinite(self.f).all():
+                self.model.acceleration(self.schedule.start)
             again = (
                 self.attempts, self.steps.attempt, self.steps.interpolate, self.kernel, self.watch, (8, 12, 16, 7)
             )  # fmt: skip
@@ -179,8 +180,12 @@ class _Run:
         if self.schedule.times is None:
             t, y = np.append(trails[0][:, 0], self.clock[0, 0]), np.append(trails[0][:, 2 : 2 + 2 * n], self.y, axis=0)
             y, rows = y[None], np.array([len(t)])
-        elif self.members == 1 and self.counts[0, _STATUS] == _STOPPED and self.clock[0, 0] not in t[: rows[0]]:
-            # A single run that an event has stopped ends there.
+        elif (
+            self.members == 1
+            and (self.counts[0, _STATUS] == _STOPPED or isinstance(failure, Interrupted))
+            and self.clock[0, 0] not in t[: rows[0]]
+        ):
+            # A single run that an event or Ctrl-C has stopped ends there.
             t, y = np.append(t[: rows[0]], self.clock[0, 0]), np.append(y[0, : rows[0]], self.y, axis=0)[None]
             rows = rows + 1
         found = Occurrences.listed(

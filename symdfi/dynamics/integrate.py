@@ -27,7 +27,7 @@ from symdfi.workers import blocks, run
 #: From here on t + h = t to within a few digits.
 _MOST_STEPS = 1e14
 #: Without an executor, so many members at a time are on their way, on all cores.
-_TOGETHER = 1024
+_TOGETHER = 256
 #: What is common to all members, as it is sent to the workers: the system, the method, the inputs, the plan.
 Task = tuple[Lagrangian, Any, Inputs, Any]
 
@@ -88,6 +88,9 @@ def integrate(
         plan = Schedule(start, stop, times, read_events(events), dense)
     outcome = _run((system, chosen, inputs, plan), ensemble, executor)
     label = method if isinstance(method, str) else _label(method)
+    for member in np.flatnonzero(outcome.rows < len(outcome.t)) if ensemble.batch else ():
+        for values in (outcome.q, outcome.v, outcome.energy):
+            values[member, outcome.rows[member] :] = np.nan
     q, v, energy = (x.reshape(*ensemble.batch, *x.shape[1:]) for x in (outcome.q, outcome.v, outcome.energy))
     t = outcome.t
     if not ensemble.batch:
@@ -144,7 +147,9 @@ def _integrated(task: Task, ensemble: Ensemble, report: Callable[[float], Any] =
         outcome = go(method, model, plan, shared)
     except (DivergenceError, SingularMatrixError) as error:
         return _begun(plan, ensemble, error)
-    outcome.energy = model.energy(outcome.q, outcome.v, outcome.t)
+    last = int(outcome.rows.max())
+    outcome.energy = np.empty(outcome.q.shape[:2])
+    outcome.energy[:, :last] = model.energy(outcome.q[:, :last], outcome.v[:, :last], outcome.t[:last])
     return outcome
 
 

@@ -75,6 +75,8 @@ class Model:
     def evaluate(self, kernel: CompiledKernel, q: np.ndarray, v: np.ndarray, times: np.ndarray, length: int) -> Any:
         """The output of a kernel at states ``(m, s, n_dof)`` of the members at ``times`` (s,): ``(m, s, length)``."""
         members, count = q.shape[:2]
+        if count == 0:
+            return np.empty((members, 0, length))
         if self.is_driven:
             signals = np.array([self.signal(time) for time in times])
         else:

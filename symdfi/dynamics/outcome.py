@@ -18,7 +18,7 @@ Failure = ConvergenceError | DivergenceError | SingularMatrixError | Interrupted
 @dataclass
 class Outcome:
     """States ``q`` and ``v`` (m, s, n_dof) at the times ``t`` (s,), of which every member has its first ``rows``
-    (the others are NaN); what happened; and the exception that ended the integration before its time."""
+    (the others hold nothing); what happened; and the exception that ended the integration before its time."""
 
     t: np.ndarray
     q: np.ndarray
@@ -28,11 +28,6 @@ class Outcome:
     dense: list[Interpolant] = field(default_factory=list)
     failure: Failure | None = None
     energy: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
-
-    def __post_init__(self) -> None:
-        for values in (self.q, self.v):
-            for member in np.flatnonzero(self.rows < len(self.t)):
-                values[member, self.rows[member] :] = np.nan
 
 
 def joined(outcomes: Sequence[Outcome], total: int) -> Outcome:

@@ -339,7 +339,9 @@ def _of_state(value: np.ndarray, batch: int, axes: tuple[int, ...], index: tuple
 def name_of(key: Any) -> str:
     """The name under which a value is given: of a symbol, an indexed base, a function of time, or itself."""
     if isinstance(key, sp.IndexedBase):
-        return str(key.label)
+        key = key.label
+    if isinstance(key, sp.Symbol):
+        return key.name  # printing it would take as long as a hundred calls of a kernel
     return key.func.__name__ if isinstance(key, sp.Function) else str(key)
 
 

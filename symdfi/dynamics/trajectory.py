@@ -44,7 +44,8 @@ class Trajectory(Bare):
     def __repr__(self) -> str:
         size = f"{len(self.t)} saves of {self.q.shape[-1]} degrees of freedom"
         members = f"{' × '.join(map(str, self.batch))} members, " if self.batch else ""
-        return f"Trajectory(t = {self.t[0]:g} to {self.t[-1]:g}, {members}{size}, {self.method})"
+        span = f"t = {self.t[0]:g} to {self.t[-1]:g}, " if len(self.t) else ""
+        return f"Trajectory({span}{members}{size}, {self.method})"
 
     @property
     def batch(self) -> tuple[int, ...]:

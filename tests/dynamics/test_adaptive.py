@@ -200,6 +200,9 @@ def test_bad_input(options, error, match):
 def test_a_singularity_is_named():
     """q̈ = 4q³ from rest at 1 reaches infinity at t = 0.927..., whatever is asked for."""
     system = sd.Lagrangian(v**2 / 2 + q**4, q, v)
+    with pytest.raises(sd.DivergenceError, match="DOP853 stopped at t = 0.927") as caught:
+        sd.integrate(system, 1.0, 0.0, (0, 10), method="dop853", t_eval=[5.0])
+    assert repr(caught.value.partial) == "Trajectory(0 saves of 1 degrees of freedom, dop853)"
     for options in ({}, {"dt": 0.1}, {"dense": True}, {"events": [q - 2]}):
         with pytest.raises(sd.DivergenceError, match="DOP853 stopped at t = 0.927") as caught:
             sd.integrate(system, 1.0, 0.0, (0, 10), method="dop853", **options)
