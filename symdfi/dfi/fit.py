@@ -187,12 +187,12 @@ def _samples(problem: Problem, u0: Target) -> tuple[np.ndarray, np.ndarray, np.n
 def _evaluated(problem: Problem, u0: Any, points: np.ndarray) -> np.ndarray:
     if isinstance(u0, sp.Expr | int | float):
         variables = problem.ansatz.variables
-        function = compile_function({"value": sp.sympify(u0)}, list(variables))
-        values = function(**{str(x): points[:, k] for k, x in enumerate(variables)})["value"]
+        function = compile_function({"value": u0}, list(variables))
+        values = function({x: points[:, k] for k, x in enumerate(variables)})["value"]
     elif callable(u0):
         values = np.asarray(u0(points[:, 0] if problem.domain.dim == 1 else points), dtype=float)
     else:
-        raise ValueError(f"u0 is a SymPy expression, a function or (points, values), not {type(u0).__name__}")
+        raise TypeError(f"u0 is a SymPy expression, a function or (points, values), not {type(u0).__name__}")
     if values.shape != (len(points),):
         raise ValueError(f"u0 gave values of shape {values.shape} at {len(points)} points")
     return values

@@ -64,7 +64,10 @@ class Problem(Rebuilt):
         #: Equation and ansatz in the symbols that are compiled.
         self._equation, self._ansatz = equation.renamed(self._renaming), ansatz.renamed(self._renaming)
         lookup = Lookup(equation.parameters, "parameters of the equation")
-        given = {p: float(v) for p, v in lookup.read(params, "unknown parameter {} of the equation").items()}
+        given = {
+            p: float(v)
+            for p, v in lookup.read(params, lambda name: f"unknown parameter {name} of the equation").items()
+        }
         for p in equation.parameters:
             if p not in given:
                 raise ValueError(f"no value for parameter {p} of the equation")

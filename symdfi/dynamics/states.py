@@ -87,11 +87,10 @@ def _read_parameters(
     kernels: CompiledLagrangian, params: Mapping[Any, Any] | None
 ) -> tuple[dict[Any, Any], dict[Variable, np.ndarray], dict[str, tuple[int, ...]]]:
     """The parameters as one member has them (those that vary: as the first), those that vary, and their batch axes."""
-    known = {name_of(p): p for p in kernels.system.parameters}
     shared, varied, extents = dict(params or {}), {}, {}
     for key, value in (params or {}).items():
-        symbol = known.get(name_of(key))
-        extra = np.ndim(value) - len(shape_of(symbol)) if symbol is not None else 0
+        symbol = kernels.lookup.find(key)
+        extra = np.ndim(value) - len(shape_of(symbol)) if symbol in kernels.system.parameters else 0
         if symbol is not None and extra > 0 and symbol not in kernels.index_arrays:
             values = np.asarray(value, dtype=float)
             if not np.isfinite(values).all():

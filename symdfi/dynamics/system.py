@@ -17,6 +17,7 @@ from symdfi.compile.program.loops import Variable
 from symdfi.dynamics.kernels import Kernels
 from symdfi.errors import SingularMatrixError
 from symdfi.symbolic import lagrangian as symbolic
+from symdfi.symbolic.given import Lookup, name_of
 from symdfi.symbolic.maps import largest, smallest
 
 #: How many coordinates of a direction an error names.
@@ -162,7 +163,7 @@ class CompiledLagrangian(Kernels):
         def rows(a: np.ndarray, *own: int) -> np.ndarray:
             return np.require(np.broadcast_to(a, (*batch, *own)), float, ["C", "W"]).reshape(total, *own)
 
-        out = np.empty((total, n if count is None else int(sp.sympify(count).subs(known))))
+        out = np.empty((total, n if count is None else int(sp.sympify(count, strict=True).subs(known))))
         over = cache.load_module("symdfi.dynamics.loops.batch").over
         if kernel.checked is not None:  # run by the interpreter
             over = over.py_func
@@ -252,7 +253,7 @@ class CompiledLagrangian(Kernels):
 
     def shape(self, variable: Variable, sizes: Mapping[sp.Symbol, int]) -> tuple[int, ...]:
         """The extents of a variable as numbers."""
-        return tuple(int(sp.sympify(extent).subs(sizes)) for extent in shape_of(variable))
+        return tuple(int(sp.sympify(extent, strict=True).subs(sizes)) for extent in shape_of(variable))
 
     def pack(self, params: Mapping[Any, Any] | None, n_dof: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """``(sizes, ints, params)`` as the kernels take them.
@@ -290,32 +291,38 @@ class CompiledLagrangian(Kernels):
         if self.index_arrays:
             self.lagrangian_kernel.check_sizes(limits)
 
+    @functools.cached_property
+    def lookup(self) -> Lookup:
+        """Parameters and sizes by symbol and name."""
+        return Lookup((*self.system.parameters, *sorted(self.system.sizes, key=sp.default_sort_key)))
+
+    @functools.cached_property
+    def _inputs(self) -> Lookup:
+        return Lookup(self.system.inputs, "inputs")
+
     def named(self, values: Mapping[Any, Any] | None) -> dict[Variable, Any]:
         """Parameters and sizes given by name or symbol, by symbol. ``ValueError`` for one that the system lacks."""
-        by_name = {name_of(p): p for p in (*self.system.parameters, *self.system.sizes)}
         found = {}
         for key, value in (values or {}).items():
-            if name_of(key) not in by_name:
+            symbol = self.lookup.find(key)
+            if symbol is None:
                 names = ", ".join(name_of(p) for p in self.system.parameters) or "it has none"
                 raise ValueError(f"{name_of(key)} is no parameter of this system: {names}")
-            found[by_name[name_of(key)]] = value
+            found[symbol] = value
         return found
 
     def input_values(
         self, inputs: Mapping[Any, Any] | None, sizes: Mapping[sp.Symbol, int], *, batched: bool = True
     ) -> np.ndarray:
         """Values of the inputs, packed along the last axis; batch axes, if allowed, come first."""
-        notation = {name_of(a): a for a in self.system.inputs}
-        given = {name_of(k): value for k, value in (inputs or {}).items()}
-        for name in given:
-            if name not in notation:
-                raise ValueError(f"unknown input {name}")
+        given = self._inputs.read(inputs, lambda name: f"unknown input {name}")
         parts = []
-        for name, symbol in notation.items():
-            if name not in given:
+        for symbol in self.system.inputs:
+            name = name_of(symbol)
+            if symbol not in given:
                 raise ValueError(f"no value for the input {name}")
             shape = self.shape(symbol, sizes)
-            value = np.asarray(given[name], dtype=float)
+            value = np.asarray(given[symbol], dtype=float)
             batch = value.ndim - len(shape)
             if batch < 0 or value.shape[batch:] != shape or (batch and not batched):
                 expected = ", ".join(map(str, ("...", *shape) if batched else shape))
@@ -334,15 +341,6 @@ def _factor(part: float) -> str:
 def _of_state(value: np.ndarray, batch: int, axes: tuple[int, ...], index: tuple[int, ...]) -> np.ndarray:
     """What one state of a batch has of ``value``, the first ``batch`` axes of which are batch axes."""
     return np.broadcast_to(value, (*axes, *value.shape[batch:]))[index]
-
-
-def name_of(key: Any) -> str:
-    """The name under which a value is given: of a symbol, an indexed base, a function of time, or itself."""
-    if isinstance(key, sp.IndexedBase):
-        key = key.label
-    if isinstance(key, sp.Symbol):
-        return key.name  # printing it would take as long as a hundred calls of a kernel
-    return key.func.__name__ if isinstance(key, sp.Function) else str(key)
 
 
 def _integers(symbol: Variable, value: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -87,7 +87,8 @@ class DiscreteAction(Rebuilt):
     def _used(self, params: Mapping | None) -> dict[str, Any]:
         """The parameters and sizes of L + βc among the given ones, by name."""
         nudged = self.kernels.nudged
-        given = {name_of(key): value for key, value in (params or {}).items()}
+        lookup = self.kernels.compiled.lookup
+        given = {name_of(lookup.find(key) or key): value for key, value in (params or {}).items()}
         known = [name_of(p) for p in nudged.parameters]
         allowed = {*known, *(s.name for s in nudged.sizes)}
         for name in sorted(set(given) - allowed - {name_of(p) for p in self.system.parameters}):

@@ -9,6 +9,7 @@ import sympy as sp
 
 from symdfi.errors import SymbolicError
 from symdfi.pickling import Rebuilt
+from symdfi.symbolic import given
 from symdfi.symbolic.indexed import Variable
 
 
@@ -20,8 +21,9 @@ class Cost(Rebuilt):
     targets: tuple[Variable, ...]
 
     def __init__(self, running: sp.Expr, targets: Sequence[Variable] = ()) -> None:
-        running = sp.sympify(running)
+        if not isinstance(running, sp.MatrixBase):
+            running = given.expression(running, "a running cost")
         if not isinstance(running, sp.Expr) or running.is_Matrix:
             raise SymbolicError(f"a running cost is a scalar expression, not {running!r}")
         object.__setattr__(self, "running", running)
-        object.__setattr__(self, "targets", tuple(targets))
+        object.__setattr__(self, "targets", given.variables(targets, "targets"))

@@ -10,6 +10,7 @@ from time import perf_counter
 import numpy as np
 import sympy as sp
 
+from symdfi.compile.kernels.function import compile as compile_function
 from symdfi.dfi import DFI, Box, Grid, Problem, Solution, evolve, fit, fit_error
 from symdfi.dfi.schemes import Motion
 from symdfi.errors import ConvergenceError, DivergenceError, Interrupted, SingularMatrixError
@@ -84,6 +85,11 @@ class EvolutionModel:
         sizes = f"{problem.ansatz.count} parameters, {len(problem.points)} points"
         return "\n\n".join([self.title, self.description, pretty(parts), dynamics, sizes])
 
+    def _initial(self, x: np.ndarray) -> np.ndarray:
+        """The initial profile at places."""
+        function = compile_function({"u": self.profile}, self.equation.variables)
+        return function({self.equation.variables[0]: x})["u"]
+
     def run(self, settings: Settings, initial: Path | None = None) -> RunResult:
         """Fit the initial profile (or the samples in ``initial``), evolve, and measure against the reference.
 
@@ -103,7 +109,7 @@ class EvolutionModel:
                 ("fit error at the samples", f"{error:.2e}"),
             ]
         else:
-            u0 = sp.lambdify(self.equation.variables, self.profile)
+            u0 = self._initial
             theta = self.start(problem) if self.start else fit(problem, self.profile, seed=int(s["seed"]))
             rows.append(("fit error", f"{fit_error(problem, theta, self.profile):.2e}"))
         began = perf_counter()

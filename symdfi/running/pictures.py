@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import sympy as sp
 
+from symdfi.compile.kernels.function import compile as compile_function
 from symdfi.dynamics import Trajectory
 from symdfi.plotting import plot_modes, plot_space_time, plot_trajectory
 
@@ -33,9 +34,9 @@ class Orbit:
     def __call__(self, trajectory: Trajectory) -> Figure:
         symbols = sorted(self.x.free_symbols | self.y.free_symbols, key=str)
         known = trajectory.params
-        values = [known[s] if s in known else trajectory[s] for s in symbols]
-        path = sp.lambdify(symbols, [self.x, self.y])(*values)
-        return plot_trajectory(trajectory.dataset, path=path)
+        values = {s: known[s] if s in known else trajectory[s] for s in symbols}
+        point = compile_function({"x": self.x, "y": self.y}, symbols)(values)
+        return plot_trajectory(trajectory.dataset, path=(point["x"], point["y"]))
 
 
 @dataclass(frozen=True)

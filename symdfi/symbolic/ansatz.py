@@ -12,7 +12,10 @@ import sympy as sp
 
 from symdfi.errors import SymbolicError
 from symdfi.pickling import Rebuilt
+from symdfi.symbolic import given
+from symdfi.symbolic.given import Lookup, expression, name_of, sequence
 from symdfi.symbolic.indexed import canonical, normalise
+from symdfi.symbolic.private import Private
 from symdfi.symbolic.renaming import Renaming
 from symdfi.symbolic.shapes import shaped
 
@@ -43,7 +46,9 @@ class Ansatz(Rebuilt):
         parameters: Sequence[Parameter],
         start: Start | None = None,
     ) -> None:
-        expr = sp.sympify(expr)
+        expr = expression(expr, "the ansatz")
+        variables = given.variables(variables, "variables")
+        parameters = given.variables(parameters, "parameters")
         if expr.has(sp.Idx):
             expr = canonical(normalise(expr))
         found = shaped(expr, [p for p in parameters if isinstance(p, sp.IndexedBase)])
@@ -53,6 +58,9 @@ class Ansatz(Rebuilt):
         object.__setattr__(self, "start", start)
         if not self.parameters:
             raise SymbolicError(f"the ansatz {expr} has no parameters")
+        for name in self.names:
+            if self.names.count(name) > 1:
+                raise SymbolicError(f"two parameters of the ansatz are named {name}")
         known = {*self.variables, *self.sizes, *self.parameters}
         known |= {p.label for p in self.parameters if isinstance(p, sp.IndexedBase)}
         # One walk, where SymPy's free_symbols walks a nest of sums again from every sum in it.
@@ -74,12 +82,12 @@ class Ansatz(Rebuilt):
     @functools.cached_property
     def sizes(self) -> tuple[sp.Symbol, ...]:
         """The size symbols among the parameters' extents."""
-        symbols = {s for p in self.parameters for e in _shape(p) for s in sp.sympify(e).free_symbols}
+        symbols = {s for p in self.parameters for e in _shape(p) for s in e.free_symbols}
         return tuple(sorted(symbols, key=sp.default_sort_key))
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
-        return tuple(str(p.label if isinstance(p, sp.IndexedBase) else p) for p in self.parameters)
+        return tuple(map(name_of, self.parameters))
 
     @functools.cached_property
     def count(self) -> sp.Expr:
@@ -100,11 +108,11 @@ class Ansatz(Rebuilt):
 
     def length(self, sizes: Mapping[Any, int] | None = None) -> int:
         """p, with numbers for the sizes that are symbols. ``ValueError`` for a missing or unknown one."""
-        given = {str(k): int(v) for k, v in (sizes or {}).items()}
-        names = [str(s) for s in self.sizes]
-        for name in [*(n for n in names if n not in given), *(n for n in given if n not in names)]:
-            raise ValueError(f"{'no value for' if name in names else 'unknown'} size {name} of the ansatz")
-        return int(sp.sympify(self.count).subs({s: given[str(s)] for s in self.sizes}))
+        given = Lookup(self.sizes, "sizes of the ansatz").read(sizes, lambda name: f"unknown size {name} of the ansatz")
+        for size in self.sizes:
+            if size not in given:
+                raise ValueError(f"no value for size {size} of the ansatz")
+        return int(self.count.subs({s: int(value) for s, value in given.items()}))
 
     def size_values(self, length: int) -> dict[sp.Symbol, int]:
         """The sizes that make θ ``length`` long. ``ValueError`` if none or several do."""
@@ -132,9 +140,11 @@ class Ansatz(Rebuilt):
 
     def pack(self, values: Mapping[Any, Any]) -> np.ndarray:
         """θ from values by symbol or name. ``ValueError`` for a missing, unknown or misshapen one."""
-        given = {str(k.label if isinstance(k, sp.IndexedBase) else k): np.asarray(v, float) for k, v in values.items()}
-        for name in [*(n for n in self.names if n not in given), *(n for n in given if n not in self.names)]:
-            raise ValueError(f"{'no value for' if name in self.names else 'unknown'} parameter {name}")
+        found = Lookup(self.parameters).read(values, lambda name: f"unknown parameter {name}")
+        given = {name_of(p): np.asarray(value, float) for p, value in found.items()}
+        for name in self.names:
+            if name not in given:
+                raise ValueError(f"no value for parameter {name}")
         theta = np.concatenate([given[n].ravel() for n in self.names])
         for name, part in self.unpack(theta).items():
             if part.shape != given[name].shape:
@@ -147,7 +157,7 @@ class Ansatz(Rebuilt):
         sizes = self.size_values(theta.shape[-1])
         result, begin = {}, 0
         for name, parameter in zip(self.names, self.parameters, strict=True):
-            shape = tuple(int(sp.sympify(e).subs(sizes)) for e in _shape(parameter))
+            shape = tuple(int(e.subs(sizes)) for e in _shape(parameter))
             end = begin + int(np.prod(shape, dtype=int))
             result[name] = theta[..., begin:end].reshape((*theta.shape[:-1], *shape))
             begin = end
@@ -187,7 +197,18 @@ def _degree(expr: sp.Basic, parameters: frozenset[Parameter], known: dict[sp.Bas
 
 
 def _shape(parameter: Parameter) -> tuple:
-    return tuple(parameter.shape) if isinstance(parameter, sp.IndexedBase) else ()
+    shape = parameter.shape if isinstance(parameter, sp.IndexedBase) else ()
+    return tuple(expression(extent, f"an extent of {parameter}") for extent in shape)
+
+
+def _periods(period: Sequence | None, variables: Sequence[sp.Symbol]) -> tuple[sp.Expr | None, ...]:
+    """The period of each variable, or None."""
+    given = (None,) * len(variables) if period is None else sequence(period, "period")
+    if len(given) != len(variables):
+        raise SymbolicError(f"{len(given)} periods for {len(variables)} variables: give None for one without")
+    return tuple(
+        None if p is None else expression(p, f"the period of {x}") for x, p in zip(variables, given, strict=True)
+    )
 
 
 def _array(name: str, *shape: int | sp.Expr) -> sp.IndexedBase:
@@ -201,14 +222,14 @@ def gaussians(variables: Sequence[sp.Symbol], count: int | sp.Expr, *, period: S
     deviation. ``period`` gives each variable's period P (or None): x − b is then measured on the circle,
     by P/π sin(π (x − b)/P).
     """
-    variables = tuple(variables)
-    if sp.sympify(count).is_positive is False:
-        raise SymbolicError(f"a mixture of {count} Gaussians: the number must be positive")
-    i = sp.Symbol("i", integer=True)
-    periods = tuple(period) if period is not None else (None,) * len(variables)
+    variables, number = given.variables(variables, "variables"), expression(count, "the number of Gaussians")
+    if number.is_positive is False or number.is_integer is False:
+        raise SymbolicError(f"a mixture of {number} Gaussians: the number must be positive")
+    i = Private("e", 0, "i", integer=True)
+    periods = _periods(period, variables)
     many = len(variables) > 1
-    shape = (count, len(variables)) if many else (count,)
-    a, w, b = _array("a", count), _array("w", *shape), _array("b", *shape)
+    shape = (number, len(variables)) if many else (number,)
+    a, w, b = _array("a", number), _array("w", *shape), _array("b", *shape)
     exponent = sp.S.Zero
     for d, (x, length) in enumerate(zip(variables, periods, strict=True)):
         key = (i, d) if many else (i,)
@@ -216,10 +237,10 @@ def gaussians(variables: Sequence[sp.Symbol], count: int | sp.Expr, *, period: S
         if length is not None:
             distance = length / sp.pi * sp.sin(sp.pi * distance / length)
         exponent += (w[key] * distance) ** 2
-    expr = sp.Sum(a[i] * sp.exp(-exponent), (i, 0, sp.sympify(count) - 1))
+    expr = sp.Sum(a[i] * sp.exp(-exponent), (i, 0, number - 1))
 
     # With a symbol for the count nothing says how many to start from.
-    start = _GaussianStart(int(count), many) if sp.sympify(count).is_Integer else None
+    start = _GaussianStart(int(number), many) if number.is_Integer else None
     return Ansatz(expr, variables, [a, w, b], start)
 
 
@@ -286,10 +307,10 @@ def mlp(
 
     Parameters W1 (widths[0], features), b1, W2, b2, ..., c, d.
     """
-    variables = tuple(variables)
+    variables, widths = given.variables(variables, "variables"), sequence(widths, "widths")
     if not widths or min(widths) < 1:
         raise SymbolicError("an mlp needs at least one hidden layer, each at least one wide")
-    periods = tuple(period) if period is not None else (None,) * len(variables)
+    periods = _periods(period, variables)
     features: list[sp.Expr] = []
     for x, length in zip(variables, periods, strict=True):
         angle = x if length is None else 2 * sp.pi * x / length
@@ -309,8 +330,8 @@ def mlp(
 
     for level in range(2, len(widths) + 1):
         layer = _next_layer(layer, level, int(widths[level - 2]), int(widths[level - 1]), declare, activation)
-    j = sp.Symbol("j", integer=True)
-    c, d = declare("c", int(widths[-1])), sp.Symbol("d", real=True)
+    j = Private("e", 0, "j", integer=True)
+    c, d = declare("c", int(widths[-1])), Private("e", 0, "d", real=True)
     parameters.append(d)
     expr = sp.Sum(c[j] * layer(j), (j, 0, int(widths[-1]) - 1)) + d
 
@@ -321,7 +342,7 @@ def _next_layer(
     below: Callable, level: int, width_in: int, width_out: int, declare: Callable, activation: Callable
 ) -> Callable:
     weights, offset = declare(f"W{level}", width_out, width_in), declare(f"b{level}", width_out)
-    j = sp.Symbol(f"j{level}", integer=True)
+    j = Private("e", level, f"j{level}", integer=True)
     return lambda k: _applied(activation, sp.Sum(weights[k, j] * below(j), (j, 0, width_in - 1)) + offset[k])
 
 

@@ -10,6 +10,7 @@ from sympy.core.function import AppliedUndef
 from symdfi.errors import SymbolicError
 from symdfi.pickling import Rebuilt
 from symdfi.symbolic.coordinates import t
+from symdfi.symbolic.given import no_text
 from symdfi.symbolic.renaming import Renaming
 
 
@@ -20,7 +21,8 @@ class EvolutionEquation(Rebuilt):
     Any equation linear in ∂ₜu is solved for it: ``Eq(u.diff(t) + u*u.diff(x), 0)``. Further symbols of f are
     ``parameters``, given as numbers with the ``Problem``.
 
-    Raises ``SymbolicError`` if the equation is not linear in ∂ₜu or holds another time derivative or a second field.
+    Raises ``SymbolicError`` if the equation is not linear in ∂ₜu or holds another time derivative or a second field,
+    ``TypeError`` for text, which is not evaluated.
     """
 
     field: AppliedUndef
@@ -29,7 +31,7 @@ class EvolutionEquation(Rebuilt):
     parameters: tuple[sp.Symbol, ...]
 
     def __init__(self, equation: sp.Eq) -> None:
-        if not isinstance(equation, sp.Eq):
+        if not isinstance(no_text(equation, "the evolution equation"), sp.Eq):
             raise SymbolicError(f"an evolution equation is Eq(u(t, x).diff(t), f), not {equation!r}")
         # Carried out by the rules of differentiation, so that (u²/2)_x may be left as it is.
         lhs, rhs = (side.replace(sp.Derivative, lambda e, *by: e.diff(*by)) for side in equation.args)

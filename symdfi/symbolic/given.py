@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ Variable = sp.Symbol | sp.IndexedBase
 _TEXT = (str, bytes, bytearray)
 
 
-def expression(value: Any, what: str) -> sp.Basic:
+def expression(value: Any, what: str) -> Any:
     """``value`` as a SymPy object. ``TypeError`` naming ``what`` it is for text, which SymPy would run as a program,
     and for all that is no expression."""
     if isinstance(value, sp.Basic):
@@ -41,14 +41,28 @@ def no_text(value: Any, what: str) -> Any:
 
 
 def sequence(values: Any, what: str) -> tuple:
-    """A sequence of symbols, arrays or functions. ``TypeError`` for text, in it as well."""
+    """A sequence of numbers or objects. ``TypeError`` for text, in it as well."""
     return tuple(no_text(value, f"{what}[{k}]") for k, value in enumerate(no_text(values, what)))
+
+
+def variable(value: Any, what: str) -> Any:
+    """``value``, an object of SymPy's (``TypeError`` for any other): a symbol, an array or a function."""
+    if not isinstance(no_text(value, what), sp.Basic):
+        raise TypeError(f"{what} is a {type(value).__name__}: give a symbol or an IndexedBase of SymPy's")
+    return value
+
+
+def variables(values: Any, what: str) -> tuple:
+    """A sequence of symbols, arrays or functions. ``TypeError`` for what is none of SymPy's objects."""
+    return tuple(variable(value, f"{what}[{k}]") for k, value in enumerate(sequence(values, what)))
 
 
 def name_of(key: Any) -> str:
     """The name under which a value is given: of a symbol, an indexed base, a function of time, or itself."""
     if isinstance(key, sp.IndexedBase):
-        return str(key.label)
+        key = key.label
+    if isinstance(key, sp.Symbol):
+        return key.name  # printing it would take as long as a hundred calls of a kernel
     return key.func.__name__ if isinstance(key, sp.Function) else str(key)
 
 
@@ -91,14 +105,14 @@ class Lookup:
             self._known[key] = found[0]
         return found[0] if found else None
 
-    def read(self, values: Mapping[Any, Any] | None, unknown: str) -> dict[Variable, Any]:
-        """The values by variable. ``ValueError`` for a key that stands for none, said by ``unknown.format(key)``, and
-        for two that stand for one."""
+    def read(self, values: Mapping[Any, Any] | None, unknown: Callable[[str], str]) -> dict[Variable, Any]:
+        """The values by variable. ``ValueError`` for a key that stands for none, as ``unknown`` says of its
+        name, and for two that stand for one."""
         found: dict[Variable, Any] = {}
         for key, value in (values or {}).items():
             variable = self.find(key)
             if variable is None:
-                raise ValueError(unknown.format(name_of(key)))
+                raise ValueError(unknown(name_of(key)))
             if variable in found:
                 raise ValueError(f"two values are given for {name_of(variable)}")
             found[variable] = value

@@ -18,6 +18,7 @@ import sympy as sp
 from sympy.logic.boolalg import Boolean
 
 from symdfi.errors import SymbolicError
+from symdfi.symbolic import given
 from symdfi.symbolic.maps import affine, check_index, is_integer, prune, solve
 from symdfi.symbolic.ranges import Limits, bounded
 from symdfi.symbolic.sets import Ranges, never_negative
@@ -139,9 +140,11 @@ def tangent(expr: sp.Basic, directions: Mapping[Variable, Variable | sp.Expr], r
     """The directional derivative Σ ∂E/∂x[m]·ẋ[m], each variable moving with its direction.
 
     ``ranges`` bounds free indices of ``expr``."""
+    expr = given.expression(expr, "the expression that is differentiated")
     total = sp.S.Zero
     known = _with_unknown(expr, ranges or {})
     for variable, direction in directions.items():
+        direction = given.expression(direction, f"the direction of {variable}")
         for term in variation(expr, variable):
             sums, conditions = bounded(term.sums, term.conditions, known)
             term = replace(term, sums=sums, conditions=conditions)
@@ -159,7 +162,12 @@ def derivative(expr: sp.Basic, reference: sp.Symbol | sp.Indexed, ranges: Ranges
 
     Raises ``SymbolicError`` for an index map that is not supported.
     """
-    bounds = {k: (sp.sympify(lower), sp.sympify(upper)) for k, (lower, upper) in (ranges or {}).items()}
+    expr = given.expression(expr, "the expression that is differentiated")
+    given.variable(reference, "what is differentiated by")
+    bounds = {
+        index: tuple(given.expression(end, f"a bound of {index}") for end in ends)
+        for index, ends in (ranges or {}).items()
+    }
     if isinstance(reference, sp.Symbol):
         bounds = _with_unknown(expr, bounds)
         return collected(component(term, (), bounds) for term in variation(expr, reference))
@@ -175,7 +183,7 @@ def derivative(expr: sp.Basic, reference: sp.Symbol | sp.Indexed, ranges: Ranges
 def _with_unknown(expr: sp.Basic, ranges: Ranges) -> Ranges:
     """``ranges``, and (-oo, oo) for what may be a free index: an integer, not said to be positive, that is no size."""
     shapes = (extent for base in expr.atoms(sp.IndexedBase) for extent in base.shape or ())
-    sizes = {s for extent in shapes for s in sp.sympify(extent).free_symbols}
+    sizes = {s for extent in shapes for s in sp.sympify(extent, strict=True).free_symbols}
     labels = {base.label for base in expr.atoms(sp.IndexedBase)}
     free = {s for s in expr.free_symbols if isinstance(s, sp.Symbol) and s.is_integer and not s.is_positive}
     unknown = sorted(free - sizes - labels - set(ranges), key=str)
@@ -218,7 +226,7 @@ def component(
         coefficient *= delta(index_map, target)
     known = {**ranges, **{i: (lo, hi) for i, lo, hi in sums}}
     # Written as plain indices first, what a condition says can become a bound.
-    conditions = prune((unwrap(sp.sympify(c), known) for c in conditions), known)
+    conditions = prune((unwrap(sp.sympify(c, strict=True), known) for c in conditions), known)
     limits, conditions = bounded(sums, conditions, ranges)
     known = {**ranges, **{i: (lo, hi) for i, lo, hi in limits}}
     return Variation(unwrap(coefficient, known), (), limits, prune(conditions, known))

@@ -20,6 +20,7 @@ from sympy.core.function import AppliedUndef
 from symdfi.errors import SymbolicError
 from symdfi.pickling import Rebuilt
 from symdfi.symbolic.coordinates import Coordinate, acceleration_of, t
+from symdfi.symbolic.given import variables
 from symdfi.symbolic.indexed import Variable, canonical, derivative, normalise, tangent
 from symdfi.symbolic.notation import Notation, read_coordinates
 from symdfi.symbolic.private import Private
@@ -40,7 +41,8 @@ class Lagrangian(Rebuilt):
     coordinate to a generalized force on it, an indexed one as ``x[j]`` with a free index j (the force on
     every element) or as ``x[0]`` (on one).
 
-    Raises ``SymbolicError`` for a symbol that is none of these and for an index map that is not supported.
+    Raises ``SymbolicError`` for a symbol that is none of these and for an index map that is not supported,
+    ``TypeError`` for text, which is not evaluated.
     """
 
     def __init__(
@@ -54,9 +56,13 @@ class Lagrangian(Rebuilt):
         dissipation: sp.Expr = sp.S.Zero,
         forces: Mapping[Any, sp.Expr] | None = None,
     ) -> None:
-        q_list = list(q) if isinstance(q, Sequence | sp.Tuple | sp.MatrixBase) else [q]
-        self._notation, self.coordinates, self.velocities, signals = read_coordinates(q_list, v, inputs)
-        exprs = [self.read(L), self.read(dissipation), *(self.read(f) for f in (forces or {}).values())]
+        q_list = variables(q if isinstance(q, Sequence | sp.Tuple | sp.MatrixBase) else [q], "q")
+        v = variables(v if isinstance(v, Sequence | sp.Tuple | sp.MatrixBase) else [v], "v") if v is not None else None
+        parameters = None if parameters is None else variables(parameters, "parameters")
+        signals = variables(inputs, "inputs")
+        self._notation, self.coordinates, self.velocities, signals = read_coordinates(q_list, v, signals)
+        exprs = [self.read(L, "L"), self.read(dissipation, "dissipation")]
+        exprs += [self.read(f, f"the force on {key}") for key, f in (forces or {}).items()]
         self._check_accelerations(exprs, parameters or ())
         bare = shaped(sp.Tuple(*(canonical(normalise(e)) for e in exprs)), ())
         exprs = [e.xreplace(bare) for e in exprs]
@@ -264,9 +270,9 @@ class Lagrangian(Rebuilt):
 
     # Reading and showing
 
-    def read(self, expr: Any) -> sp.Expr:
+    def read(self, expr: Any, what: str = "the expression") -> sp.Expr:
         """An expression of the user's in the notation that is compiled (see ``momentum_terms``)."""
-        return self._notation.read(expr)
+        return self._notation.read(expr, what)
 
     def _show(self, expr: sp.Expr) -> sp.Expr:
         return self._notation.show(tidied(expr))
@@ -282,7 +288,7 @@ class Lagrangian(Rebuilt):
     def _read_forces(self, forces: dict) -> tuple[sp.Expr, ...]:
         result = [sp.S.Zero] * len(self.coordinates)
         for key, force in forces.items():
-            key = normalise(self.read(key))
+            key = normalise(self.read(key, "what a force acts on"))
             base = key.base if isinstance(key, sp.Indexed) else key
             if base not in self.coordinates:
                 raise SymbolicError(f"a force acts on {key}, which is no coordinate: {self.coordinates}")
@@ -319,7 +325,9 @@ class Lagrangian(Rebuilt):
         limits = [limit for e in exprs for node in e.atoms(sp.Sum) for limit in node.limits]
         dummies = {index for index, _, _ in limits}
         bounds = [bound for _, lower, upper in limits for bound in (lower, upper)]
-        found = {s for e in (*extents, *bounds) for s in sp.sympify(e).free_symbols if isinstance(s, sp.Symbol)}
+        found = {
+            s for e in (*extents, *bounds) for s in sp.sympify(e, strict=True).free_symbols if isinstance(s, sp.Symbol)
+        }
         # x[Mod(i, m)]: a positive integer in an index is a size as well.
         inside = {s for e in exprs for r in e.atoms(sp.Indexed) for k in r.indices for s in k.free_symbols}
         found |= {s for s in inside if isinstance(s, sp.Symbol) and s.is_integer and s.is_positive}
@@ -350,7 +358,7 @@ class Lagrangian(Rebuilt):
     def _check_names(self) -> None:
         symbols = (*self.coordinates, *self.velocities, *self.inputs, *self.parameters, *self.sizes)
         labels = [s.label if isinstance(s, sp.IndexedBase) else s for s in symbols]
-        names = [str(label) for label in labels if not isinstance(label, Private)]
+        names = [str(label) for label in labels if not (isinstance(label, Private) and label.role == "n")]
         for name in sorted({name for name in names if names.count(name) > 1}):
             raise SymbolicError(f"two of the coordinates, velocities, inputs, parameters and sizes are named {name}")
 

@@ -114,7 +114,7 @@ def solve(
 def prune(conditions: Iterable[Boolean | bool], ranges: Ranges) -> tuple[Boolean, ...]:
     """The conditions that do not hold already wherever the indices stay in their ``ranges``."""
     kept = []
-    for condition in map(sp.sympify, conditions):
+    for condition in (sp.sympify(c, strict=True) for c in conditions):
         if not is_integer(condition, ranges):
             kept.append(condition)  # about values, which need be neither integer nor positive
         elif not always(condition, ranges):

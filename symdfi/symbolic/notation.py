@@ -11,7 +11,9 @@ from sympy.core.function import AppliedUndef
 
 from symdfi.errors import SymbolicError
 from symdfi.symbolic.coordinates import acceleration_of, t
+from symdfi.symbolic.given import expression
 from symdfi.symbolic.indexed import Variable
+from symdfi.symbolic.private import Private
 
 
 @dataclass(frozen=True)
@@ -21,9 +23,9 @@ class Notation:
     to_symbols: Mapping[sp.Expr, Variable] = field(default_factory=dict)
     to_functions: Mapping[Variable, sp.Expr] = field(default_factory=dict)
 
-    def read(self, expr: Any) -> sp.Expr:
-        """The user's expression in symbols. ``SymbolicError`` for any other function of time."""
-        expr = sp.sympify(expr)
+    def read(self, expr: Any, what: str = "the expression") -> sp.Expr:
+        """The user's expression in symbols. ``SymbolicError`` for another function of time, ``TypeError`` for text."""
+        expr = expression(expr, what)
         # Derivatives first: they hold the functions.
         for derivative in (True, False):
             here = {f: s for f, s in self.to_symbols.items() if isinstance(f, sp.Derivative) == derivative}
@@ -57,8 +59,10 @@ def read_coordinates(
                 raise SymbolicError(
                     f"without velocities a coordinate is a function of time such as dynamicsymbols('q'), not {function}"
                 )
-        coordinates = tuple(sp.Symbol(function.func.__name__, real=True) for function in q)
-        velocities = [sp.Symbol(f"{symbol.name}_t", real=True) for symbol in coordinates]
+        # Of our own: the user may have symbols of these names besides.
+        names = [function.func.__name__ for function in q]
+        coordinates = tuple(Private("q", k, name, real=True) for k, name in enumerate(names))
+        velocities = [Private("q1", k, f"{name}_t", real=True) for k, name in enumerate(names)]
     to_symbols: dict[sp.Expr, Variable] = {}
     if v is None:
         for function, symbol, speed in zip(q, coordinates, velocities, strict=True):
@@ -66,9 +70,9 @@ def read_coordinates(
             to_symbols[sp.Derivative(function, t)] = speed
             to_symbols[sp.Derivative(function, (t, 2))] = acceleration_of(symbol)
     signals = []
-    for signal in inputs:
+    for k, signal in enumerate(inputs):
         if isinstance(signal, AppliedUndef) and signal.args == (t,):
-            to_symbols[signal] = sp.Symbol(signal.func.__name__, real=True)
+            to_symbols[signal] = Private("u", k, signal.func.__name__, real=True)
         elif not isinstance(signal, sp.Symbol | sp.IndexedBase):
             raise SymbolicError(f"an input is a Symbol, an IndexedBase or a function of time, not {signal}")
         signals.append(to_symbols.get(signal, signal))

@@ -82,7 +82,7 @@ class Renaming:
 
 def _shape(variable: sp.Basic) -> tuple[sp.Expr, ...]:
     shape = variable.shape if isinstance(variable, sp.IndexedBase) else None
-    return () if shape is None else tuple(map(sp.sympify, shape))
+    return () if shape is None else tuple(sp.sympify(extent, strict=True) for extent in shape)
 
 
 def _standard(expr: sp.Basic, names: Mapping[sp.Basic, sp.Basic], depth: int = 0) -> sp.Expr:

@@ -44,7 +44,7 @@ def never_negative(expr: sp.Expr, ranges: Ranges, given: Iterable[sp.Expr] = ())
 
     Without ``given`` a range that is empty elsewhere proves nothing: what an index outside of it does then counts.
     """
-    expr, given = sp.sympify(expr), tuple(given)
+    expr, given = sp.sympify(expr, strict=True), tuple(given)
     if expr.is_Integer and expr >= 0:
         return True
     return _proved(expr, tuple((ranges if given else _near(expr, ranges)).items()), given)

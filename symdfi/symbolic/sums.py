@@ -17,7 +17,7 @@ class PlainSum(sp.Sum):
     """A ``Sum`` that stays as it is built, also when SymPy rebuilds it in a substitution."""
 
     def __new__(cls, function: sp.Basic, *limits: tuple | sp.Tuple) -> PlainSum:
-        return _built(cls, sp.sympify(function), [sp.Tuple(*limit) for limit in limits])
+        return _built(cls, sp.sympify(function, strict=True), [sp.Tuple(*limit) for limit in limits])
 
 
 def _built(kind: type, function: sp.Basic, limits: list[sp.Tuple]):
@@ -34,7 +34,7 @@ def normalise(expr: sp.Basic) -> sp.Expr:
     Raises ``SymbolicError`` for a sum without bounds, and where SymPy has folded a ``Piecewise`` so that what
     was meant cannot be told.
     """
-    expr = sp.sympify(expr)
+    expr = sp.sympify(expr, strict=True)
     return _rename(expr, {idx: sp.Symbol(str(idx.label), integer=True) for idx in expr.atoms(sp.Idx)}, None)
 
 
@@ -90,7 +90,7 @@ def fresh(expr: sp.Sum) -> PlainSum:
 
 def canonical(expr: sp.Expr) -> sp.Expr:
     """Readable, reproducible names for the dummies: i, j, k, ... that clash with no other symbol."""
-    expr = sp.sympify(expr)
+    expr = sp.sympify(expr, strict=True)
     dummies = [limit[0] for node in sp.preorder_traversal(expr) if isinstance(node, sp.Sum) for limit in node.limits]
     dummies = [d for d in dict.fromkeys(dummies) if private.is_dummy(d)]
     taken = {s.name for s in expr.atoms(sp.Symbol) - set(dummies)}

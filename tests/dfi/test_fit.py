@@ -173,7 +173,7 @@ def test_zero_is_fitted(problem):
     ],
 )
 def test_bad_initial_values_are_refused(problem, u0, message):
-    with pytest.raises((ValueError, sd.CompileError, sd.SymbolicError), match=message):
+    with pytest.raises((TypeError, ValueError, sd.CompileError, sd.SymbolicError), match=message):
         sd.fit(problem, u0)
 
 

@@ -228,7 +228,7 @@ def solve_sizes(pending: list[tuple], known: dict[sp.Symbol, int]) -> dict[sp.Sy
     sizes = dict(known)
     for _ in range(len(pending) + 1):
         for name, shape, own, extent, length in pending:
-            left = sp.sympify(extent).subs(sizes)
+            left = sp.sympify(extent, strict=True).subs(sizes)
             symbols = sorted(left.free_symbols, key=str)
             if len(symbols) == 1:
                 line = affine(left, symbols[0])
@@ -265,7 +265,7 @@ def compile(outputs: Mapping[str, Output], arguments: Sequence[Variable]) -> Fun
     for text in place of an expression, which is not evaluated.
     """
     parts = {str(name): read(str(name), output) for name, output in outputs.items()}
-    for k, argument in enumerate(given.sequence(arguments, "arguments")):
+    for k, argument in enumerate(given.variables(arguments, "arguments")):
         if not isinstance(argument, sp.Symbol | sp.IndexedBase):
             raise CompileError(f"an argument is a Symbol or an IndexedBase, not arguments[{k}] = {argument!r}")
     bare = [a for a in arguments if isinstance(a, sp.IndexedBase) and a.shape is None]

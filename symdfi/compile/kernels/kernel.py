@@ -116,7 +116,7 @@ def shape_of(variable: Variable) -> tuple[sp.Expr, ...]:
         return ()
     if variable.shape is None:
         raise CompileError(f"{variable} has no shape: declare it as IndexedBase({str(variable)!r}, shape=(n,))")
-    return tuple(sp.sympify(extent) for extent in variable.shape)
+    return tuple(sp.sympify(extent, strict=True) for extent in variable.shape)
 
 
 def count_of(variables: Iterable[Variable]) -> sp.Expr:
@@ -171,7 +171,7 @@ class KernelBuilder:
             self._legend[name] = shown
         self._outputs[name] = [(a, tuple(loop.extent for loop in a.loops)) for a in assignments]
         if layout is not None:
-            self._layouts[name] = [(sp.sympify(offset), steps) for offset, steps in layout]
+            self._layouts[name] = [(sp.sympify(offset, strict=True), steps) for offset, steps in layout]
 
     def build(self) -> CompiledKernel:
         """Emit the kernel. ``CompileError`` for a symbol that no argument and no shape declares."""

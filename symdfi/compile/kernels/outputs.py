@@ -87,7 +87,7 @@ def gradient(expr: sp.Basic, wrt: Variable) -> Gradient:
 
     Raises ``TypeError`` for text, which is not evaluated.
     """
-    given.no_text(wrt, "what a gradient is taken by")
+    given.variable(wrt, "what a gradient is taken by")
     if not isinstance(wrt, sp.Symbol | sp.IndexedBase):
         raise SymbolicError(f"a gradient is taken by a Symbol or an IndexedBase, not by {wrt!r}")
     return Gradient(given.expression(expr, "the expression of a gradient"), wrt)

@@ -83,7 +83,7 @@ def gradient_loops(variable: Variable) -> tuple[Loop, ...]:
     if not isinstance(variable, sp.IndexedBase):
         return ()
     return tuple(
-        Loop(private.index("g", k), sp.S.Zero, sp.sympify(extent) - 1, "jkl"[k] if k < 3 else f"j{k}")
+        Loop(private.index("g", k), sp.S.Zero, sp.sympify(extent, strict=True) - 1, "jkl"[k] if k < 3 else f"j{k}")
         for k, extent in enumerate(variable.shape)
     )
 

@@ -51,7 +51,7 @@ def checks(definitions: Iterable[Definition]) -> tuple[Check, ...]:
         for reference in sorted(_references(piece), key=sp.default_sort_key):
             for index, extent in zip(reference.indices, reference.base.shape or (), strict=False):
                 for given in cases:
-                    check = _check(reference, index, sp.sympify(extent), piece, given, assignments)
+                    check = _check(reference, index, sp.sympify(extent, strict=True), piece, given, assignments)
                     if check is not None:
                         found[check] = None
     return tuple(found)

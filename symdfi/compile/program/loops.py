@@ -40,7 +40,7 @@ class Loop:
         return sp.expand(self.upper - self.lower + 1)
 
     def subs(self, mapping: dict) -> Loop:
-        lower, upper = (sp.sympify(bound).xreplace(mapping) for bound in (self.lower, self.upper))
+        lower, upper = (sp.sympify(bound, strict=True).xreplace(mapping) for bound in (self.lower, self.upper))
         return Loop(mapping.get(self.index, self.index), lower, upper, self.name)
 
 

@@ -45,7 +45,7 @@ class Program:
 
     def assign(self, expr: sp.Basic, loops: tuple[Loop, ...] = ()) -> Assignment:
         """The assignment that holds ``expr`` over ``loops``, made unless an equal one exists."""
-        expr = self._flat(self._plain(unrolled(sp.sympify(expr))), loops, ())
+        expr = self._flat(self._plain(unrolled(sp.sympify(expr, strict=True))), loops, ())
         self._check_integers(expr)
         names = {loop.index: private.index("a", k) for k, loop in enumerate(loops)}
         loops = tuple(loop.subs(names) for loop in loops)
@@ -82,7 +82,7 @@ class Program:
         if not found:
             return expr
         store = lambda node, new: self._stored(new, loops, guards) if node in found else new  # noqa: E731
-        return sp.sympify(rebuilt(expr, store))
+        return sp.sympify(rebuilt(expr, store), strict=True)
 
     def _lookup(self, expr: sp.Expr, loops: tuple[Loop, ...]) -> sp.Expr | None:
         """The reference to an assignment that already holds ``expr`` over the loops it varies with."""

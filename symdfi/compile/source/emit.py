@@ -112,7 +112,7 @@ class _NestWriter:
                 out.line(text, level)
 
     def header(self, loop: Loop) -> str:
-        lower, upper = (index_code(b, self.writer.names) for b in (loop.lower, sp.sympify(loop.upper) + 1))
+        lower, upper = (index_code(b, self.writer.names) for b in (loop.lower, sp.sympify(loop.upper, strict=True) + 1))
         span = upper if lower == "0" else f"{lower}, {upper}"
         return f"for {self.writer.names[loop.index]} in range({span}):"
 

@@ -52,7 +52,7 @@ class Names:
 
 def index_code(index: sp.Basic | int, names: Names) -> str:
     """Integer arithmetic: affine in the indices, with Mod, floor, Max, Min and gathers."""
-    expr: sp.Expr = sp.sympify(index)
+    expr: sp.Expr = sp.sympify(index, strict=True)
     if isinstance(expr, sp.Integer):
         return str(int(expr))
     if isinstance(expr, sp.Symbol):
