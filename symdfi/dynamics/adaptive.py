@@ -84,7 +84,7 @@ class _Run:
         self.kernel = model.function(model.kernels.acceleration_kernel)
         self.watch = model.function(event_kernel(model.kernels, self.events)) if self.events else self.kernel
         self.y, self.f = np.concatenate([model.ensemble.q, model.ensemble.v], axis=1), np.empty((members, 2 * n))
-        self.clock = np.zeros((members, 3))
+        self.low, self.clock = np.zeros((members, 2 * n)), np.zeros((members, 4))
         self.clock[:, 0] = schedule.start
         self.counts = np.zeros((members, 6), np.int64)
         self.times = np.empty(0) if schedule.times is None else np.ascontiguousarray(schedule.times)
@@ -120,7 +120,7 @@ class _Run:
             while failure is None and (self.counts[:, _STATUS] == _RUNNING).any():
                 try:
                     self._call(
-                        self.loop.advance, again, self._signals(self.clock[:, 1]), self.y, self.f, self.clock,
+                        self.loop.advance, again, self._signals(self.clock[:, 1]), self.y, self.low, self.f, self.clock,
                         self.counts, self.times, self.out, self.values, self.kinds, self.found, self.trail,
                     )  # fmt: skip
                 finally:

@@ -12,8 +12,9 @@ import numpy as np
 def source() -> str:
     """Functions that ``symdfi.dynamics.loops.dop853`` calls, for the kernel cache.
 
-    ``combine`` forms the state of a stage, ``extra`` that of one of the dense output, ``estimates`` both error
-    estimates of a component, ``highest`` the last four coefficients of its dense output; ``C`` holds the nodes.
+    ``combine`` forms the state of a stage, ``increment`` what the step adds, ``extra`` the state of a stage of the
+    dense output, ``estimates`` both error estimates of a component, ``highest`` the last four coefficients of its dense
+    output; ``C`` holds the nodes.
     Weights are literals and those that are zero left out: a loop over the components of one expression is what the
     compiler makes most of.
     """
@@ -25,7 +26,13 @@ def source() -> str:
 
 @borrowing("void(int64, float64, float64[::1], float64[:, ::1], float64[::1])")
 def combine(s, h, y, K, out):
-{_branches(1, [*table.A[1:], table.B])}
+{_branches(1, table.A[1:])}
+
+@borrowing("void(float64, float64[:, ::1], float64[::1])")
+def increment(h, K, out):
+    for i in range(out.size):
+        out[i] = h * ({_sum(table.B)})
+
 
 @borrowing("void(int64, float64, float64[::1], float64[:, ::1], float64[::1])")
 def extra(s, h, y, K, out):

@@ -80,6 +80,15 @@ def test_steps_are_those_of_scipy():
     assert 0.7 < steps[0] / steps[1] < 1.5
 
 
+def test_rounding_does_not_add_up():
+    """A thousand periods of q̈ = −q at the tightest tolerance, in about 10⁵ steps: plain sums of the times alone would
+    be wrong by 10⁻¹⁰, a random walk of half units of rounding."""
+    end = 2 * np.pi * 1000
+    found = sd.integrate(OSCILLATOR, 1.0, 0.0, (0, end), params={k: 1.0}, t_eval=[end], method=sd.DOP853(1e-15, 1e-15))
+    np.testing.assert_allclose(states(found)[-1], [np.cos(end), -np.sin(end)], atol=1e-11)
+    assert found.energy[-1] == pytest.approx(0.5, abs=1e-11)
+
+
 def test_arenstorf():
     """Closed after one period, though errors grow ten-thousandfold in each passage of the moon."""
     found = sd.integrate(ARENSTORF, *LAUNCH, (0, PERIOD), method="dop853", rtol=1e-13, atol=1e-13)

@@ -4,6 +4,7 @@ A method is a pair of compiled functions, ``attempt`` and ``interpolate``. The s
 One member of an ensemble is a row of every array whose first axis is the members'.
 """
 
+import numba
 import numpy as np
 
 from symdfi.compile.source.runtime import jit
@@ -11,7 +12,9 @@ from symdfi.compile.source.runtime import jit
 I, V, M, T = "int64[::1]", "float64[::1]", "float64[:, ::1]", "float64[:, :, ::1]"
 J, IT = "int64[:, ::1]", "int64[:, :, ::1]"
 KERNEL = f"FunctionType(void({I}, {I}, {V}, {V}, {V}, {V}, float64, {V}))"
-ATTEMPT = f"FunctionType(float64({KERNEL}, {I}, {I}, {V}, {M}, float64, float64, {V}, {M}, {V}, {V}, {V}, {V}))"
+ATTEMPT = (
+    f"FunctionType(float64({KERNEL}, {I}, {I}, {V}, {M}, float64, float64, {V}, {V}, {M}, {V}, {V}, {V}, {V}, {V}))"
+)
 INTERPOLATE = f"FunctionType(void({KERNEL}, {I}, {I}, {V}, {M}, float64, float64, {V}, {M}, {V}, {V}, {M}))"
 
 SAFETY, SMALLEST, LARGEST = 0.9, 0.2, 10.0
@@ -24,8 +27,8 @@ PARTS = 8
 # steps in the trail, the events found, and whether the last attempt was rejected.
 RUNNING, FINISHED, STOPPED, UNDERFLOW = 0, 1, 2, 3
 STATUS, ROW, ACCEPTED, TRAIL, FOUND, REJECTED = 0, 1, 2, 3, 4, 5
-# In clock: the time, the next step, and the error of the last accepted one.
-NOW, STEP, ERROR = 0, 1, 2
+# In clock: the time, the next step, the error of the last accepted one, and what rounding took off the time.
+NOW, STEP, ERROR, LOW = 0, 1, 2, 3
 
 
 @jit(f"float64({V}, {V})")
@@ -37,11 +40,18 @@ def norm(x, scale):
     return np.sqrt(total / x.size)
 
 
-@jit("float64(float64, float64, float64)")
-def clipped(t, h, t_end):
-    """The step h, or what is left to t_end if that is hardly more."""
-    left = t_end - t
+@jit("float64(float64, float64)")
+def clipped(left, h):
+    """The step h, or what is ``left`` to the end if that is hardly more."""
     return left if abs(h) >= abs(left) * (1.0 - 1e-10) else h
+
+
+@numba.njit("UniTuple(float64, 2)(float64, float64)", cache=True, nogil=True)
+def two_sum(a, b):
+    """a + b, and what rounding takes off it: without the leave to reorder sums that the rest has."""
+    total = a + b
+    other = total - a
+    return total, (a - (total - other)) + (b - other)
 
 
 @jit(f"float64({KERNEL}, int64, {I}, {I}, {V}, {V}, {V}, {V}, float64, float64, {V}, {V}, float64)")
@@ -66,7 +76,7 @@ def first_step(acceleration, order, sizes, ints, y, f, params, row, t, t_end, rt
     else:
         h1 = (0.01 / max(d1, d2)) ** (1.0 / order)
     h = min(100.0 * h0, h1, span)
-    return clipped(t, ahead * (h if h > 0.0 else h0), t_end)
+    return clipped(t_end - t, ahead * (h if h > 0.0 else h0))
 
 
 @jit(
@@ -196,15 +206,16 @@ def find_events(events, sizes, ints, params, row, t, h, y, F, values, kinds, fou
 
 @jit(
     f"void(int64, int64, int64, {ATTEMPT}, {INTERPOLATE}, {KERNEL}, {KERNEL}, UniTuple(int64, 4), {I}, {I}, "
-    f"{M}, {T}, {M}, {M}, {M}, {J}, {V}, {T}, {M}, {IT}, {T}, {T}, float64, {V}, {V}, float64)"
+    f"{M}, {T}, {M}, {M}, {M}, {M}, {J}, {V}, {T}, {M}, {IT}, {T}, {T}, float64, {V}, {V}, float64)"
 )
 def advance(
-    start, stop, attempts, attempt, interpolate, acceleration, events, method, sizes, ints, params, inputs, y, f,
-    clock, counts, times, out, values, kinds, found, trail, t_end, rtol, atol, max_step,
+    start, stop, attempts, attempt, interpolate, acceleration, events, method, sizes, ints, params, inputs, y, low,
+    f, clock, counts, times, out, values, kinds, found, trail, t_end, rtol, atol, max_step,
 ):  # fmt: skip
-    """Up to ``attempts`` steps of every member start..stop-1, in place, by a ``method`` of (order, stages, slopes with
-    those of the dense output, coefficients of that).
+    """Up to ``attempts`` steps of every member start..stop-1, in place.
 
+    ``method`` has its order, its stages, its slopes with those of the dense output, and the coefficients of that.
+    ``low`` is what rounding took off ``y``: errors of rounding then do not add up.
     ``inputs`` has a row a stage for each member where they vary (then one attempt a call), else one row. States
     at ``times`` go to ``out``; ``trail`` keeps what each accepted step began with, ``(t, h, y)``, and its dense
     output if there is room for it, ``(t, h, y, F)``.
@@ -212,7 +223,7 @@ def advance(
     n = y.shape[1]
     order, stages, slopes, degree = method
     K, F = np.empty((slopes, n)), np.empty((degree, n))
-    ahead, work = np.empty(n), np.empty(n)
+    ahead, rest, work = np.empty(n), np.empty(n), np.empty(n)
     kept, total = trail.shape[2], values.shape[1]
     now, ends = np.empty(total), np.empty(2 * total)
     for s in range(start, stop):
@@ -226,16 +237,18 @@ def advance(
             if total > 0 and found.shape[1] - tally[FOUND] < PARTS * total:
                 break
             t, h = at[NOW], at[STEP]
-            last = h == t_end - t
+            last = h == (t_end - t) - at[LOW]
             if not last and abs(h) < 8.0 * 2.0**-52 * max(abs(t), 1e-280):
                 tally[STATUS] = UNDERFLOW
                 break
-            error = attempt(acceleration, sizes, ints, own, rows, t, h, y[s], K, ahead, work, rtol, atol)
+            error = attempt(
+                acceleration, sizes, ints, own, rows, t, h, y[s], low[s], K, ahead, rest, work, rtol, atol
+            )  # fmt: skip
             if not error < 1.0:
                 at[STEP] = h * (max(SMALLEST, SAFETY * error ** (-1.0 / order)) if error < np.inf else SMALLEST)
                 tally[REJECTED] = 1
                 continue
-            after = t_end if last else t + h
+            after, off = (t_end, 0.0) if last else two_sum(t, h + at[LOW])
             upto = tally[ROW]
             while upto < times.size and (times[upto] - after) * h <= 0.0:
                 upto += 1
@@ -272,14 +285,14 @@ def advance(
             if end <= 1.0:
                 dense(y[s], F, end, work)
                 for i in range(n):
-                    y[s, i] = work[i]
-                at[NOW] = t + end * h
+                    y[s, i], low[s, i] = work[i], 0.0
+                at[NOW], at[LOW] = t + end * h, 0.0
                 tally[STATUS] = STOPPED
                 break
             for i in range(n):
-                y[s, i] = ahead[i]
+                y[s, i], low[s, i] = ahead[i], rest[i]
                 K[0, i] = K[stages, i]
-            at[NOW] = after
+            at[NOW], at[LOW] = after, off
             if last:
                 tally[STATUS] = FINISHED
                 break
@@ -290,6 +303,6 @@ def advance(
             tally[REJECTED] = 0
             at[ERROR] = max(error, 1e-4)
             size = min(abs(h) * factor, max_step)
-            at[STEP] = clipped(after, size if h > 0.0 else -size, t_end)
+            at[STEP] = clipped((t_end - after) - off, size if h > 0.0 else -size)
         for i in range(n):
             f[s, i] = K[0, i]

@@ -7,6 +7,7 @@ Hairer, Nørsett & Wanner, Solving Ordinary Differential Equations I, II.5 and I
 # ruff: noqa: F821
 # pyright: reportUndefinedVariable=false
 
+import numba
 import numpy as np
 
 from symdfi.compile.source.runtime import borrowing
@@ -14,6 +15,14 @@ from symdfi.compile.source.runtime import borrowing
 I, V, M = "int64[::1]", "float64[::1]", "float64[:, ::1]"
 KERNEL = f"FunctionType(void({I}, {I}, {V}, {V}, {V}, {V}, float64, {V}))"
 STAGES, SLOPES = 12, 16
+
+
+@numba.njit("UniTuple(float64, 2)(float64, float64)", cache=True, nogil=True)
+def two_sum(a, b):
+    """a + b, and what rounding takes off it: without the leave to reorder sums that the rest has."""
+    total = a + b
+    other = total - a
+    return total, (a - (total - other)) + (b - other)
 
 
 @borrowing(f"void({KERNEL}, {I}, {I}, {V}, {V}, {V}, float64, {V})")
@@ -24,15 +33,18 @@ def slope(acceleration, sizes, ints, y, params, row, t, out):
     acceleration(sizes, ints, y[:n], y[n:], params, row, t, out[n:])
 
 
-@borrowing(f"float64({KERNEL}, {I}, {I}, {V}, {M}, float64, float64, {V}, {M}, {V}, {V}, {V}, {V})")
-def attempt(acceleration, sizes, ints, params, inputs, t, h, y, K, ahead, work, rtol, atol):
-    """One step from y, the slope of which is K[0], to ``ahead``, the slope of which becomes K[12]; its error."""
+@borrowing(f"float64({KERNEL}, {I}, {I}, {V}, {M}, float64, float64, {V}, {V}, {M}, {V}, {V}, {V}, {V}, {V})")
+def attempt(acceleration, sizes, ints, params, inputs, t, h, y, low, K, ahead, rest, work, rtol, atol):
+    """One step from y + ``low``, the slope of which is K[0], to ``ahead`` + ``rest``, the slope of which becomes K[12];
+    its error. ``low`` and ``rest`` are what rounding takes off y and ``ahead``."""
     n = y.size
     for s in range(1, STAGES):
         combine(s, h, y, K, work)
         row = inputs[s if inputs.shape[0] > 1 else 0]
         slope(acceleration, sizes, ints, work, params, row, t + C[s] * h, K[s])
-    combine(STAGES, h, y, K, ahead)
+    increment(h, K, work)
+    for i in range(n):
+        ahead[i], rest[i] = two_sum(y[i], work[i] + low[i])
     slope(acceleration, sizes, ints, ahead, params, inputs[STAGES if inputs.shape[0] > 1 else 0], t + h, K[STAGES])
     three, five = 0.0, 0.0
     for i in range(n):
