@@ -94,12 +94,13 @@ class _Run:
         self.values = np.empty((members, len(self.events)))
         kinds = np.array([(e.direction, e.limit) for e in self.events], np.int64).reshape(-1, 2)
         self.kinds = np.tile(kinds, (members, 1, 1))
-        room = max(1, _ATTEMPTS // (members * (1 + n // 50)))
+        # Of large systems a few at a time: what the loop works in is made anew in every call.
+        room = max(8, _ATTEMPTS // (members * (1 + n // 50)))
         self.attempts = 1 if model.is_driven else room
         kept = 0 if schedule.times is not None and not schedule.dense else 2 + 2 * n
         self.trail = np.empty((members, self.attempts if kept else 0, kept + 14 * n * schedule.dense))
         parts = _PARTS * len(self.events)
-        self.found = np.empty((members, parts + min(parts * self.attempts, 256), 2 + 2 * n))
+        self.found = np.empty((members, parts + min(parts * self.attempts, 256, 16_384 // (n + 1)), 2 + 2 * n))
         rtol, atol = (tolerance_of(x, n) for x in (method.rtol, method.atol))
         self.limits = (schedule.stop, rtol, atol, float(method.max_step))
         self.trails: list[list[np.ndarray]] = [[] for _ in range(members)]

@@ -98,6 +98,33 @@ def test_time_reversal(name, method):
 
 
 @pytest.mark.parametrize(("name", "method"), [("ring", "verlet"), ("ring", "midpoint"), ("coupled", "midpoint")])
+def test_back_in_time(name, method):
+    """Symmetric methods go back the way they came, a magnetic field included."""
+    system, params, size = SYSTEMS[name]
+    q, v = start(size)
+    there = integrate(system, q, v, (0, 4), 0.05, params, method=method)
+    back = integrate(system, there.q[-1], there.v[-1], (4, 0), 0.05, params, method=method)
+    np.testing.assert_allclose(back.t, there.t[::-1], atol=1e-13)
+    np.testing.assert_allclose(back.q, there.q[::-1], atol=1e-10)
+    np.testing.assert_allclose(back.v, there.v[::-1], atol=1e-10)
+    np.testing.assert_allclose(back.q_at(1.23), there.q_at(1.23), atol=1e-10)
+
+
+def test_calls_of_the_loop_leave_no_trace(monkeypatch):
+    """However the steps are divided into calls, of saves or in between, a driven motion is the same to rounding."""
+    from symdfi.dynamics import fixed
+
+    runs = []
+    for work in (10**6, 707):
+        monkeypatch.setattr(fixed, "_WORK", work)
+        for method in ("rk4", "midpoint"):
+            runs.append(integrate(DRIVEN, 1.0, 0.0, (0, 3), 0.01, method=method, inputs={a: np.cos}, save_every=37))
+    for one, other in zip(runs[:2], runs[2:], strict=True):
+        np.testing.assert_array_equal(one.t, other.t)
+        np.testing.assert_array_equal(one.q, other.q)
+
+
+@pytest.mark.parametrize(("name", "method"), [("ring", "verlet"), ("ring", "midpoint"), ("coupled", "midpoint")])
 def test_symplecticity(name, method):
     """The Jacobian J of five steps in (q, p) satisfies Jᵀ Ω J = Ω."""
     system, params, size = SYSTEMS[name]
