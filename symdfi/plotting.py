@@ -50,6 +50,10 @@ def plot_field(dataset: Any) -> Any:
     return figure
 
 
+#: What a label shows of a name.
+_LONGEST = 20
+
+
 def plot_trajectory(dataset: Any, path: tuple[np.ndarray, np.ndarray] | None = None) -> Any:
     """A mechanical motion: coordinates against time, the phase plane (or ``path`` in the plane), the energy.
 
@@ -58,7 +62,10 @@ def plot_trajectory(dataset: Any, path: tuple[np.ndarray, np.ndarray] | None = N
     """
     from matplotlib.figure import Figure
 
-    names, velocities = (dataset.attrs[key].split(", ") for key in ("coordinates", "velocities"))
+    names, velocities = (
+        [name for name, values in dataset.data_vars.items() if values.attrs.get("role") == role]
+        for role in ("coordinate", "velocity")
+    )
     time = dataset["time"].values
     lines: list[tuple[str, np.ndarray, np.ndarray]] = []
     maps: list[tuple[str, np.ndarray]] = []
@@ -68,7 +75,7 @@ def plot_trajectory(dataset: Any, path: tuple[np.ndarray, np.ndarray] | None = N
             maps.append((name, q))
             continue
         for k, index in enumerate(np.ndindex(dataset[name].shape[1:])):
-            lines.append((_greek(name, index), q[:, k], v[:, k]))
+            lines.append((_greek(dataset[name].long_name, index), q[:, k], v[:, k]))
     panels = len(maps) + 1 + bool(lines) + (path is not None or bool(lines))
     figure = Figure(figsize=(4.4 * panels, 3.8), layout="constrained")
     axes = iter(figure.subplots(1, panels, squeeze=False)[0])
@@ -76,7 +83,7 @@ def plot_trajectory(dataset: Any, path: tuple[np.ndarray, np.ndarray] | None = N
         _draw_lines(next(axes), [(label, time, q) for label, q, _ in lines], "time", "coordinates", "motion")
     for name, q in maps:
         axis = next(axes)
-        _draw_map(figure, axis, time, q, "element", _greek(name))
+        _draw_map(figure, axis, time, q, "element", _greek(dataset[name].long_name))
         axis.set(title="motion")
     if path is not None:
         _draw_path(next(axes), *path)
@@ -85,7 +92,7 @@ def plot_trajectory(dataset: Any, path: tuple[np.ndarray, np.ndarray] | None = N
         across = lines[0][0] if len(lines) == 1 else "coordinate"
         _draw_lines(axis, [(label, q, v) for label, q, v in lines], across, "velocity", "phase plane")
         if len(lines) == 1:
-            axis.set(ylabel=_greek(velocities[0]))
+            axis.set(ylabel=_greek(dataset[velocities[0]].long_name))
     _draw_energy(next(axes), time, dataset["energy"].values)
     return figure
 
@@ -159,8 +166,24 @@ def _legend_below(axis: Any) -> None:
 
 
 def _greek(name: str, index: tuple[int, ...] = ()) -> str:
-    """A coordinate's name as TeX: theta1 as θ₁, an element of an array with its index."""
+    """A coordinate's name as TeX: theta1 as θ₁, an element of an array with its index; as it is where it is none."""
     from sympy import Symbol, latex
 
-    letter = latex(Symbol(name))
-    return f"${{{letter}}}_{{{', '.join(map(str, index))}}}$" if index else f"${letter}$"
+    letter, element = latex(Symbol(name)), ", ".join(map(str, index))
+    text = f"${{{letter}}}_{{{element}}}$" if index else f"${letter}$"
+    if len(name) <= _LONGEST and _is_formula(text):
+        return text
+    plain = " ".join(name.split())
+    plain = (plain if len(plain) <= _LONGEST else plain[:_LONGEST] + "…").replace("$", r"\$")
+    return f"{plain}[{element}]" if index else plain
+
+
+def _is_formula(text: str) -> bool:
+    """Whether matplotlib can set ``text``."""
+    from matplotlib.mathtext import MathTextParser
+
+    try:
+        MathTextParser("path").parse(text)
+    except ValueError:
+        return False
+    return True

@@ -6,9 +6,10 @@ import contextlib
 import errno
 import io
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,37 @@ def save(dataset: Any, path: str | Path) -> Path:
     return Path(path)
 
 
+def distinct(names: Iterable[str], taken: Iterable[str]) -> list[str]:
+    """The names under which a dataset holds variables: their own, with an underscore where that is taken."""
+    used, found = set(taken), []
+    for name in names:
+        while name in used:
+            name += "_"
+        used.add(name)
+        found.append(name)
+    return found
+
+
+def _storable(dataset: Any) -> Any:
+    """The dataset under names, and with texts, that a file can hold: without slashes, not empty, without zeros."""
+    names = [*dataset.variables, *(d for d in dataset.dims if d not in dataset.variables)]
+    kept = [name for name in names if name not in ("", ".", "..") and not set("/\0") & set(name)]
+    others = [name for name in names if name not in kept]
+    shown = [re.sub("[/\0]", "\N{DIVISION SLASH}", name).replace(".", "\N{ONE DOT LEADER}") or "_" for name in others]
+    renamed = dataset.rename(dict(zip(others, distinct(shown, kept), strict=True)))
+    for part in (renamed, *renamed.variables.values()):
+        attributes = {
+            key: value.replace("\0", "\\0") if isinstance(value, str) else value for key, value in part.attrs.items()
+        }
+        part.attrs = {re.sub("[/\0]", "\N{DIVISION SLASH}", key): value for key, value in attributes.items()}
+    return renamed
+
+
 def _netcdf(dataset: Any) -> io.BytesIO:
     import h5netcdf
     from xarray.backends import H5NetCDFStore
 
+    dataset = _storable(dataset)
     image = io.BytesIO()
     with h5netcdf.File(image, "w") as file:
         dataset.dump_to_store(H5NetCDFStore(file))

@@ -14,7 +14,7 @@ from symdfi.dfi.problem import Problem
 from symdfi.dfi.schemes import Motion
 from symdfi.pickling import Bare
 from symdfi.plotting import plot_field
-from symdfi.results import hermite, save
+from symdfi.results import distinct, hermite, save
 
 #: What a solution holds at each saved time.
 _SAVED = ("t", "theta", "velocity", "residual", "residual_solved", "rate", "gamma", "effective_rank")
@@ -124,7 +124,7 @@ class Solution(Bare):
             **{n: ("step", getattr(self, n)) for n in _STEPS},
         }
         coordinates: dict[str, Any] = {"time": self.t}
-        names = [str(x) for x in self.problem.ansatz.variables]
+        names = distinct(map(str, self.problem.ansatz.variables), [*data, "time", "step", "parameter", "u"])
         bounds = self.problem.domain.bounds
         if len(bounds) <= 2:
             axes = [np.linspace(a, b, 401 if len(bounds) == 1 else 101) for a, b in bounds]

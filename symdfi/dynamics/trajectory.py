@@ -18,7 +18,7 @@ from symdfi.dynamics.events import Occurrences
 from symdfi.dynamics.system import Lagrangian, name_of
 from symdfi.pickling import Bare
 from symdfi.plotting import plot_trajectory
-from symdfi.results import hermite, save, within
+from symdfi.results import distinct, hermite, save, within
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -147,13 +147,17 @@ class Trajectory(Bare):
         ensemble come first."""
         import xarray as xr
 
+        pairs = list(zip(self.system.coordinates, self.system.velocities, strict=True))
+        taken = ["time", "energy", "member", *(f"member_{k}" for k in range(len(self.batch)))]
+        flat = iter(distinct((name_of(variable) for pair in pairs for variable in pair), taken))
+        labels = [(next(flat), next(flat)) for _ in pairs]
         members = tuple(f"member_{k}" if len(self.batch) > 1 else "member" for k in range(len(self.batch)))
         data: dict[str, Any] = {}
-        for q, v in zip(self.system.coordinates, self.system.velocities, strict=True):
-            for variable in (q, v):
+        for (q, v), names in zip(pairs, labels, strict=True):
+            for variable, name, role in zip((q, v), names, ("coordinate", "velocity"), strict=True):
                 values = self[variable]
-                axes = tuple(f"{name_of(q)}_{k}" for k in range(values.ndim - 1 - len(self.batch)))
-                data[name_of(variable)] = ((*members, "time", *axes), values)
+                axes = tuple(f"{names[0]}_{k}" for k in range(values.ndim - 1 - len(self.batch)))
+                data[name] = ((*members, "time", *axes), values, {"role": role, "long_name": name_of(variable)})
         data["energy"] = ((*members, "time"), self.energy, {"long_name": "energy"})
         attributes: dict[str, Any] = {"method": self.method, "lagrangian": str(self.system.lagrangian)}
         attributes |= {
