@@ -9,6 +9,7 @@ import numpy as np
 
 from symdfi.compile.kernels import cache, threads
 from symdfi.compile.kernels.kernel import CompiledKernel
+from symdfi.dynamics.plans import PlannedKernel, with_plans
 from symdfi.dynamics.states import Ensemble
 from symdfi.dynamics.system import CompiledLagrangian
 from symdfi.errors import DivergenceError, SingularMatrixError
@@ -36,6 +37,7 @@ class Model:
                 raise ValueError(f"the parameter {parameter} is not finite: {value}")
         self._limits = kernels.limits(self.n_dof, given)
         self.sizes, self.ints, packed = kernels.pack(given, self.n_dof)
+        self._index_arrays, self._plans = self.ints, {}
         self.params = packed[None]
         if ensemble.varied:
             ends = np.cumsum([np.size(kernels.named(given)[p]) for p in kernels.float_parameters])
@@ -68,8 +70,11 @@ class Model:
         return self.kernels.input_values(self.inputs_at(time), self.size_values, batched=False)
 
     def function(self, kernel: CompiledKernel) -> Callable[..., None]:
-        """A kernel ready to be called, its indices checked. ``ValueError`` for one that leaves its array."""
+        """A kernel ready to be called with ``ints``, indices checked. ``ValueError`` for one that leaves its array."""
         self.kernels.check(kernel, self._limits)
+        if isinstance(kernel, PlannedKernel) and kernel.slot not in self._plans:
+            self._plans[kernel.slot] = kernel.plans.make(self.sizes, self._index_arrays)
+            self.ints = with_plans(self._index_arrays, self._plans)
         return kernel.function
 
     def evaluate(self, kernel: CompiledKernel, q: np.ndarray, v: np.ndarray, times: np.ndarray, length: int) -> Any:

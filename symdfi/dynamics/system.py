@@ -15,6 +15,7 @@ from symdfi.compile.kernels.function import solve_sizes
 from symdfi.compile.kernels.kernel import CompiledKernel, count_of, shape_of
 from symdfi.compile.program.loops import Variable
 from symdfi.dynamics.kernels import Kernels
+from symdfi.dynamics.plans import PlannedKernel, with_plans
 from symdfi.errors import SingularMatrixError
 from symdfi.symbolic import lagrangian as symbolic
 from symdfi.symbolic.given import Lookup, name_of
@@ -164,6 +165,8 @@ class CompiledLagrangian(Kernels):
             return np.require(np.broadcast_to(a, (*batch, *own)), float, ["C", "W"]).reshape(total, *own)
 
         out = np.empty((total, n if count is None else int(sp.sympify(count, strict=True).subs(known))))
+        if isinstance(kernel, PlannedKernel):
+            ints = with_plans(ints, {kernel.slot: kernel.plans.make(sizes, ints)})
         over = cache.load_module("symdfi.dynamics.loops.batch").over
         if kernel.checked is not None:  # run by the interpreter
             over = over.py_func

@@ -11,15 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symdfi.compile.kernels.kernel import CompiledKernel, Group, KernelBuilder, count_of
+from symdfi.compile.kernels.kernel import CompiledKernel, Group, KernelBuilder
 from symdfi.compile.passes.autodiff import adjoint, gradient_loops, tangent
-from symdfi.compile.program.loops import Loop, Variable
+from symdfi.compile.program.loops import Variable
+from symdfi.dynamics.assembly import Assembly, dense_parts
 from symdfi.dynamics.system import Lagrangian, name_of
 from symdfi.ep.cost import Cost
 from symdfi.errors import SymbolicError
 from symdfi.symbolic.indexed import normalise
 from symdfi.symbolic.private import Private, like
-from symdfi.symbolic.structure import structure
+from symdfi.symbolic.structure import dense
 
 ALPHA, BETA = (Private("n", k, real=True) for k in range(2))
 
@@ -92,22 +93,12 @@ class ActionKernels:
         self, builder: KernelBuilder, name: str, rows: Sequence[sp.Expr], columns: Sequence[Variable]
     ) -> None:
         system = self.model
-        counts = [count_of([q]) for q in system.coordinates]
-        starts, total = [sp.Add(*counts[:k]) for k in range(len(counts))], sp.Add(*counts)
-        found = structure(
+        found = dense(
             list(zip(system.coordinates, system.indices, rows, strict=True)),
-            list(zip(columns, system.column_indices, strict=True)),
-            dense=True,
+            [(((x, sp.S.One),), own) for x, own in zip(columns, system.column_indices, strict=True)],
         )
-        parts, layout = [], []
-        for (r, c), entry in found.blocks.items():
-            own = self.compiled.row_loops(r)
-            pairs = zip(system.column_indices[c], self.compiled.row_loops(c), strict=True)
-            across = tuple(Loop(index, loop.lower, loop.upper) for index, loop in pairs)
-            parts.append(builder.program.assign(normalise(entry), own + across))
-            steps = (*(total * step for step in _row_major(own)), *_row_major(across))
-            layout.append((starts[r] * total + starts[c], steps))
-        builder.output(name, parts, layout, per_sample=True)
+        assembly = Assembly(builder, system.coordinates, system.indices, system.column_indices)
+        assembly.output(name, dense_parts(assembly, found), per_sample=True)
 
     @functools.cached_property
     def impulse(self) -> CompiledKernel:
@@ -134,7 +125,3 @@ def _write(builder: KernelBuilder, variables: Iterable[Variable], bars: Mapping[
     assign = builder.program.assign
     parts = [assign(sp.S.Zero if bars.get(x) is None else bars[x], gradient_loops(x)) for x in variables]
     builder.output("derivative", parts, per_sample=True)
-
-
-def _row_major(loops: tuple[Loop, ...]) -> list[sp.Expr]:
-    return [sp.Mul(*(k.extent for k in loops[p + 1 :])) for p in range(len(loops))]

@@ -28,7 +28,7 @@ from symdfi.symbolic.reading import tidied
 from symdfi.symbolic.renaming import Renaming
 from symdfi.symbolic.sets import Ranges
 from symdfi.symbolic.shapes import shaped
-from symdfi.symbolic.structure import Structure, index_ranges, structure
+from symdfi.symbolic.structure import Column, Diagonal, Row, Structure, dense, index_ranges, structure
 
 
 class Lagrangian(Rebuilt):
@@ -148,9 +148,14 @@ class Lagrangian(Rebuilt):
     @functools.cached_property
     def mass_structure(self) -> Structure:
         """M = ∂p/∂v with its structure kept (see ``Structure``)."""
+        return structure(*self.mass_rows_and_columns)
+
+    @property
+    def mass_rows_and_columns(self) -> tuple[list[Row], list[Column]]:
+        """The momenta by row, and the velocities by which they are differentiated."""
         rows = list(zip(self.coordinates, self.indices, self.momentum_terms, strict=True))
-        columns = list(zip(self.velocities, self.column_indices, strict=True))
-        return structure(rows, columns)
+        columns = zip(self.velocities, self.column_indices, strict=True)
+        return rows, [(((v, sp.S.One),), own) for v, own in columns]
 
     @property
     def lagrangian(self) -> sp.Expr:
@@ -218,19 +223,19 @@ class Lagrangian(Rebuilt):
         Raises ``SymbolicError`` where p is not affine in v, M is singular or couples an indexed coordinate.
         """
         mass = self.mass_structure
-        for expr in (*mass.bands.values(), *mass.blocks.values()):
+        for expr in mass.expressions:
             if any(_depends(expr, v) for v in self.velocities):
                 raise SymbolicError(
                     f"the Legendre map of {self.L} does not invert in closed form: "
                     "its momenta are not affine in the velocities"
                 )
-        if mass.kind != "diagonal":
+        if not isinstance(mass, Diagonal):
             return self._show(self._coupled_hamiltonian())
         result = normalise(self.energy_expression)
         for v, p, entry, own, symbol in zip(
             self.velocities,
             self.momentum_terms,
-            mass.diagonal,
+            mass.entries,
             self.indices,
             self.momentum_symbols,
             strict=True,
@@ -248,8 +253,8 @@ class Lagrangian(Rebuilt):
                 f"the Legendre map of {self.L} does not invert in closed form: the mass matrix of an indexed "
                 "coordinate is not diagonal"
             )
-        size = len(self.coordinates)
-        mass = sp.Matrix(size, size, lambda r, c: self.mass_structure.blocks[int(r), int(c)])
+        size, blocks = len(self.coordinates), dense(*self.mass_rows_and_columns).blocks
+        mass = sp.Matrix(size, size, lambda r, c: blocks[int(r), int(c)])
         if sp.simplify(mass.det(method="berkowitz")) == 0:
             raise SymbolicError(f"the Legendre map of {self.L} does not invert: M = {mass} is singular")
         offsets = [self._without_velocities(p) for p in self.momentum_terms]

@@ -1,126 +1,173 @@
-"""The structure of a derivative ∂g_j/∂x_k: which entries there are, as expressions in j, never as a list."""
+"""The structure of a derivative ∂g_j/∂x_k: which entries there are, as expressions in j, never as a list.
+
+It is read off the index maps of the entries (see ``couplings``), so it is that of every size at once:
+
+=========  ==================================================================================================
+diagonal   every row meets its own column alone
+bordered   chains (see ``chains``) of blocks or bands, perhaps closed to rings; a border of a few unknowns that
+           may meet everything; products u wᵀ of two vectors, each as one more unknown z = wᵀx in the border
+sparse     entries of fewer than all pairs that lie anywhere: by gathers, in lattices
+dense      all pairs
+=========  ==================================================================================================
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 import sympy as sp
 
+from symdfi.symbolic.chains import interleaved
+from symdfi.symbolic.couplings import (
+    Column,
+    Coupling,
+    Row,
+    by_component,
+    couplings,
+    index_ranges,
+    is_long,
+)
 from symdfi.symbolic.indexed import Variable, Variation, collected, component, variation
-from symdfi.symbolic.maps import affine
-from symdfi.symbolic.sets import Ranges
+from symdfi.symbolic.maps import extreme
+from symdfi.symbolic.placement import Reader
+from symdfi.symbolic.products import Auxiliary, as_products
+from symdfi.symbolic.structures import Bordered, Chain, Dense, Diagonal, Sparse, Structure
+
+__all__ = [
+    "Bordered",
+    "Chain",
+    "Column",
+    "Dense",
+    "Diagonal",
+    "Row",
+    "Sparse",
+    "Structure",
+    "dense",
+    "index_ranges",
+    "structure",
+]
+
+#: The most unknowns in a border, coordinates and auxiliaries.
+_BORDER = 32
 
 
-@dataclass(frozen=True)
-class Structure:
-    """A square matrix ∂g/∂x in index form.
-
-    ``kind`` is "diagonal", "banded", "periodic" (banded, wrapping round) or "dense". ``bands`` maps an
-    offset c to the entry in row j, column j + c (modulo the size if periodic), an expression in the row's
-    index. ``blocks`` maps a pair of row and column variable to the entry as an expression in the row's and
-    the column's indices. One vector that is not dense has ``bands``; several variables, each diagonal, and
-    dense matrices have ``blocks``.
-    """
-
-    kind: str
-    bands: dict[int, sp.Expr]
-    blocks: dict[tuple[int, int], sp.Expr]
-
-    @property
-    def width(self) -> int:
-        """The largest offset of a band."""
-        return max((abs(c) for c in self.bands), default=0)
-
-    @property
-    def diagonal(self) -> list[sp.Expr]:
-        """The entries of a diagonal matrix, one expression a variable."""
-        return [self.bands[0]] if self.bands else [self.blocks[r, r] for r in range(len(self.blocks))]
+def structure(rows: Sequence[Row], columns: Sequence[Column]) -> Structure:
+    """The structure of the derivatives of ``rows`` by ``columns``, variable by variable in the same order."""
+    found = couplings(rows, columns)
+    diagonal = _diagonal(rows, found)
+    if diagonal is not None:
+        return diagonal
+    if not any(_is_family(variable) for variable, _, _ in rows):
+        return dense(rows, columns)
+    local, auxiliaries = as_products(rows, found)
+    if len(auxiliaries) > _BORDER:
+        local, auxiliaries = found, []
+    if _is_dense(rows, local):
+        return dense(rows, columns)
+    return _bordered(rows, local, auxiliaries) or _sparse(rows, local, auxiliaries)
 
 
-#: A function of the state over a variable's indices: the variable, the row's index symbols, the expression.
-Row = tuple[Variable, tuple[sp.Symbol, ...], sp.Expr]
-
-
-def index_ranges(variable: Variable, indices: tuple[sp.Symbol, ...]) -> Ranges:
-    """The ranges of a variable's indices."""
-    shape = variable.shape if isinstance(variable, sp.IndexedBase) else ()
-    return {i: (sp.S.Zero, extent - 1) for i, extent in zip(indices, shape, strict=True)}
-
-
-def structure(
-    rows: Sequence[Row], columns: Sequence[tuple[Variable, tuple[sp.Symbol, ...]]], *, dense: bool = False
-) -> Structure:
-    """The structure of the derivatives of ``rows`` by ``columns``, variable by variable in the same order.
-
-    ``dense`` asks for every block, whatever the structure.
-    """
-    terms = {
-        (r, c): variation(expr, column) for r, (_, _, expr) in enumerate(rows) for c, (column, _) in enumerate(columns)
-    }
-    if not dense and len(rows) == 1 and len(rows[0][1]) == 1:
-        banded = _bands(terms[0, 0], rows[0])
-        if banded is not None:
-            return banded
-    if not dense and all(not found for (r, c), found in terms.items() if r != c):
-        diagonal = _all_diagonal(rows, terms)
-        if diagonal is not None:
-            return diagonal
+def dense(rows: Sequence[Row], columns: Sequence[Column]) -> Dense:
+    """Every block in full, whatever the structure."""
     blocks = {}
-    for (r, c), found in terms.items():
-        variable, indices, _ = rows[r]
-        column, targets = columns[c]
-        ranges = {**index_ranges(variable, indices), **index_ranges(column, targets)}
-        blocks[r, c] = collected(component(term, targets, ranges) for term in found)
-    return Structure("dense", {}, blocks)
+    for r, (variable, indices, expr) in enumerate(rows):
+        for c, (moved, targets) in enumerate(columns):
+            ranges = {**index_ranges(variable, indices), **index_ranges(moved[0][0], targets)}
+            terms = [
+                Variation(rate * term.coefficient, term.indices, term.sums, term.conditions)
+                for column, rate in moved
+                for term in variation(expr, column)
+            ]
+            blocks[r, c] = collected(component(term, targets, ranges) for term in terms)
+    return Dense(blocks)
 
 
-def _bands(terms: list[Variation], row: Row) -> Structure | None:
-    variable, (index,), _ = row
-    extent = variable.shape[0]
-    entries: dict[int, list[Variation]] = {}
-    periodic = False
-    for term in terms:
-        if term.sums:
+def _is_family(variable: Variable) -> bool:
+    return isinstance(variable, sp.IndexedBase) and any(is_long(extent) for extent in variable.shape)
+
+
+def _diagonal(rows: Sequence[Row], found: list[Coupling]) -> Diagonal | None:
+    if not all(coupling.is_diagonal for coupling in found):
+        return None
+    entries = []
+    for r, (variable, indices, _) in enumerate(rows):
+        ranges = index_ranges(variable, indices)
+        entries.append(collected(c.by_row(indices, ranges) for c in found if c.row == r))
+    return Diagonal(tuple(entries))
+
+
+def _degree(extents: Iterable[sp.Expr]) -> sp.Expr:
+    """How fast a product of extents grows where all sizes do."""
+    total = sp.S.Zero
+    for extent in extents:
+        symbols = extent.free_symbols
+        if symbols:
+            total += sp.Poly(extent, *symbols).total_degree() if extent.is_polynomial(*symbols) else 1
+    return total
+
+
+def _is_dense(rows: Sequence[Row], found: list[Coupling]) -> bool:
+    """Whether some of the entries are those of all pairs, or as many. Those that an index array lists are not."""
+    found = [c for c in found if not any(k.has(sp.Indexed) for k in (*c.at_row, *c.at_column))]
+    shapes = [variable.shape if isinstance(variable, sp.IndexedBase) else () for variable, _, _ in rows]
+    if any(extent.free_symbols for shape in shapes for extent in shape):
+        most = max(_degree(shape) for shape in shapes)
+        return any(_degree(_extents(coupling)) >= 2 * most for coupling in found)
+    number = sum(sp.Mul(*shape) for shape in shapes)
+    return bool(sum(sp.Mul(*_extents(coupling)) for coupling in found) * 4 > number**2)
+
+
+def _extents(coupling: Coupling) -> list[sp.Expr]:
+    """How many values each index has, at most."""
+    outer: dict = {}
+    extents = []
+    for index, lower, upper in coupling.limits:
+        last, first = extreme(upper, outer, True), extreme(lower, outer, False)
+        extents.append(sp.S.One if last is None or first is None else sp.expand(last - first + 1))
+        outer[index] = lower, upper
+    return extents
+
+
+def _sparse(rows: Sequence[Row], local: list[Coupling], auxiliaries: list[Auxiliary]) -> Sparse:
+    entries = list(local)
+    for number, auxiliary in enumerate(auxiliaries):
+        own = len(rows) + number
+        for r, expr in auxiliary.column.items():
+            variable, indices, _ = rows[r]
+            limits = tuple((i, lo, hi) for i, (lo, hi) in index_ranges(variable, indices).items())
+            entries.append(Coupling(r, indices, own, (), expr, limits))
+        for r, expr in auxiliary.row.items():
+            variable, indices, _ = rows[r]
+            limits = tuple((i, lo, hi) for i, (lo, hi) in index_ranges(variable, indices).items())
+            entries.append(Coupling(own, (), r, indices, expr, limits))
+        entries.append(Coupling(own, (), own, (), sp.S.NegativeOne))
+    return Sparse(tuple(entries), len(auxiliaries))
+
+
+def _bordered(rows: Sequence[Row], local: list[Coupling], auxiliaries: list[Auxiliary]) -> Bordered | None:
+    """Chains with a border; None where an entry lies far from the diagonal."""
+    border = [
+        (r, tuple(map(sp.Integer, place)))
+        for r, (variable, _, _) in enumerate(rows)
+        if not _is_family(variable)
+        for place in _places(variable)
+    ]
+    if len(border) + len(auxiliaries) > _BORDER:
+        return None
+    chains = interleaved(rows, local)
+    if chains is None:
+        return None
+    reader = Reader(rows, chains, border)
+    if not all(reader.read(coupling) for coupling in by_component(local)):
+        return None
+    for number, auxiliary in enumerate(auxiliaries):
+        if not reader.read_product(auxiliary, len(border) + number):
             return None
-        found = _offset(term, index, extent)
-        if found is None:
-            return None
-        offset, wraps = found
-        periodic = periodic or wraps
-        entries.setdefault(offset, []).append(Variation(term.coefficient, (), (), term.conditions))
-    bands = {offset: collected(found) for offset, found in sorted(entries.items())}
-    bands = {offset: entry for offset, entry in bands.items() if entry != 0} or {0: sp.S.Zero}
-    kind = "diagonal" if set(bands) == {0} else "periodic" if periodic else "banded"
-    return Structure(kind, bands, {})
+    return reader.result(len(auxiliaries))
 
 
-def _offset(term: Variation, index: sp.Symbol, extent: sp.Expr) -> tuple[int, bool] | None:
-    """``(c, wraps)`` for a term of row j that depends on column j + c, or (j + c) mod n if it wraps round."""
-    (position,) = term.indices
-    wraps = isinstance(position, sp.Mod) and sp.expand(position.args[1] - extent) == 0
-    line = affine(position.args[0] if wraps else position, index)
-    if line is not None and line[0] == 1:
-        distances = [line[1]]
-    else:
-        # A fixed column in a row that is fixed as well, δ(j, 0)·x[n - 1]: the end of a chain, a closed ring.
-        factors = [f for f in sp.Mul.make_args(term.coefficient) if isinstance(f, sp.KroneckerDelta)]
-        ends = [other for f in factors for own, other in (f.args, f.args[::-1]) if own == index]
-        distances = [sp.expand(position - end) for end in ends]
-    for distance in distances:
-        for turns in (0, -1, 1):
-            offset = sp.expand(distance + turns * extent)
-            far = extent.is_Integer and 2 * abs(offset) > extent
-            if offset.is_Integer and not (wraps and far):
-                return int(offset), wraps or turns != 0
-    return None
-
-
-def _all_diagonal(rows: Sequence[Row], terms: dict) -> Structure | None:
-    """Several variables, each with a diagonal block of its own: the diagonal as one expression a variable."""
-    blocks = {}
-    for r, (_, indices, _) in enumerate(rows):
-        if any(term.sums or term.indices != indices for term in terms[r, r]):
-            return None
-        blocks[r, r] = collected(Variation(term.coefficient, (), (), term.conditions) for term in terms[r, r])
-    return Structure("diagonal", {}, blocks)
+def _places(variable: Variable) -> list[tuple[int, ...]]:
+    places: list[tuple[int, ...]] = [()]
+    for extent in variable.shape if isinstance(variable, sp.IndexedBase) else ():
+        places = [(*place, k) for place in places for k in range(int(extent))]
+    return places

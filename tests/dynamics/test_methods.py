@@ -187,7 +187,7 @@ def test_inputs_as_functions_of_time(method):
 def test_midpoint_keeps_the_structure():
     """The Newton matrix of a ring of 3000 particles is three diagonals, not nine million entries."""
     kernels = RING.compile()
-    assert kernels._by_displacement(
+    assert kernels.by_displacement(
         kernels.model.generalized_forces, sp.Rational(1, 2), sp.S.One
     ).kind == "periodic"  # fmt: skip
     size = 3000

@@ -60,7 +60,7 @@ CASES = {
         + Sum(v[i] * v[right], (i, 0, n - 1)) / 8,
         structure="periodic", hamiltonian=False,
     ),
-    "mean field": Case(T + Sum(v[i], (i, 0, n - 1)) ** 2 / 8 - U, structure="dense", hamiltonian=False),
+    "mean field": Case(T + Sum(v[i], (i, 0, n - 1)) ** 2 / 8 - U, structure="bordered", hamiltonian=False),
     "matrix": Case(
         T + Sum(A[i, j] * v[i] * v[j], (i, 0, n - 1), (j, 0, n - 1)) / 8
         - Sum(A[i, j] * sp.cos(x[i] - x[j]), (i, 0, n - 1), (j, 0, n - 1)),
@@ -85,11 +85,11 @@ CASES = {
         Sum(zd[i, j] ** 2 / 2, (i, 0, n - 1), (j, 0, m - 1))
         + Sum(zd[i, j] * zd[i + 1, j], (i, 0, n - 2), (j, 0, m - 1)) / 4
         - Sum(sp.cos(z[i, j] - z[i, j + 1]), (i, 0, n - 1), (j, 0, m - 2)),
-        q=(z,), v=(zd,), structure="dense", hamiltonian=False,
+        q=(z,), v=(zd,), structure="sparse", hamiltonian=False,
     ),
     "cart with pendulums": Case(
         g * V**2 / 2 + Sum(v[i] ** 2 / 2 + V * v[i] * sp.cos(x[i]) / n + s * sp.cos(x[i]), (i, 0, n - 1)),
-        q=(X, x), v=(V, v), structure="dense", hamiltonian=False,
+        q=(X, x), v=(V, v), structure="bordered", hamiltonian=False,
     ),
     "plane chain": Case(
         T + Sum(mass[i] * u[i] ** 2, (i, 0, n - 1)) / 2
@@ -105,7 +105,7 @@ CASES = {
     "network of springs": Case(T - Sum(spring[i] * (x[p[i]] - x[f[i]]) ** 2 / 2, (i, 0, e - 1))),
     "network of masses": Case(
         T + Sum(spring[i] * (v[p[i]] - v[f[i]]) ** 2 / 2, (i, 0, e - 1)) - Sum(sp.cos(x[i]), (i, 0, n - 1)),
-        structure="dense", hamiltonian=False,
+        structure="sparse", hamiltonian=False,
     ),
     "pairs": Case(
         Sum(rd[i] ** 2, (i, 0, 2 * n - 1)) / 2 - Sum((r[2 * i + 1] - r[2 * i]) ** 4, (i, 0, n - 1)) / 4,

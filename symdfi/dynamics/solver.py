@@ -1,0 +1,131 @@
+"""Kernels that fill a matrix of known structure and solve with it, in one compiled function.
+
+The function ``kernel`` writes the entries, in O(entries), where the solvers of ``linalg.structured`` take them;
+``solve`` hands them on. Where elimination without pivoting breaks down the matrix is filled again and solved in full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import sympy as sp
+
+from symdfi.compile.kernels.kernel import CompiledKernel, Group, count_of, shape_of
+from symdfi.dynamics.assembly import Assembly, dense_parts, row_major
+from symdfi.dynamics.elimination import bordered
+from symdfi.dynamics.forces import Sweep
+from symdfi.dynamics.plans import Plans, inside, loops_of, number_of
+from symdfi.linalg import small, structured
+from symdfi.symbolic.couplings import COMPONENTS
+from symdfi.symbolic.renaming import Renaming
+from symdfi.symbolic.structure import Bordered, Dense, Diagonal, Sparse, Structure
+
+#: The arguments of every state kernel before its output.
+_STATE = "int64[::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64"
+
+
+def _dense(assembly: Assembly, found: Dense) -> list[str]:
+    assembly.output("matrix", dense_parts(assembly, found))
+    total = assembly.code(assembly.total)
+    if _is_small(assembly):
+        assembly.modules["solve_small"] = f"small.load({total})"
+        return [f"matrix = stack({assembly.code(assembly.total**2)})", "FILL", "solve_small(matrix, out)"]
+    solve = assembly.load("solve_dense", "dense", "solve_with")
+    return [f"matrix = np.empty({assembly.code(assembly.total**2)})", "FILL", f"{solve}({total}, matrix, out)"]
+
+
+def _is_small(assembly: Assembly) -> bool:
+    return bool(assembly.total.is_Integer and assembly.total <= small.LARGEST)
+
+
+def _diagonal(assembly: Assembly, found: Diagonal) -> list[str]:
+    parts = [
+        (entry, loops := assembly.row_loops(r), assembly.starts[r], tuple(row_major(loops)))
+        for r, entry in enumerate(found.entries)
+    ]
+    assembly.output("matrix", parts)
+    total = assembly.code(assembly.total)
+    return [
+        f"matrix = np.empty({total})",
+        "FILL",
+        f"for k in range({total}):",
+        "    out[k] = out[k] / matrix[k] if matrix[k] != 0.0 else np.nan",
+    ]
+
+
+def _sparse(assembly: Assembly, found: Sparse) -> list[str]:
+    parts, offset = [], sp.S.Zero
+    for coupling in found.entries:
+        loops = loops_of(coupling)
+        parts.append((inside(coupling, coupling.value, 0), loops, offset, tuple(row_major(loops))))
+        offset += sp.Mul(*(loop.extent for loop in loops))
+    assembly.output("entries", parts)
+    symmetric = assembly.symmetric and not found.auxiliaries
+    solve = assembly.load("solve_sparse", "sparse", "solve")
+    return [
+        f"entries = np.empty({assembly.code(offset)})",
+        "FILL",
+        f"plan = ints[ints[{assembly.code(assembly.ints + assembly.slot)}]:]",
+        f"{solve}(plan, {symmetric}, entries, out)",
+    ]
+
+
+def plans_of(assembly: Assembly, found: Sparse, renaming: Renaming) -> Plans:
+    """The plans of an elimination, from the pattern of the entries; ``assembly`` has a builder of its own."""
+    count, starts = len(assembly.coordinates), assembly.starts
+    positions = [(starts[r], row_major(assembly.row_loops(r))) for r in range(count)]
+    positions += [(assembly.total + k, []) for k in range(found.auxiliaries)]
+    for name, side in (("rows", lambda c: (c.row, c.at_row)), ("columns", lambda c: (c.column, c.at_column))):
+        parts = []
+        for coupling in found.entries:
+            r, at = side(coupling)
+            start, steps = positions[r]
+            place = start + sum((k * step for k, step in zip(at, steps, strict=True)), sp.S.Zero)
+            parts.append(assembly.assign(inside(coupling, sp.expand(place), -1), loops_of(coupling)))
+        assembly.builder.output(name, parts)
+    hubs = [
+        starts[r] + k
+        for r, q in enumerate(assembly.coordinates)
+        if all(extent.is_Integer and extent <= COMPONENTS for extent in shape_of(q))
+        for k in range(int(count_of([q])))
+    ]
+    hubs += [start for start, _ in positions[count:]]
+    unknowns = assembly.total + found.auxiliaries
+    places = tuple(sp.expand(place) for place in hubs)
+    return Plans(assembly.builder.build(), renaming, number_of(found.entries), unknowns, places)
+
+
+_LINES: dict[type, Callable] = {Dense: _dense, Diagonal: _diagonal, Bordered: bordered, Sparse: _sparse}
+
+
+def solving_kernel(
+    assembly: Assembly, found: Structure, sweep: Sweep | None, renaming: Renaming, more: tuple[Group, ...] = ()
+) -> CompiledKernel:
+    """A kernel ``out = A⁻¹F``, or, without the ``sweep`` that gives the forcing F, ``out = A⁻¹ out``."""
+    lines = _LINES[type(found)](assembly, found)
+    arguments = ["sizes", "ints", "q", "v", "params", "inputs", "t", *(group.name for group in more)]
+    own = list(assembly.outputs)
+    if sweep is not None:
+        assembly.builder.output("out", sweep.assigned(sweep.forcing))
+        own.append("out")
+    fill = f"kernel({', '.join([*arguments, *own])})"
+    built = assembly.builder.build()
+    unpack = [f"{assembly.names[renaming.of(s)]} = sizes[U({k})]" for k, s in enumerate(built.sizes)]
+    # Of a system as small as that a call of ``kernel`` would take as long as what it does.
+    inlined = isinstance(found, Dense) and _is_small(assembly)
+    text = [
+        "from symdfi.linalg import small, structured",
+        "",
+        f"# {structured.version()}",
+        *(f"{name} = {load}" for name, load in assembly.modules.items()),
+        "",
+        "",
+        built.source.replace("@jit(", "@inlined(") if inlined else built.source,
+        "",
+        f'@{"borrowing" if inlined else "jit"}("void({_STATE}{", float64" * len(more)}, float64[::1])")',
+        f"def solve({', '.join([*arguments, 'out'])}):",
+        *(f"    {line}" for line in [*unpack, *(line.replace("FILL", fill) for line in lines)]),
+        "",
+    ]
+    return replace(built, source="\n".join(text), entry="solve")

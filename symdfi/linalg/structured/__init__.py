@@ -1,0 +1,34 @@
+"""Solves with matrices of known structure inside compiled code, in place and without raising.
+
+Each file is a module of the kernel cache, compiled once for all systems (``load``), with ``factor`` and solves apart.
+A singular matrix gives NaN: code that runs inside a compiled loop cannot raise through a function pointer, so the
+callers in Python test their result.
+
+``dense``, ``blocks`` (on the diagonal) and ``banded`` (the last two with a border), ``bordered`` (rings).
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+from pathlib import Path
+from types import ModuleType
+
+from symdfi.compile.kernels import cache
+
+
+def load(kind: str, **constants: int) -> ModuleType:
+    """The module of a kind of matrix. ``constants`` are those at its head, compiled into its innermost loops."""
+    text = (Path(__file__).parent / f"{kind}.py").read_text(encoding="utf-8")
+    for name, value in constants.items():
+        text = re.sub(rf"(?m)^{name} = .*$", f"{name} = {int(value)}", text)
+    # The version, because a module holds the code of others that it calls.
+    return cache.load(f"# {version()}\n{text}")
+
+
+@functools.cache
+def version() -> str:
+    """A hash of the solvers' sources: kernels that call them hold it, and so are built again with them."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
