@@ -45,7 +45,7 @@ class MechanicsModel:
         """The system for the settings; one and the same, with its kernels, for the same Lagrangian."""
         chosen = {**self.defaults, **(settings or {})}
         system = self.build(chosen)
-        return self._systems.setdefault(str(system.L), system)
+        return self._systems.setdefault(system.L, system)
 
     def show(self, latex: bool = False, source: bool = False) -> str:
         system = self.system()

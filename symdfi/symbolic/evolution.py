@@ -55,7 +55,7 @@ class EvolutionEquation(Rebuilt):
         if arrays:
             raise SymbolicError(f"the right side holds {sorted(arrays, key=str)[0]}: parameters must be numbers")
         free = rhs.free_symbols - {t, *variables}
-        object.__setattr__(self, "parameters", tuple(sorted(free, key=lambda s: s.name)))
+        object.__setattr__(self, "parameters", tuple(sorted(free, key=sp.default_sort_key)))
 
     def renamed(self, renaming: Renaming) -> EvolutionEquation:
         """The same equation in symbols of our own: what is compiled."""

@@ -20,7 +20,7 @@ from sympy.core.function import AppliedUndef
 from symdfi.errors import SymbolicError
 from symdfi.pickling import Rebuilt
 from symdfi.symbolic.coordinates import Coordinate, acceleration_of, t
-from symdfi.symbolic.given import variables
+from symdfi.symbolic.given import name_of, variables
 from symdfi.symbolic.indexed import Variable, canonical, derivative, normalise, tangent
 from symdfi.symbolic.notation import Notation, read_coordinates
 from symdfi.symbolic.private import Private
@@ -209,12 +209,17 @@ class Lagrangian(Rebuilt):
 
     @functools.cached_property
     def momentum_symbols(self) -> tuple[Variable, ...]:
-        """The symbols that stand for the momenta in the Hamiltonian."""
-        return tuple(
-            sp.IndexedBase(sp.Symbol(f"p_{q.label}", real=True), shape=q.shape)
-            if isinstance(q, sp.IndexedBase) else sp.Symbol(f"p_{q.name}", real=True)
-            for q in self.coordinates
-        )  # fmt: skip
+        """The symbols that stand for the momenta in the Hamiltonian: p_q, unless that is another's name."""
+        taken = {name_of(s) for s in (*self.coordinates, *self.velocities, *self.inputs, *self.parameters, *self.sizes)}
+        symbols = []
+        for q in self.coordinates:
+            name = f"p_{name_of(q)}"
+            while name in taken:
+                name = f"p_{name}"
+            taken.add(name)
+            label = sp.Symbol(name, real=True)
+            symbols.append(sp.IndexedBase(label, shape=q.shape) if isinstance(q, sp.IndexedBase) else label)
+        return tuple(symbols)
 
     @functools.cached_property
     def hamiltonian(self) -> sp.Expr:
@@ -312,10 +317,10 @@ class Lagrangian(Rebuilt):
 
     def _check_accelerations(self, exprs: list[sp.Expr], parameters: Iterable) -> None:
         """``SymbolicError`` for an acceleration, under the name that it has in equations of motion, in L, R or Q."""
-        names = {_name(acceleration_of(q)): q for q in self.coordinates}
-        declared = set(map(_name, parameters))
+        names = {name_of(acceleration_of(q)): q for q in self.coordinates}
+        declared = set(map(name_of, parameters))
         for what, expr in zip(("the Lagrangian", "the dissipation", *("a force",) * len(exprs)), exprs, strict=False):
-            found = {s for node in expr.atoms(sp.Symbol, sp.IndexedBase) if (s := _name(node)) in names}
+            found = {s for node in expr.atoms(sp.Symbol, sp.IndexedBase) if (s := name_of(node)) in names}
             for name in sorted(found - declared):
                 acceleration = self._notation.show(acceleration_of(names[name]))
                 raise SymbolicError(
@@ -373,10 +378,6 @@ def _pick(taken: set, count: int) -> tuple[sp.Symbol, ...]:
     stems = (f"{letter}{n}" for n in ("", *range(1, 100)) for letter in "jklpqrs")
     free_names = (name for name in stems if name not in names)
     return tuple(sp.Symbol(next(free_names), integer=True) for _ in range(count))
-
-
-def _name(variable: Any) -> str:
-    return str(variable.label if isinstance(variable, sp.IndexedBase) else variable)
 
 
 def _depends(expr: sp.Basic, variable: Variable) -> bool:

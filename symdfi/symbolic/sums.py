@@ -34,8 +34,8 @@ def normalise(expr: sp.Basic) -> sp.Expr:
     Raises ``SymbolicError`` for a sum without bounds, and where SymPy has folded a ``Piecewise`` so that what
     was meant cannot be told.
     """
-    expr = sp.sympify(expr, strict=True)
-    return _rename(expr, {idx: sp.Symbol(str(idx.label), integer=True) for idx in expr.atoms(sp.Idx)}, None)
+    expr = _rename(sp.sympify(expr, strict=True), {}, None)
+    return expr.xreplace({idx: sp.Symbol(str(idx.label), integer=True) for idx in expr.atoms(sp.Idx)})
 
 
 def _rename(expr: sp.Basic, names: dict, around: sp.Sum | None) -> sp.Expr:
@@ -49,6 +49,8 @@ def _rename(expr: sp.Basic, names: dict, around: sp.Sum | None) -> sp.Expr:
             index, *bounds = limit
             bounds = [bound.xreplace(names) for bound in bounds]
             names[index] = private.dummy(index.name)
+            # An array may have the label that is the index here.
+            names |= {base: base for base in expr.atoms(sp.IndexedBase) if base.label == index}
             limits.append((names[index], *bounds))
         return PlainSum(_rename(expr.function, names, expr), *reversed(limits))
     if not expr.has(sp.Sum):

@@ -149,3 +149,12 @@ def test_nested_sums_keep_their_indices_apart():
         found = force.subs({n: 3, row: place}).doit()
         found = found.xreplace({r: values[int(r.indices[0])] for r in found.atoms(sp.Indexed)})
         assert found == plain.diff(z[place]).subs(dict(zip(z, values, strict=True)))
+
+
+def test_momenta_are_no_parameters():
+    """H of a system with a parameter that is called as the momentum would be."""
+    p_q = sp.Symbol("p_q", real=True)
+    system = Lagrangian(p_q * qd**2 / 2, q, qd)
+    (p,) = system.momentum_symbols
+    assert p != p_q
+    assert sp.simplify(system.hamiltonian - p**2 / (2 * p_q)) == 0

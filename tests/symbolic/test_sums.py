@@ -99,3 +99,16 @@ def test_names_for_messages():
     assert readable(x[first] * y[second] + x[k]) == x[i] * y[other] + x[k]
     assert readable(x[first] + y[i]) == x[other] + y[i]
     assert shortened(sum(x[a] for a in range(100))).endswith("...")
+
+
+def test_an_index_is_not_what_reads_like_it() -> None:
+    """An ``Idx`` m beside a symbol m, and an array with the label of an index."""
+    n = sp.Symbol("n", integer=True, positive=True)
+    m, x = sp.Symbol("m", integer=True), sp.IndexedBase("x", shape=(n,))
+    own = sp.IndexedBase(m, shape=(n,))
+    index = sp.Idx("m")
+    total = normalise(sp.Sum(x[index] * m, (index, 0, n - 1)))
+    (bound,) = (limit[0] for limit in total.limits)
+    assert total.function == x[bound] * m
+    total = normalise(sp.Sum(own[m], (m, 0, n - 1)))
+    assert total.function == own[total.limits[0][0]]
