@@ -115,7 +115,7 @@ TRIANGLE = (j, 0, i), (i, 0, n - 1)
         (sp.Sum(x[i] * over(x[j], j, 0, i**2), (i, 0, n - 1)), r"range of the index j of x\[j\] .*j = 0\.\.i\*\*2"),
         (over(x[sp.cos(i)]), r"the indices of x\[cos\(i\)\] must be integer expressions"),
         (over(sp.sqrt(over(x[j], j, 0, sp.Abs(i - 2)))), r"bounds of Sum\(x\[j\], \(j, 0, Abs\(i - 2\)\)\) must be"),
-        (over(x[i], upper=x[0]), r"the bounds of Sum\(x\[i\], \(i, 0, x\[0\]\)\) must be integer"),
+        (over(x[i], upper=x[0]), "x is an index array: give integers, not float64"),
         (over(sp.Max(y[i], 0) * y[sp.Min(i + 1, m - 1)]), r"the index map Min\(.*\) of i in Sum\(Max\(0, y\[i\]\)\*y"),
         (
             over(sp.sin(over(x[j] * y[i], j, 0, n - 1)) * y[i**2 - i**2 + sp.floor(i / 2)]),
