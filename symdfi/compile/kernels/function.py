@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
-from symdfi.compile.kernels import threads
+from symdfi.compile.kernels import call
+from symdfi.compile.kernels.call import BoundFunction, Layout
 from symdfi.compile.kernels.kernel import CompiledKernel, Group, KernelBuilder, shape_of
 from symdfi.compile.kernels.outputs import Output, Part, read, sweeps
 from symdfi.compile.program.loops import Variable
@@ -18,25 +17,12 @@ from symdfi.errors import CompileError
 from symdfi.pickling import Rebuilt
 from symdfi.symbolic import given
 from symdfi.symbolic.indexed import canonical, index_arrays, normalise
-from symdfi.symbolic.maps import affine, largest, smallest
+from symdfi.symbolic.maps import affine
 from symdfi.symbolic.renaming import Renaming
 from symdfi.symbolic.shapes import shaped
 
-
-@dataclass(frozen=True)
-class _Layout:
-    """A kernel, and the sizes, batch and outputs ``(name, shape, one a sample)`` at given argument shapes."""
-
-    kernel: CompiledKernel
-    sizes: tuple[tuple[sp.Symbol, int], ...]
-    order: np.ndarray
-    batch: tuple[int, ...]
-    ranks: tuple[int, ...]
-    outputs: tuple[tuple[str, tuple[int, ...], bool], ...]
-
-    @property
-    def count(self) -> int:
-        return math.prod(self.batch)
+#: How many sets of shapes are remembered.
+_LAYOUTS = 1024
 
 
 class Function(Rebuilt):
@@ -58,7 +44,7 @@ class Function(Rebuilt):
         self._outputs = {
             name: part.translated(lambda e, indices: self._renaming(e, indices)) for name, part in outputs.items()
         }
-        self._layouts: dict[tuple, _Layout] = {}
+        self._layouts: dict[tuple, Layout] = {}
         self._variants: dict[frozenset[Variable], tuple[CompiledKernel, dict[str, tuple]]] = {}
         self.variant()
 
@@ -132,54 +118,51 @@ class Function(Rebuilt):
             raise TypeError(f"missing arguments: {missing}; unknown arguments: {unknown}; expected {list(self.names)}")
         return found
 
+    def bind(self, values: Mapping[Any, Any] | None = None, /, **named: Any) -> BoundFunction:
+        """The function at fixed shapes of the arguments, for many calls: its sizes are settled and its checks done.
+
+        Each argument is given as in a call, by a shape, ``x=(100,)``, or by an array or number of that shape; index
+        arrays by what they hold, which is settled with it.
+
+            bound = f.bind(x=(100,), w=(3,))
+            bound(x, w)["y"]
+
+        Raises ``TypeError`` and ``ValueError`` as a call does.
+        """
+        found = self._given(values, named)
+        shapes, rest, ints = [], [], []
+        for name, argument in zip(self.names, self.arguments, strict=True):
+            value = found[argument]
+            if argument in self._integer:
+                ints.append((argument, call.integers(name, value).copy()))
+                shapes.append(ints[-1][1].shape)
+                continue
+            is_shape = isinstance(value, tuple) and all(isinstance(n, int | np.integer) for n in value)
+            shapes.append(tuple(map(int, value)) if is_shape else np.shape(value))
+            rest.append((name, shapes[-1]))
+        layout = self._layout(tuple(shapes))
+        layout.check(ints)
+        return BoundFunction(layout, [name for name, _ in rest], [shape for _, shape in rest], _joined(ints))
+
     def _evaluate(
         self, values: dict[Variable, Any], form: Callable[[CompiledKernel], Callable]
     ) -> dict[str, np.ndarray]:
-        arrays = [self._array(n, a, values[a]) for n, a in zip(self.names, self.arguments, strict=True)]
-        layout = self._layout(tuple(array.shape for array in arrays))
-        flat, ints, ends = [], [], {}
-        for argument, array, rank in zip(self.arguments, arrays, layout.ranks, strict=True):
+        arrays, ints, shapes = [], [], []
+        for name, argument in zip(self.names, self.arguments, strict=True):
             if argument in self._integer:
-                ints.append(array.ravel())
-                if array.size:
-                    ends[smallest(argument)] = int(array.min())
-                    ends[largest(argument)] = int(array.max())
-            elif array.ndim == rank:
-                flat.append(array.ravel())
+                array = call.integers(name, values[argument])
+                ints.append((argument, array))
             else:
-                own = array.shape[array.ndim - rank :]
-                full = np.broadcast_to(array, layout.batch + own)
-                flat.append(np.require(full, requirements=["C", "W"]).reshape(layout.count, math.prod(own)))
-        if ints:
-            flat.insert(0, np.concatenate(ints))
-        kernel = layout.kernel
-        kernel.check_sizes((*layout.sizes, *ends.items()))
-        buffers = [np.empty((layout.count, *own) if full else own) for _, own, full in layout.outputs]
-        flat += [
-            buffer.reshape(layout.count, math.prod(own)) if full else buffer.ravel()
-            for (_, own, full), buffer in zip(layout.outputs, buffers, strict=True)
-        ]
-        if kernel.batched:
-            threads.run(form(kernel), layout.count, layout.order, *flat)
-        else:
-            form(kernel)(layout.order, *flat)
-        return {
-            name: buffer.reshape(layout.batch + own) if full else np.broadcast_to(buffer, layout.batch + own).copy()
-            for (name, own, full), buffer in zip(layout.outputs, buffers, strict=True)
-        }
+                array = call.floats(name, values[argument])
+                arrays.append(array)
+            shapes.append(array.shape)
+        layout = self._layout(tuple(shapes))
+        layout.check(ints)
+        buffers = layout.buffers()
+        layout.run(form(layout.kernel), _joined(ints), arrays, buffers)
+        return layout.results(buffers)
 
-    def _array(self, name: str, argument: Variable, value: Any) -> np.ndarray:
-        """A C-contiguous, writable array of the kernel's type."""
-        array = np.asarray(value)
-        if argument not in self._integer:
-            if array.dtype.kind not in "biuf":
-                raise ValueError(f"{name} holds {array.dtype}: give real numbers")
-            return np.require(array, dtype=np.float64, requirements=["C", "W"])
-        if array.dtype.kind not in "iu":
-            raise ValueError(f"{name} is an index array: give integers, not {array.dtype}")
-        return np.require(array, dtype=np.int64, requirements=["C", "W"])
-
-    def _layout(self, shapes: tuple[tuple[int, ...], ...]) -> _Layout:
+    def _layout(self, shapes: tuple[tuple[int, ...], ...]) -> Layout:
         """What follows from the shapes of the arguments alone, worked out once for each."""
         if shapes not in self._layouts:
             pending, leading = [], []
@@ -200,17 +183,24 @@ class Function(Rebuilt):
             if unknown:
                 raise ValueError(f"the shapes of the arguments do not tell {', '.join(map(str, unknown))}")
             outputs = tuple(
-                (
-                    name,
-                    tuple(max(0, int(extent.subs(sizes))) for extent in shape),
-                    f"out{k}" in kernel.batched_outputs,
-                )
+                call.Output(name, tuple(max(0, int(extent.subs(sizes))) for extent in shape),
+                            f"out{k}" in kernel.batched_outputs)
                 for k, (name, shape) in enumerate(results.items())
-            )
-            self._layouts[shapes] = _Layout(
-                kernel, tuple(sizes.items()), np.array([sizes[s] for s in kernel.sizes], dtype=np.int64),
-                np.broadcast_shapes(*leading), tuple(len(shape_of(a)) for a in self.arguments), outputs,
             )  # fmt: skip
+            floating = [
+                (own[len(axes) :], bool(axes))
+                for a, axes, own in zip(self.arguments, leading, shapes, strict=True)
+                if a not in self._integer
+            ]
+            layout = Layout(
+                kernel, tuple(sizes.items()), np.array([sizes[s] for s in kernel.sizes], dtype=np.int64),
+                np.broadcast_shapes(*leading), tuple(own for own, _ in floating),
+                tuple(batched for _, batched in floating), outputs,
+            )  # fmt: skip
+            if len(self._layouts) == _LAYOUTS:
+                self._layouts.clear()
+            self._layouts[shapes] = layout
+            return layout
         return self._layouts[shapes]
 
     def _index_arrays(self, outputs: Iterable[Part]) -> frozenset:
@@ -218,6 +208,11 @@ class Function(Rebuilt):
         inside = set().union(*(index_arrays(e) for output in outputs for e in output.exprs))
         declared = {a for a in self.arguments if isinstance(a, sp.IndexedBase) and a.label.is_integer}
         return frozenset(inside | declared)
+
+
+def _joined(index_arrays: list[tuple[Variable, np.ndarray]]) -> np.ndarray | None:
+    """What the kernel takes for all index arrays; None where there are none."""
+    return np.concatenate([array.reshape(-1) for _, array in index_arrays]) if index_arrays else None
 
 
 def solve_sizes(pending: list[tuple], known: dict[sp.Symbol, int]) -> dict[sp.Symbol, int]:
