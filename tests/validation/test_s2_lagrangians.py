@@ -189,7 +189,7 @@ def test_six_links_in_symbols():
     put |= dict(zip(SIX.q, q, strict=True))
     system = Lagrangian(SIX.L.subs(put), q, v)
     other = Lagrangian(SIX.L, SIX.q)
-    renamed = dict(zip(v, other.velocities, strict=True))
+    renamed = dict(zip((*q, *v), (*other.coordinates, *other.velocities), strict=True))
     difference = [a.xreplace(renamed) - b for a, b in zip(system.forcing_terms, other.forcing_terms, strict=True)]
     state = {s: 0.1 * number + 0.3 for number, s in enumerate(sorted(sp.Tuple(*difference).free_symbols, key=str))}
     assert all(abs(d.subs(state)) < 1e-12 for d in difference)
