@@ -201,12 +201,22 @@ class CompiledLagrangian(Kernels):
         if len(declared) < 2 or len(shape) < len(declared):
             return shape[-1:], self.sizes(shape[-1], params)
         flat, shaped = self._fitting(shape[-1:], None, params), self._fitting(own, declared, params)
+        shown, name = ", ".join(map(str, declared)), name_of(self.system.coordinates[0])
         if flat is not None and shaped is not None:
+            either, other = (", ".join(f"{s} = {sizes[s]}" for s in sorted(sizes, key=str)) for sizes in (flat, shaped))
             raise ValueError(
-                f"states of shape {shape} may be flat or in the shape ({', '.join(map(str, declared))}) of "
-                f"{name_of(self.system.coordinates[0])}: give the sizes in params"
+                f"states of shape {shape} may be flat ({either}) or in the shape ({shown}) of {name} ({other}): "
+                "give the sizes in params"
             )
-        return (shape[-1:], self.sizes(shape[-1], params)) if shaped is None else (own, shaped)
+        if shaped is not None:
+            return own, shaped
+        try:
+            return shape[-1:], self.sizes(shape[-1], params)
+        except ValueError as error:
+            total = count_of(self.system.coordinates)
+            raise ValueError(
+                f"{error}: states of shape {shape} are neither flat, (..., {total}), nor (..., {shown}) as {name} is"
+            ) from None
 
     def _fitting(
         self, own: tuple[int, ...], declared: tuple[sp.Expr, ...] | None, params: Any

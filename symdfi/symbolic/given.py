@@ -18,8 +18,10 @@ _TEXT = (str, bytes, bytearray)
 def expression(value: Any, what: str) -> Any:
     """``value`` as a SymPy object. ``TypeError`` naming ``what`` it is for text, which SymPy would run as a program,
     and for all that is no expression."""
-    if isinstance(value, sp.Basic):
+    if isinstance(value, sp.Expr) and not value.is_Matrix:
         return value
+    if isinstance(value, sp.Basic):  # an equation, a condition, an array
+        raise TypeError(f"{what} is a {type(value).__name__}: give one SymPy expression")
     if isinstance(value, _TEXT):
         raise TypeError(f"{what} is the text {value!r}: give a SymPy expression, text is not evaluated")
     if isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "biufc":
@@ -41,8 +43,18 @@ def no_text(value: Any, what: str) -> Any:
 
 
 def sequence(values: Any, what: str) -> tuple:
-    """A sequence of numbers or objects. ``TypeError`` for text, in it as well."""
+    """A sequence of numbers or objects. ``TypeError`` for text, in it as well, and for what is no sequence."""
+    # An IndexedBase has elements without end.
+    if isinstance(values, sp.IndexedBase) or not isinstance(no_text(values, what), Iterable):
+        raise TypeError(f"{what} is {values}: give a list")
     return tuple(no_text(value, f"{what}[{k}]") for k, value in enumerate(no_text(values, what)))
+
+
+def mapping(values: Any, what: str, example: str) -> Mapping:
+    """A mapping. ``TypeError`` for anything else, with an ``example``."""
+    if not isinstance(no_text(values, what), Mapping):
+        raise TypeError(f"{what} is a {type(values).__name__}: give a dict such as {example}")
+    return values
 
 
 def variable(value: Any, what: str) -> Any:

@@ -143,7 +143,7 @@ def tangent(expr: sp.Basic, directions: Mapping[Variable, Variable | sp.Expr], r
     expr = given.expression(expr, "the expression that is differentiated")
     total = sp.S.Zero
     known = _with_unknown(expr, ranges or {})
-    for variable, direction in directions.items():
+    for variable, direction in given.mapping(directions, "the directions", "{x: dx}").items():
         direction = given.expression(direction, f"the direction of {variable}")
         for term in variation(expr, variable):
             sums, conditions = bounded(term.sums, term.conditions, known)
@@ -163,7 +163,8 @@ def derivative(expr: sp.Basic, reference: sp.Symbol | sp.Indexed, ranges: Ranges
     Raises ``SymbolicError`` for an index map that is not supported.
     """
     expr = given.expression(expr, "the expression that is differentiated")
-    given.variable(reference, "what is differentiated by")
+    if not isinstance(given.variable(reference, "what is differentiated by"), sp.Symbol | sp.Indexed):
+        raise SymbolicError(f"a derivative is taken by a Symbol or by an element such as x[j], not by {reference}")
     bounds = {
         index: tuple(given.expression(end, f"a bound of {index}") for end in ends)
         for index, ends in (ranges or {}).items()

@@ -20,7 +20,7 @@ from sympy.core.function import AppliedUndef
 from symdfi.errors import SymbolicError
 from symdfi.pickling import Rebuilt
 from symdfi.symbolic.coordinates import Coordinate, acceleration_of, t
-from symdfi.symbolic.given import name_of, variables
+from symdfi.symbolic.given import mapping, name_of, variables
 from symdfi.symbolic.indexed import Variable, canonical, derivative, normalise, tangent
 from symdfi.symbolic.notation import Notation, read_coordinates
 from symdfi.symbolic.private import Private
@@ -62,7 +62,8 @@ class Lagrangian(Rebuilt):
         signals = variables(inputs, "inputs")
         self._notation, self.coordinates, self.velocities, signals = read_coordinates(q_list, v, signals)
         exprs = [self.read(L, "L"), self.read(dissipation, "dissipation")]
-        exprs += [self.read(f, f"the force on {key}") for key, f in (forces or {}).items()]
+        forces = {} if forces is None else mapping(forces, "forces", "{x[j]: force}")
+        exprs += [self.read(f, f"the force on {key}") for key, f in forces.items()]
         self._check_accelerations(exprs, parameters or ())
         bare = shaped(sp.Tuple(*(canonical(normalise(e)) for e in exprs)), ())
         exprs = [e.xreplace(bare) for e in exprs]
@@ -72,7 +73,7 @@ class Lagrangian(Rebuilt):
         ranks = [len(q.shape) if isinstance(q, sp.IndexedBase) else 0 for q in self.coordinates]
         #: The free index symbols of a row, one tuple a coordinate.
         self.indices = tuple(_pick(self._taken, rank) for rank in ranks)
-        self.external_forces = self._read_forces(dict(zip(forces or {}, exprs[2:], strict=True)))
+        self.external_forces = self._read_forces(dict(zip(forces, exprs[2:], strict=True)))
         everything = (self.L, self.dissipation, *self.external_forces)
         #: The size symbols: in extents and in the bounds of sums.
         self.sizes = self._read_sizes(everything)

@@ -8,6 +8,7 @@ on an inner index then stands where that index means nothing, or another one. Th
 from __future__ import annotations
 
 import sympy as sp
+from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from symdfi.errors import SymbolicError
 from symdfi.symbolic import private
@@ -31,10 +32,14 @@ def _built(kind: type, function: sp.Basic, limits: list[sp.Tuple]):
 def normalise(expr: sp.Basic) -> sp.Expr:
     """Plain symbols for ``Idx``, integer dummies for summation indices: the form the calculus works on.
 
-    Raises ``SymbolicError`` for a sum without bounds, and where SymPy has folded a ``Piecewise`` so that what
-    was meant cannot be told.
+    Raises ``SymbolicError`` for a sum without bounds, for a product over an index, for an integral, and where SymPy
+    has folded a ``Piecewise`` so that what was meant cannot be told.
     """
-    expr = _rename(sp.sympify(expr, strict=True), {}, None)
+    expr = sp.sympify(expr, strict=True)
+    for other in expr.atoms(ExprWithLimits):
+        if not isinstance(other, sp.Sum):
+            raise SymbolicError(f"{shortened(other)} is no Sum, and of what binds an index only a Sum is supported")
+    expr = _rename(expr, {}, None)
     return expr.xreplace({idx: sp.Symbol(str(idx.label), integer=True) for idx in expr.atoms(sp.Idx)})
 
 

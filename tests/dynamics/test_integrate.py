@@ -331,7 +331,7 @@ def test_states_in_the_shape_of_the_only_coordinate() -> None:
         kernels.acceleration(q, v.ravel(), {"m": m})
 
     free = sd.Lagrangian(sp.Sum(w[i, k] ** 2 / 2 - z[i, k] ** 4 / 4, *limits), z, w).compile()
-    with pytest.raises(ValueError, match=r"may be flat or in the shape \(n, 2\) of z: give the sizes"):
+    with pytest.raises(ValueError, match=r"may be flat \(n = 1\) or in the shape \(n, 2\) of z \(n = 5\)"):
         free.acceleration(v, v)
     np.testing.assert_allclose(free.acceleration(v, v, {n: 5}), -(v**3))
     np.testing.assert_allclose(free.energy(v, v, {n: 1}), (v**2 / 2 + v**4 / 4).sum(1))

@@ -259,7 +259,8 @@ def compile(outputs: Mapping[str, Output], arguments: Sequence[Variable]) -> Fun
     Raises ``CompileError`` for an unknown symbol or function, ``SymbolicError`` for an unsupported index, ``TypeError``
     for text in place of an expression, which is not evaluated.
     """
-    parts = {str(name): read(str(name), output) for name, output in outputs.items()}
+    named = given.mapping(outputs, "outputs", "{'y': expr}")
+    parts = {str(name): read(str(name), output) for name, output in named.items()}
     for k, argument in enumerate(given.variables(arguments, "arguments")):
         if not isinstance(argument, sp.Symbol | sp.IndexedBase):
             raise CompileError(f"an argument is a Symbol or an IndexedBase, not arguments[{k}] = {argument!r}")

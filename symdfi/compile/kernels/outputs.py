@@ -90,6 +90,11 @@ def gradient(expr: sp.Basic, wrt: Variable) -> Gradient:
     given.variable(wrt, "what a gradient is taken by")
     if not isinstance(wrt, sp.Symbol | sp.IndexedBase):
         raise SymbolicError(f"a gradient is taken by a Symbol or an IndexedBase, not by {wrt!r}")
+    if isinstance(expr, tuple | list | sp.Tuple | sp.NDimArray) or getattr(expr, "is_Matrix", False):
+        raise TypeError(
+            f"the expression of a gradient is a {type(expr).__name__}, and a gradient is one of a scalar: compile the "
+            "derivatives of an array over its indices, (derivative(expr, x[j]), (i, 0, n - 1), (j, 0, n - 1))"
+        )
     return Gradient(given.expression(expr, "the expression of a gradient"), wrt)
 
 
@@ -147,6 +152,8 @@ def read(name: str, output: Any) -> Part:
         return output
     if isinstance(output, sp.MatrixBase):
         return Elements(tuple(output), output.shape)
+    if isinstance(output, sp.NDimArray):
+        return Elements(tuple(sp.flatten(output)), tuple(map(int, output.shape)))
     if isinstance(output, list):
         return Elements(
             tuple(given.expression(e, f"entry {k} of {what}") for k, e in enumerate(output)), (len(output),)
