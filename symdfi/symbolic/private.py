@@ -28,6 +28,11 @@ class Private(sp.Symbol):
         symbol.role, symbol.number = role, number
         return symbol
 
+    @property
+    def rank(self) -> tuple[bool, str, int]:
+        """The place in SymPy's order: what stands for a user's symbols comes last."""
+        return self.role in ("s", "v"), self.role, self.number
+
     def __getnewargs_ex__(self) -> tuple:
         return (self.role, self.number, self.name), self._assumptions_orig
 
@@ -36,16 +41,23 @@ class Private(sp.Symbol):
 
     def compare(self, other: sp.Basic) -> int:
         if isinstance(other, Private):
-            mine, its = (self.role, self.number), (other.role, other.number)
-            return (mine > its) - (mine < its)
+            return (self.rank > other.rank) - (self.rank < other.rank)
         return super().compare(other)
 
+    @classmethod
+    def class_key(cls) -> tuple:
+        return 2, 0, "Private"
+
     def sort_key(self, order: str | None = None) -> tuple:
-        return self.class_key(), (2, (self.role, self.number)), sp.S.One.sort_key(), sp.S.One
+        return self.class_key(), (2, self.rank), sp.S.One.sort_key(), sp.S.One
 
     def _sympyrepr(self, printer: object) -> str:
         return f"Private({self.role!r}, {self.number}, {self.name!r})"
 
+
+# SymPy's order of classes knows that name, and puts symbols before arrays: a weight stays the first factor of products,
+# which compiled loops over the others take out of themselves.
+Private.__name__ = "Symbol"
 
 _count = itertools.count()
 

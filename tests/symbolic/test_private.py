@@ -34,6 +34,14 @@ def test_sums_and_products_go_by_number_not_by_name(names: str) -> None:
     assert sorted(reversed(terms), key=sp.default_sort_key) == terms
 
 
+def test_in_order_beside_the_symbols_and_arrays_of_a_user() -> None:
+    own, t, x = Private("w", 0), sp.Symbol("t"), sp.IndexedBase("x", shape=(3,))
+    assert (own * (x[0] - t) ** 2 * x[1]).args[0] == own
+    total = 2 * own + 2 * t + x[0]
+    assert sp.Add(*total.as_ordered_terms()) == total
+    assert len(sorted(total.args, key=sp.default_sort_key)) == 3
+
+
 def test_arrays_of_the_shape_of_another() -> None:
     n = sp.Symbol("n", integer=True)
     x = sp.IndexedBase("x", shape=(n, 3))
