@@ -33,6 +33,8 @@ class Storage:
         self.a, self.c, self.f = (f"{letter}{self.number}" for letter in "acf")
         self.r = self.c if self.symmetric else f"r{self.number}"
         self.n = f"n{self.number}"
+        #: How many numbers of the work array it takes.
+        self.room: sp.Expr = sp.S.Zero
 
     @property
     def across(self) -> int:
@@ -60,9 +62,8 @@ class Storage:
                 parts.append((expr, loops, a * self.across + d + first, self.steps(self.breadth * self.across)))
         assembly.output(self.a, parts)
         each = self.breadth if self.blocks else self.across
-        kind = "empty" if len(parts) == self.breadth * each and chain.sites.is_full else "zeros"
         lines = [f"{self.n} = {assembly.code(count if self.blocks else self.length)}"]
-        lines.append(f"{self.a} = np.{kind}({assembly.code(self.length * each)})")
+        lines += self._take(self.a, self.length * each, len(parts) == self.breadth * each)
         for name, entries in ((self.c, chain.columns), (self.r, chain.rows)):
             if name == self.c and entries is chain.rows:
                 continue
@@ -74,9 +75,14 @@ class Storage:
                 else:
                     parts.append((expr, loops, a * self.borders + b, self.steps(self.breadth * self.borders)))
             assembly.output(name, parts)
-            kind = "empty" if len(parts) == self.breadth * self.borders and chain.sites.is_full else "zeros"
-            lines.append(f"{name} = np.{kind}({assembly.code(self.length * self.borders)})")
+            lines += self._take(name, self.length * self.borders, len(parts) == self.breadth * self.borders)
         return lines
+
+    def _take(self, name: str, length: sp.Expr, written: bool) -> list[str]:
+        """A part of the work array; zeros, unless all of it is written."""
+        lines = [f"{name} = work[end : end + {self.assembly.code(length)}]", f"end += {self.assembly.code(length)}"]
+        self.room += length
+        return lines if written and self.chain.sites.is_full else [*lines, f"{name}[:] = 0.0"]
 
     def pads(self) -> list[str]:
         """Ones on the diagonal where a site lacks a strand."""
@@ -128,11 +134,9 @@ class Storage:
 
     def gather(self) -> list[str]:
         start = self.view()
-        length = self.assembly.code(self.length)
         if start is not None:
             return [f"{self.f} = out[{self.assembly.code(start)}:{self.assembly.code(start + self.length)}]"]
-        kind = "empty" if self.chain.sites.is_full else "zeros"
-        return [f"{self.f} = np.{kind}({length})", *self._moves(f"{self.f}[{{there}}] = out[{{here}}]")]
+        return [*self._take(self.f, self.length, True), *self._moves(f"{self.f}[{{there}}] = out[{{here}}]")]
 
     def scatter(self) -> list[str]:
         return [] if self.view() is not None else self._moves(f"out[{{here}}] = {self.f}[{{there}}]")
@@ -167,11 +171,12 @@ def bordered(assembly: Assembly, found: Bordered) -> list[str]:
     if assembly.output("corner", corner) or borders:
         fill.append(f"corner = np.zeros({borders**2})")
     fill += ["FILL", *(line for s in storages for line in s.pads())]
-    lines = list(fill)
-    lines += _opened(assembly, storages, borders)
+    lines = _opened(assembly, storages, borders)
     lines += _eliminated(assembly, found, storages, borders)
-    lines += [f"    {line}" for line in (*fill, *_in_full(assembly, found, storages, borders))]
-    return lines
+    # One array: what is given back as a whole is at hand for the next call.
+    work = f"work = np.empty({assembly.code(sum((s.room for s in storages), sp.S.Zero))})"
+    again = ["end = 0", *fill, *_in_full(assembly, found, storages, borders)]
+    return [work, "end = 0", *fill, *lines, *(f"    {line}" for line in again)]
 
 
 def _corner(borders: int) -> str:
