@@ -14,6 +14,7 @@ from symdfi.compile.kernels import cache, threads
 from symdfi.compile.kernels.function import solve_sizes
 from symdfi.compile.kernels.kernel import CompiledKernel, count_of, shape_of
 from symdfi.compile.program.loops import Variable
+from symdfi.dynamics.bound import BoundLagrangian, Settled
 from symdfi.dynamics.kernels import Kernels
 from symdfi.dynamics.plans import PlannedKernel, with_plans
 from symdfi.errors import SingularMatrixError
@@ -23,6 +24,9 @@ from symdfi.symbolic.maps import largest, smallest
 
 #: How many coordinates of a direction an error names.
 _SHOWN = 4
+#: How many sets of shapes, and of ends of index arrays, are remembered.
+_CHECKED = 1024
+_NOTHING = np.empty(0, np.int64)
 
 
 class Lagrangian(symbolic.Lagrangian):
@@ -44,7 +48,7 @@ class CompiledLagrangian(Kernels):
     row-major order; leading axes are batch axes. States of a system whose only coordinate has two or more axes may
     be in its shape, ``(..., n, m)``, and so are the results then. ``params`` maps parameters, by symbol or name, to
     a number or an array of the declared shape; sizes that do not follow from the shapes are given there too.
-    ``inputs`` maps inputs likewise; ``time`` and inputs may have the batch axes.
+    ``inputs`` maps inputs likewise; ``time``, inputs, and parameters other than index arrays may have batch axes.
     """
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -52,11 +56,46 @@ class CompiledLagrangian(Kernels):
 
     def acceleration(self, q: Any, v: Any, params: Any = None, time: Any = 0.0, inputs: Any = None) -> np.ndarray:
         """q̈ = M⁻¹F for states ``(..., n_dof)``. ``SingularMatrixError`` where M is singular."""
-        q, v, own, params = self._states(q, v, params)
-        result = self._run(self.acceleration_kernel, q, v, params, time, inputs)
+        q, v, values, at = self._states(q, v, params)
+        result = self._run(self.acceleration_kernel, q, v, values, at, time, inputs, at.n)
         if not np.isfinite(result).all():
-            self._refuse_singular(result, q, v, params, time, inputs)
-        return result.reshape((*result.shape[:-1], *own))
+            self._refuse_singular(result, q, v, values, time, inputs)
+        return result.reshape(result.shape[:-1] + at.own)
+
+    def bind(
+        self, params: Mapping[Any, Any] | None = None, *, n_dof: int | None = None, inputs: Any = None
+    ) -> BoundLagrangian:
+        """The system at one size, with its parameters and inputs settled, for many calls of microseconds.
+
+            bound = system.compile().bind({k: 1.0}, n_dof=64)
+            bound.acceleration(q, v, t)
+
+        ``n_dof`` may be left out where the parameters' shapes and sizes tell it. Raises ``ValueError`` as a call does.
+        """
+        n = self._length(params) if n_dof is None else n_dof
+        params = dict(params or {})
+        order, ints, packed = self.pack(params, n)
+        limits, drive = self.limits(n, params), self.input_values(inputs, self.sizes(n, params), batched=False)
+
+        def prepare(kernel: CompiledKernel) -> np.ndarray:
+            self.check(kernel, limits)
+            return self.with_plan(kernel, order, ints)
+
+        def refuse(q: Any, v: Any, t: float) -> None:
+            self.acceleration(q, v, params, t, inputs)
+
+        return BoundLagrangian(self, n, (order, packed), drive, prepare, refuse)
+
+    def _length(self, params: Mapping[Any, Any] | None) -> int:
+        """The number of degrees of freedom that the parameters tell."""
+        given, total = self.named(params), count_of(self.system.coordinates)
+        known = {s: _integers(s, given[s], ()).item() for s in self.system.sizes if s in given}
+        pairs = [(p, extent, own) for p in self.system.parameters if p in given
+                 for extent, own in zip(shape_of(p), np.shape(given[p]), strict=False)]  # fmt: skip
+        told = solve_sizes([(name_of(p), shape_of(p), np.shape(given[p]), *pair) for p, *pair in pairs], known)
+        if not (found := total.subs(told)).is_Integer:
+            raise ValueError(f"the number of degrees of freedom, {total}, does not follow from params: give n_dof")
+        return int(found)
 
     def _refuse_singular(self, result: np.ndarray, q: Any, v: Any, params: Any, time: Any, inputs: Any) -> None:
         """``SingularMatrixError`` for the first state with finite M and F but no finite acceleration."""
@@ -67,8 +106,10 @@ class CompiledLagrangian(Kernels):
             given = {key: np.asarray(x, dtype=float) for key, x in (inputs or {}).items()}
             shapes = {name_of(a): len(shape_of(a)) for a in self.system.inputs}
             own = {k: _of_state(x, x.ndim - shapes[name_of(k)], result.shape[:-1], index) for k, x in given.items()}
+            values = {p: np.asarray(x) for p, x in params.items()}
+            member = {p: _of_state(x, x.ndim - len(shape_of(p)), result.shape[:-1], index) for p, x in values.items()}
             when = _of_state(np.asarray(time, dtype=float), np.ndim(time), result.shape[:-1], index)
-            self.refuse_singular(at[0], at[1], params, when, own, partial=result, point=index)
+            self.refuse_singular(at[0], at[1], member, when, own, partial=result, point=index)
 
     def refuse_singular(
         self, q: np.ndarray, v: np.ndarray, params: Any, time: Any, inputs: Any, *,
@@ -95,7 +136,8 @@ class CompiledLagrangian(Kernels):
         )  # fmt: skip
 
     def _diagonal(self, q: Any, v: Any, params: Any, time: Any, inputs: Any) -> np.ndarray:
-        return self._run(self.diagonal_kernel, q, v, params, time, inputs)
+        q, v, values, at = self._states(q, v, params)
+        return self._run(self.diagonal_kernel, q, v, values, at, time, inputs, at.n)
 
     def _combination(self, direction: np.ndarray, params: Any) -> str:
         """A direction as the sum of the coordinates with the largest parts in it, the largest part 1."""
@@ -112,31 +154,31 @@ class CompiledLagrangian(Kernels):
 
     def energy(self, q: Any, v: Any, params: Any = None, time: Any = 0.0, inputs: Any = None) -> np.ndarray:
         """Σ v ∂L/∂v − L, of shape ``(...)``."""
-        q, v, _, params = self._states(q, v, params)
-        return self._run(self.energy_kernel, q, v, params, time, inputs, sp.S.One)[..., 0]
+        q, v, values, at = self._states(q, v, params)
+        return self._run(self.energy_kernel, q, v, values, at, time, inputs, 1)[..., 0]
 
     def lagrangian(self, q: Any, v: Any, params: Any = None, time: Any = 0.0, inputs: Any = None) -> np.ndarray:
         """L, of shape ``(...)``."""
-        q, v, _, params = self._states(q, v, params)
-        return self._run(self.lagrangian_kernel, q, v, params, time, inputs, sp.S.One)[..., 0]
+        q, v, values, at = self._states(q, v, params)
+        return self._run(self.lagrangian_kernel, q, v, values, at, time, inputs, 1)[..., 0]
 
     def momenta(self, q: Any, v: Any, params: Any = None, time: Any = 0.0, inputs: Any = None) -> np.ndarray:
         """p = ∂L/∂v, of shape ``(..., n_dof)``."""
-        q, v, own, params = self._states(q, v, params)
-        result = self._run(self.momenta_kernel, q, v, params, time, inputs)
-        return result.reshape((*result.shape[:-1], *own))
+        q, v, values, at = self._states(q, v, params)
+        result = self._run(self.momenta_kernel, q, v, values, at, time, inputs, at.n)
+        return result.reshape(result.shape[:-1] + at.own)
 
     def forcing(self, q: Any, v: Any, params: Any = None, time: Any = 0.0, inputs: Any = None) -> np.ndarray:
         """F of M q̈ = F, of shape ``(..., n_dof)``."""
-        q, v, own, params = self._states(q, v, params)
-        result = self._run(self.forcing_kernel, q, v, params, time, inputs)
-        return result.reshape((*result.shape[:-1], *own))
+        q, v, values, at = self._states(q, v, params)
+        result = self._run(self.forcing_kernel, q, v, values, at, time, inputs, at.n)
+        return result.reshape(result.shape[:-1] + at.own)
 
     def mass_matrix(self, q: Any, v: Any, params: Any = None, time: Any = 0.0, inputs: Any = None) -> np.ndarray:
         """M in full, of shape ``(..., n_dof, n_dof)``."""
-        q, v, _, params = self._states(q, v, params)
-        flat = self._run(self.mass_kernel, q, v, params, time, inputs, count_of(self.system.coordinates) ** 2)
-        return flat.reshape((*flat.shape[:-1], q.shape[-1], q.shape[-1]))
+        q, v, values, at = self._states(q, v, params)
+        flat = self._run(self.mass_kernel, q, v, values, at, time, inputs, at.n**2)
+        return flat.reshape((*flat.shape[:-1], at.n, at.n))
 
     @property
     def source(self) -> str:
@@ -148,50 +190,91 @@ class CompiledLagrangian(Kernels):
         kernel: CompiledKernel,
         q: np.ndarray,
         v: np.ndarray,
-        params: Any,
+        values: Mapping[Variable, Any],
+        at: Settled,
         time: Any,
         inputs: Any,
-        count: sp.Expr | None = None,
+        length: int,
     ) -> np.ndarray:
-        n = q.shape[-1]
-        sizes, ints, packed = self.pack(params, n)
-        known = self.sizes(n, params)
-        self.check(kernel, self.limits(n, params))
-        drive = self.input_values(inputs, known)
-        batch = np.broadcast_shapes(q.shape[:-1], v.shape[:-1], np.shape(time), drive.shape[:-1])
+        """The output of a kernel, ``(*batch, length)``."""
+        arrays = [_integers(p, values[p], self.shape(p, at.sizes)) for p in self.index_arrays]
+        ends = tuple([(int(a.min()), int(a.max())) if a.size else None for a in arrays])
+        if (id(kernel), ends) not in at.checked:
+            self.check(kernel, self._limits(at.sizes, values))
+            if len(at.checked) == _CHECKED:
+                at.checked.clear()
+            at.checked[id(kernel), ends] = None
+        ints = np.concatenate([a.reshape(-1) for a in arrays]) if arrays else _NOTHING
+        ints = self.with_plan(kernel, at.order, ints)
+        packed, drive = at.packed(values), self.input_values(inputs, at.sizes)
+        if q.ndim == v.ndim == drive.ndim == 1 and not at.batch and np.ndim(time) == 0:
+            out = np.empty(length)
+            kernel.function(at.order, ints, _row(q), _row(v), packed, drive, float(time), out)
+            return out
+        batch = np.broadcast_shapes(q.shape[:-1], v.shape[:-1], np.shape(time), drive.shape[:-1], at.batch)
         total = int(np.prod(batch, dtype=int))
 
         def rows(a: np.ndarray, *own: int) -> np.ndarray:
             return np.require(np.broadcast_to(a, (*batch, *own)), float, ["C", "W"]).reshape(total, *own)
 
-        out = np.empty((total, n if count is None else int(sp.sympify(count, strict=True).subs(known))))
-        if isinstance(kernel, PlannedKernel):
-            ints = with_plans(ints, {kernel.slot: kernel.plans.make(sizes, ints)})
+        out = np.empty((total, length))
         over = cache.load_module("symdfi.dynamics.loops.batch").over
         if kernel.checked is not None:  # run by the interpreter
             over = over.py_func
-        arguments = (sizes, ints, rows(q, n), rows(v, n), packed[None], rows(drive, drive.shape[-1]))
+        sets = rows(packed, packed.shape[-1]) if at.batch else packed[None]
+        arguments = (at.order, ints, rows(q, at.n), rows(v, at.n), sets, rows(drive, drive.shape[-1]))
         threads.run(over, total, kernel.function, *arguments, rows(np.asarray(time)), out)
-        return out.reshape((*batch, out.shape[1]))
+        return out.reshape((*batch, length))
+
+    @staticmethod
+    def with_plan(kernel: CompiledKernel, sizes: np.ndarray, ints: np.ndarray) -> np.ndarray:
+        """The index arrays, and what a kernel that eliminates by a plan finds behind them."""
+        if isinstance(kernel, PlannedKernel):
+            return with_plans(ints, {kernel.slot: kernel.plans.make(sizes, ints)})
+        return ints
 
     # Arguments
 
-    def _states(self, q: Any, v: Any, params: Any) -> tuple[np.ndarray, np.ndarray, tuple[int, ...], Any]:
-        """q and v flat, ``(..., n_dof)``, the shape of one state as given, and ``params`` with all sizes."""
-        q, v = np.atleast_1d(np.asarray(q, dtype=float)), np.atleast_1d(np.asarray(v, dtype=float))
-        known = {name_of(p): np.shape(value) or value for p, value in (params or {}).items()}
-        key = (q.shape, frozenset((name, value) for name, value in known.items() if isinstance(value, tuple | int)))
-        if key not in self._read_states:
-            self._read_states[key] = self._read_state(q.shape, params)
-        own, sizes = self._read_states[key]
+    def _states(self, q: Any, v: Any, params: Any) -> tuple[np.ndarray, np.ndarray, dict[Variable, Any], Settled]:
+        """q and v flat, ``(..., n_dof)``, the parameters by symbol, and what their shapes settle."""
+        q, v = np.asarray(q, dtype=float), np.asarray(v, dtype=float)
+        q, v = (q if q.ndim else q.reshape(1)), (v if v.ndim else v.reshape(1))
+        values = self.named(params)
+        sizes = self.system.sizes
+        shapes = [(p, _integers(p, x, ()).item() if p in sizes else _shape(x)) for p, x in values.items()]
+        key = (q.shape, *shapes)
+        at = self._settled.get(key)
+        if at is None:
+            at = self._settle(q.shape, values)
+            if len(self._settled) == _CHECKED:
+                self._settled.clear()
+            self._settled[key] = at
+        own = at.own
         if v.shape[v.ndim - len(own) :] != own:
             raise ValueError(f"q has the shape {q.shape}, v has {v.shape}")
-        q, v = (x.reshape((*x.shape[: x.ndim - len(own)], -1)) for x in (q, v))
-        return q, v, own, {**(params or {}), **sizes}
+        if len(own) > 1:
+            q, v = (x.reshape((*x.shape[: x.ndim - len(own)], -1)) for x in (q, v))
+        return q, v, values, at
 
     @functools.cached_property
-    def _read_states(self) -> dict[tuple, tuple[tuple[int, ...], dict[sp.Symbol, int]]]:
+    def _settled(self) -> dict[tuple, Settled]:
         return {}
+
+    def _settle(self, shape: tuple[int, ...], values: Mapping[Variable, Any]) -> Settled:
+        one, leading = dict(values), []  # the parameters without their batch axes
+        for p in self.float_parameters:
+            if p in values and (axes := len(_shape(values[p])) - len(shape_of(p))) > 0:
+                given = _shape(values[p])
+                leading.append(given[:axes])
+                one[p] = np.broadcast_to(0.0, given[axes:])
+        own, sizes = self._read_state(shape, one)
+        for symbol in self.system.parameters:
+            if symbol not in values:
+                names = ", ".join(name_of(p) for p in self.system.parameters)
+                raise ValueError(f"no value for the parameter {name_of(symbol)} (needed: {names})")
+        shapes = {p: self.shape(p, sizes) for p in self.float_parameters}
+        batch = np.broadcast_shapes(*leading)
+        return Settled(own, math.prod(own), sizes, self._order(sizes), shapes, batch)
 
     def _read_state(self, shape: tuple[int, ...], params: Any) -> tuple[tuple[int, ...], dict[sp.Symbol, int]]:
         """The axes of one state among those of an array of states, the last or those of the only coordinate, and
@@ -266,7 +349,17 @@ class CompiledLagrangian(Kernels):
 
     def shape(self, variable: Variable, sizes: Mapping[sp.Symbol, int]) -> tuple[int, ...]:
         """The extents of a variable as numbers."""
-        return tuple(int(sp.sympify(extent, strict=True).subs(sizes)) for extent in shape_of(variable))
+        key = (variable, *sizes.items())
+        if key not in self._shapes:
+            if len(self._shapes) == _CHECKED:
+                self._shapes.clear()
+            extents = (int(sp.sympify(extent, strict=True).subs(sizes)) for extent in shape_of(variable))
+            self._shapes[key] = tuple(extents)
+        return self._shapes[key]
+
+    @functools.cached_property
+    def _shapes(self) -> dict[tuple, tuple[int, ...]]:
+        return {}
 
     def pack(self, params: Mapping[Any, Any] | None, n_dof: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """``(sizes, ints, params)`` as the kernels take them.
@@ -279,18 +372,27 @@ class CompiledLagrangian(Kernels):
                 names = ", ".join(name_of(p) for p in self.system.parameters)
                 raise ValueError(f"no value for the parameter {name_of(symbol)} (needed: {names})")
         sizes = self.sizes(n_dof, params)
-        order = [sizes[s] for s in sorted(sizes, key=lambda s: sp.default_sort_key(self.renaming.of(s)))]
         floats = [np.asarray(given[p], dtype=float).ravel() for p in self.float_parameters]
         ints = [_integers(p, given[p], self.shape(p, sizes)).ravel() for p in self.index_arrays]
         return (
-            np.array(order, dtype=np.int64),
+            self._order(sizes),
             np.concatenate(ints) if ints else np.empty(0, np.int64),
             np.concatenate(floats) if floats else np.empty(0),
         )
 
+    def _order(self, sizes: Mapping[sp.Symbol, int]) -> np.ndarray:
+        """The sizes as the kernels take them."""
+        order = sorted(sizes, key=lambda s: sp.default_sort_key(self.renaming.of(s)))
+        return np.array([sizes[s] for s in order], dtype=np.int64)
+
     def limits(self, n_dof: int, params: Mapping[Any, Any] | None) -> tuple[tuple[sp.Symbol, int], ...]:
         """The sizes and the ends of the index arrays, for ``CompiledKernel.check_sizes``."""
-        known, given = dict(self.sizes(n_dof, params)), self.named(params)
+        return self._limits(self.sizes(n_dof, params), self.named(params))
+
+    def _limits(
+        self, sizes: Mapping[sp.Symbol, int], given: Mapping[Variable, Any]
+    ) -> tuple[tuple[sp.Symbol, int], ...]:
+        known = dict(sizes)
         for base in self.index_arrays:
             values = np.asarray(given[base])
             if values.size:
@@ -347,6 +449,15 @@ class CompiledLagrangian(Kernels):
         return np.concatenate([np.broadcast_to(p, (*common, p.shape[-1])) for p in parts], axis=-1)
 
 
+def _shape(value: Any) -> tuple[int, ...]:
+    return value.shape if isinstance(value, np.ndarray) else () if isinstance(value, float | int) else np.shape(value)
+
+
+def _row(state: np.ndarray) -> np.ndarray:
+    """A state as a kernel takes it."""
+    return state if state.flags.carray else np.require(state, requirements=["C", "W"])
+
+
 def _factor(part: float) -> str:
     return "" if abs(part - 1) < 5e-4 else f"{part:.3g} "
 
@@ -360,4 +471,4 @@ def _integers(symbol: Variable, value: Any, shape: tuple[int, ...]) -> np.ndarra
     array = np.asarray(value)
     if array.dtype.kind not in "iu" or array.shape != shape:
         raise ValueError(f"{symbol} takes integers of shape {shape}, not {array.dtype} of shape {array.shape}")
-    return array.astype(np.int64)
+    return array.astype(np.int64, copy=False)
