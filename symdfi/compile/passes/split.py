@@ -135,7 +135,6 @@ def _expand(piece: Piece, atoms: dict[Private, Boolean], modular: bool) -> Itera
         wrap = _mod_atom(remainders, piece.loops)
         symbol, atom = (symbol, atom) if wrap is None else (None, wrap)
     if atom is None:
-        piece = _kept_inside(piece)
         if piece.guard != sp.false and not any(_is_empty(loop, piece.loops) for loop in piece.loops):
             yield _without_single(piece)
         return
@@ -197,17 +196,6 @@ def _reached(piece: Piece) -> Piece:
             if not never_negative(span, ranges(outer)):
                 outer = _narrow(outer, span) or outer
         piece = replace(piece, loops=outer + piece.loops[position:])
-    return piece
-
-
-def _kept_inside(piece: Piece) -> Piece:
-    """The piece with a guard, which keeps all that is read in the innermost loop, where no range can say when that
-    is reached."""
-    for position, loop in enumerate(piece.loops):
-        outer = ranges(piece.loops[:position])
-        for span in _spans(loop):
-            if span.free_symbols & set(outer) and not never_negative(span, outer):
-                piece = replace(piece, guard=sp.And(piece.guard, sp.Ge(span, 0)))
     return piece
 
 

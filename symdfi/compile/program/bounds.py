@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import sympy as sp
 from sympy.logic.boolalg import Boolean
 
-from symdfi.compile.program.loops import Assignment, Definition, Piece, Variable, in_words, plain_names, ranges
+from symdfi.compile.program.loops import Assignment, Definition, Loop, Piece, Variable, in_words, plain_names, ranges
 from symdfi.errors import SymbolicError
 from symdfi.symbolic.maps import affine, extreme, inequalities, outermost
-from symdfi.symbolic.sets import Ranges, never_negative
+from symdfi.symbolic.sets import Ranges, enumerated, never_negative, value
 from symdfi.symbolic.sums import readable
+
+#: As many index values are tried at most where no proof is found for given sizes.
+MAX_POINTS = 100_000
 
 
 @dataclass(frozen=True)
 class Check:
-    """``0 <= lowest`` and ``highest < extent`` for a reference, unless it is never reached.
+    """``0 <= index < extent`` for a reference, wherever its loops reach and all of ``given`` are >= 0.
 
-    It is not where one of ``spans`` is below one: the extent of a loop around it, or one more than the largest
-    value of what a condition asks to be >= 0.
+    ``lowest`` and ``highest`` are bounds of the index that need not be attained. It is never read where one of
+    ``spans`` is below one: the extent of a loop around it, or one more than the largest value of one of ``given``.
     """
 
     reference: str
@@ -29,16 +34,37 @@ class Check:
     highest: sp.Expr
     extent: sp.Expr
     spans: tuple[sp.Expr, ...]
+    index: sp.Expr
+    loops: tuple[tuple[sp.Symbol, sp.Expr, sp.Expr], ...]
+    given: tuple[sp.Expr, ...]
 
-    def mapped(self, function: Callable[[sp.Basic], sp.Basic]) -> Check:
+    def mapped(self, function: Callable[[sp.Basic], Any]) -> Check:
         """The check with its expressions mapped to others."""
-        lowest, highest, extent = map(function, (self.lowest, self.highest, self.extent))
-        return Check(self.reference, lowest, highest, extent, tuple(map(function, self.spans)))
+        ends = (function(self.lowest), function(self.highest), function(self.extent))
+        loops = tuple((i, function(lower), function(upper)) for i, lower, upper in self.loops)
+        spans, given = (tuple(map(function, exprs)) for exprs in (self.spans, self.given))
+        return Check(self.reference, *ends, spans, function(self.index), loops, given)
 
     def holds(self, known: Mapping[sp.Symbol, int]) -> bool:
         if any(span.subs(known) < 1 for span in self.spans):
             return True
-        return bool(self.lowest.subs(known) >= 0 and self.highest.subs(known) <= self.extent.subs(known) - 1)
+        if self.lowest.subs(known) >= 0 and self.highest.subs(known) <= self.extent.subs(known) - 1:
+            return True
+        return not self.index.has(sp.Indexed) and self._holds_at(known)
+
+    def _holds_at(self, known: Mapping[sp.Symbol, int]) -> bool:
+        """Whether it holds for numbers in place of the sizes: by proof, else index value by index value."""
+        at = {symbol: sp.Integer(number) for symbol, number in known.items()}
+        index, last = self.index.xreplace(at), self.extent.xreplace(at) - 1
+        ranges = {i: (lower.xreplace(at), upper.xreplace(at)) for i, lower, upper in self.loops}
+        given = tuple(g.xreplace(at) for g in self.given)
+        if never_negative(index, ranges, given) and never_negative(last - index, ranges, given):
+            return True
+        if any(e.has(sp.Indexed) for e in (*given, *(end for ends in ranges.values() for end in ends))):
+            return False
+        points = enumerated(ranges, given)
+        inside = all(0 <= value(index, point) <= last for point in itertools.islice(points, MAX_POINTS))
+        return inside and next(points, None) is None
 
 
 def checks(definitions: Iterable[Definition]) -> tuple[Check, ...]:
@@ -90,11 +116,9 @@ def _check(
 ) -> Check | None:
     """The check that is needed of one index of a reference where the expressions ``given`` are >= 0."""
     known = ranges(piece.loops)
-    above, below = (tuple(_bounds(index, given, known, top)) for top in (True, False))
-    if any(never_negative(low, known) for low in below) and any(
-        never_negative(extent - 1 - high, known) for high in above
-    ):
+    if never_negative(index, known, given) and never_negative(extent - 1 - index, known, given):
         return None
+    above, below = (tuple(_bounds(index, given, known, top)) for top in (True, False))
     names = plain_names(piece.loops, reference.free_symbols - set(known))
     shown = in_words(reference.xreplace(names), assignments)
     highs = [end for high in above if (end := extreme(high, known, True)) is not None]
@@ -112,7 +136,26 @@ def _check(
         raise SymbolicError(f"the index of {shown} ({where}) leaves the range 0..{readable(extent - 1)}")
     spans = [k.extent for k in piece.loops if not (k.lower.free_symbols | k.upper.free_symbols) & set(known)]
     spans += [end + 1 for expr in given if (end := extreme(expr, known, True)) is not None]
-    return Check(str(shown), low, high, extent, tuple(spans))
+    loops = tuple((k.index, k.lower, k.upper) for k in piece.loops)
+    return Check(str(shown), low, high, extent, tuple(spans), index, loops, given)
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def held(reference: sp.Indexed, loops: tuple[Loop, ...]) -> int:
+    """How many of the loops around a reference it must stay inside of: it may be read where they are empty only if it
+    is in range there, too."""
+    own = max((k for k, loop in enumerate(loops, 1) if loop.index in reference.free_symbols), default=0)
+    outer = ranges(loops[:own])
+    pairs = zip(reference.indices, reference.base.shape or (), strict=False)
+    if all(never_negative(k, outer) and never_negative(extent - 1 - k, outer) for k, extent in pairs):
+        return own
+    empty = (k for k in range(len(loops), own, -1) if not _never_empty(loops[k - 1], ranges(loops[: k - 1])))
+    return next(empty, own)
+
+
+def _never_empty(loop: Loop, outer: Ranges) -> bool:
+    lower, upper = sp.Max.make_args(loop.lower), sp.Min.make_args(loop.upper)
+    return all(never_negative(high - low, outer) for low in lower for high in upper)
 
 
 def _bounds(index: sp.Expr, given: Iterable[sp.Expr], known: Ranges, top: bool) -> Iterator[sp.Expr]:

@@ -251,7 +251,7 @@ class Program:
         for guard in guards:
             indices = guard.free_symbols & set(known)
             if indices <= set(stored):
-                projected = [guard] if indices else []
+                projected = [guard]
             else:
                 ends = [extreme(bound, others, True) for bound in inequalities(guard)]
                 projected = [sp.Ge(end, 0) for end in ends if end is not None and end.free_symbols & set(stored)]

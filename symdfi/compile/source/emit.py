@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from symdfi.compile.passes.schedule import Nest, Schedule
+from symdfi.compile.program.bounds import held
 from symdfi.compile.program.loops import Definition, Loop, Piece, Variable, variables
 from symdfi.compile.source.printing import Names, Printer, index_code
 from symdfi.symbolic.maps import is_index
@@ -166,7 +167,8 @@ class _NestWriter:
             return self.depth
         if any(v in self.nest.inner for v in variables(expr)):
             return self.depth
-        return max((self.levels.get(s, 0) for s in expr.free_symbols), default=0)
+        own = max((self.levels.get(s, 0) for s in expr.free_symbols), default=0)
+        return max([own, *(held(r, self.nest.loops) for r in expr.atoms(sp.Indexed))]) if own < self.depth else own
 
     def is_index(self, expr: sp.Basic) -> bool:
         """Whether ``expr`` is integer arithmetic on indices and sizes."""
