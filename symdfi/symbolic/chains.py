@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import sympy as sp
 
 from symdfi.symbolic import private
+from symdfi.symbolic.affine import affine
 from symdfi.symbolic.couplings import Coupling, Row, is_long
-from symdfi.symbolic.maps import affine
 from symdfi.symbolic.sets import Ranges
 
 #: The most elements a site may have.

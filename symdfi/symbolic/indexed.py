@@ -19,7 +19,8 @@ from sympy.logic.boolalg import Boolean
 
 from symdfi.errors import SymbolicError
 from symdfi.symbolic import given
-from symdfi.symbolic.maps import affine, check_index, is_integer, prune, solve
+from symdfi.symbolic.affine import affine
+from symdfi.symbolic.maps import check_index, is_integer, is_single, prune, solve
 from symdfi.symbolic.ranges import Limits, bounded
 from symdfi.symbolic.sets import Ranges, never_negative
 from symdfi.symbolic.sums import PlainSum, canonical, fresh, normalise, readable
@@ -210,6 +211,9 @@ def component(
         progress = False
         for (index_map, target), limit in ((p, s) for p in pending for s in _solvable(p[0], sums)):
             index, lower, upper = limit
+            others = [i for i, _, _ in sums if i != index]
+            if not is_single(index_map, others) or _by_rows(limit, others):
+                continue
             known = {**ranges, **{i: (lo, hi) for i, lo, hi in sums if i != index}}
             owner = solve(index_map, index, (lower, upper), target, known)
             if owner is None:
@@ -231,6 +235,13 @@ def component(
     limits, conditions = bounded(sums, conditions, ranges)
     known = {**ranges, **{i: (lo, hi) for i, lo, hi in limits}}
     return Variation(unwrap(coefficient, known), (), limits, prune(conditions, known))
+
+
+def _by_rows(limit: Limits, others: list[sp.Symbol]) -> bool:
+    """Whether a range is told by index arrays for each of ``others``, as ptr[i]..ptr[i + 1] - 1 is: in which of them an
+    element lies takes a search."""
+    bounds = sp.Tuple(*limit[1:])
+    return bounds.has(sp.Indexed) and bool(bounds.free_symbols & set(others))
 
 
 def _dependent(index: sp.Symbol, sums: list[Limits]) -> set[sp.Symbol]:

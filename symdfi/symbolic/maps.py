@@ -10,7 +10,8 @@ map                       owner                                                 
 ``Mod(±i + d, n)``        ``lo + Mod(±(j - d) - lo, n)``                         at most n values of i
 ========================  ====================================================  ==========================
 
-Every other map (a gather ``p[i]``, ``p[i] + i``, ``Mod(2*i, n)``) stays a ``KroneckerDelta(m(i), j)`` under
+Every other map (a gather ``p[i]``, ``p[i] + i``, ``Mod(2*i, n)``, ``floor(i/2)``, ``Max(i, j)``, ``i*m + j``) stays
+a ``KroneckerDelta(m(i), j)`` under
 its sum, which is a scatter-add when compiled.
 
 What can be proved of indices is in ``sets``.
@@ -25,6 +26,7 @@ import sympy as sp
 from sympy.logic.boolalg import Boolean
 
 from symdfi.errors import SymbolicError
+from symdfi.symbolic.affine import affine, outermost
 from symdfi.symbolic.sets import Ranges, never_negative
 from symdfi.symbolic.sums import readable
 
@@ -37,45 +39,35 @@ class Owner:
     conditions: tuple[Boolean, ...]
 
 
-#: What hides an index from ``affine``.
-_OPAQUE = (sp.Mod, sp.Indexed, sp.Piecewise, sp.floor, sp.ceiling, sp.Max, sp.Min)
-
-
-def affine(expr: sp.Expr, index: sp.Symbol) -> tuple[sp.Expr, sp.Expr] | None:
-    """``(c, d)`` with ``expr = c*index + d``, c a non-zero rational and d free of ``index``; else None."""
-    if any(index in atom.free_symbols for atom in expr.atoms(*_OPAQUE)):
-        return None
-    slope = sp.expand(expr).coeff(index, 1)
-    if not slope.is_Rational or slope.is_zero:
-        return None
-    offset = sp.expand(expr - slope * index)
-    return None if index in offset.free_symbols else (slope, offset)
-
-
 def is_index(expr: sp.Basic) -> bool:
     """Whether an expression is integer arithmetic that a kernel can do on indices, sizes and index arrays."""
     if isinstance(expr, sp.Indexed):
         return all(map(is_index, expr.indices))
     if isinstance(expr, sp.Pow):
         return bool(expr.exp.is_Integer) and is_index(expr.base)
-    parts = isinstance(expr, sp.Add | sp.Mul | sp.Mod | sp.Max | sp.Min | sp.floor)
+    parts = isinstance(expr, sp.Add | sp.Mul | sp.Mod | sp.Max | sp.Min | sp.Abs | sp.floor | sp.ceiling)
     return isinstance(expr, sp.Symbol | sp.Rational) or (parts and all(map(is_index, expr.args)))
 
 
 def check_index(expr: sp.Expr, term: Callable[[], object], indices: Iterable[sp.Symbol]) -> None:
-    """Raise ``SymbolicError`` naming ``term()`` unless ``expr`` is one of the supported maps of ``indices``."""
+    """Raise ``SymbolicError`` naming ``term()`` unless ``expr`` is integer arithmetic wherever it holds an index."""
     for index in indices:
-        atoms = [a for a in outermost(expr, (sp.Mod, sp.Indexed)) if index in a.free_symbols]
-        plain = expr.xreplace({atom: sp.Dummy(integer=True) for atom in atoms})
-        if index in plain.free_symbols and affine(plain, index) is None:
-            name = index.name
+        if index in expr.free_symbols and not is_index(expr):
             raise SymbolicError(
-                f"the index map {readable(expr)} of {name} in {term()} is not "
-                f"supported: use c*{name} + d, Mod({name} + d, n) or a gather p[{name}]"
+                f"the index map {readable(expr)} of {index.name} in {term()} is not supported: use integer arithmetic "
+                "with +, -, *, floor, Mod, Max, Min and Abs on indices, sizes and index arrays"
             )
-        for atom in atoms:
-            for part in atom.args[:1] if isinstance(atom, sp.Mod) else atom.indices:
-                check_index(part, term, (index,))
+
+
+def is_single(expr: sp.Expr, indices: Iterable[sp.Symbol]) -> bool:
+    """Whether a map varies with each of ``indices`` by rational steps, but for what stands in Mod and gathers.
+
+    Solving i*m + j for j asks of every i whether j is in its range: n*n*m tests for n*m elements. Such a map is
+    scattered instead, and so is Max(i, j).
+    """
+    atoms = outermost(expr, (sp.Mod, sp.Indexed))
+    plain = expr.xreplace({atom: sp.Dummy(integer=True) for atom in atoms})
+    return all(affine(plain, i) is not None for i in indices if i in plain.free_symbols)
 
 
 def solve(
@@ -114,7 +106,8 @@ def solve(
 def prune(conditions: Iterable[Boolean | bool], ranges: Ranges) -> tuple[Boolean, ...]:
     """The conditions that do not hold already wherever the indices stay in their ``ranges``."""
     kept = []
-    for condition in (sp.sympify(c, strict=True) for c in conditions):
+    conditions = (sp.sympify(c, strict=True) for c in conditions)
+    for condition in (literal for c in conditions for literal in sp.And.make_args(c)):
         if not is_integer(condition, ranges):
             kept.append(condition)  # about values, which need be neither integer nor positive
         elif not always(condition, ranges):
@@ -150,7 +143,7 @@ def extreme(expr: sp.Expr, ranges: Ranges, top: bool) -> sp.Expr | None:
     where an index occurs in another way.
     """
     expr = sp.expand(expr)
-    for atom in outermost(expr, (sp.Mod, sp.Indexed, sp.Max, sp.Min, sp.floor)):
+    for atom in outermost(expr, (sp.Mod, sp.Indexed, sp.Max, sp.Min, sp.Abs, sp.floor, sp.ceiling)):
         if isinstance(atom, sp.Indexed) or atom.has(sp.Indexed) or atom.free_symbols & set(ranges):
             line = _line(expr, atom)
             end = None if line is None else _end(atom, ranges, bool(line[0] > 0) == top)
@@ -159,7 +152,15 @@ def extreme(expr: sp.Expr, ranges: Ranges, top: bool) -> sp.Expr | None:
     if index is None:
         return expr
     line = affine(expr, index)
-    return None if line is None else extreme(_put(line, ranges[index], top), ranges, top)
+    if line is not None:
+        return extreme(_put(line, ranges[index], top), ranges, top)
+    # i*m + j, i*(i + 1)/2: at an end, if all steps go one way.
+    step = sp.expand(expr.xreplace({index: index + 1}) - expr)
+    lower, upper = ranges[index]
+    for sign in (1, -1):
+        if never_negative(sign * step, {**ranges, index: (lower, upper - 1)}):
+            return extreme(expr.xreplace({index: upper if (sign > 0) == top else lower}), ranges, top)
+    return None
 
 
 def _put(line: tuple[sp.Expr, sp.Expr], bounds: tuple[sp.Expr, sp.Expr], top: bool) -> sp.Expr:
@@ -174,6 +175,9 @@ def _end(atom: sp.Expr, ranges: Ranges, top: bool) -> sp.Expr | None:
         return (largest if top else smallest)(atom.base)
     if isinstance(atom, sp.Mod):
         return extreme(atom.args[1] - 1, ranges, True) if top else sp.S.Zero
+    if isinstance(atom, sp.Abs):
+        low, high = (extreme(atom.args[0], ranges, end) for end in (False, True))
+        return None if low is None or high is None else sp.Max(high, -low) if top else sp.Max(0, low, -high)
     ends = [extreme(arg, ranges, top) for arg in atom.args]
     return None if any(end is None for end in ends) else atom.func(*ends)
 
@@ -193,17 +197,6 @@ def largest(base: sp.IndexedBase) -> sp.Expr:
 def is_known(expr: sp.Expr) -> bool:
     """Whether ``expr`` speaks of sizes and indices alone, not of what index arrays hold."""
     return not expr.has(_Smallest, _Largest, sp.Indexed)
-
-
-def outermost(expr: sp.Basic, kinds: tuple[type, ...]) -> list[sp.Expr]:
-    """The nodes of the given kinds that lie in no other such node."""
-    walk = sp.preorder_traversal(expr)
-    found = []
-    for node in walk:
-        if isinstance(node, kinds):
-            found.append(node)
-            walk.skip()
-    return list(dict.fromkeys(found))
 
 
 def _line(expr: sp.Expr, atom: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:

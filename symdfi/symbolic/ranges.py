@@ -7,7 +7,8 @@ from collections.abc import Iterable
 import sympy as sp
 from sympy.logic.boolalg import Boolean
 
-from symdfi.symbolic.maps import affine, inequalities, is_integer, isolate
+from symdfi.symbolic.affine import affine
+from symdfi.symbolic.maps import inequalities, is_integer, isolate
 from symdfi.symbolic.sets import Ranges, never_negative
 
 Limits = tuple[sp.Symbol, sp.Expr, sp.Expr]

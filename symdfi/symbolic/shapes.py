@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import sympy as sp
 
 from symdfi.errors import SymbolicError
+from symdfi.symbolic.affine import affine
 from symdfi.symbolic.indexed import normalise
-from symdfi.symbolic.maps import affine
 from symdfi.symbolic.sets import Ranges, never_negative
 
 

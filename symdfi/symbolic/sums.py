@@ -12,6 +12,7 @@ from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from symdfi.errors import SymbolicError
 from symdfi.symbolic import private
+from symdfi.symbolic.conditions import plain
 
 
 class PlainSum(sp.Sum):
@@ -40,7 +41,13 @@ def normalise(expr: sp.Basic) -> sp.Expr:
         if not isinstance(other, sp.Sum):
             raise SymbolicError(f"{shortened(other)} is no Sum, and of what binds an index only a Sum is supported")
     expr = _rename(expr, {}, None)
-    return expr.xreplace({idx: sp.Symbol(str(idx.label), integer=True) for idx in expr.atoms(sp.Idx)})
+    expr = expr.xreplace({idx: sp.Symbol(str(idx.label), integer=True) for idx in expr.atoms(sp.Idx)})
+    conditions = {c: plain(c) for c in expr.atoms(sp.core.relational.Relational) if _is_of_integers(c)}
+    return expr.xreplace({c: other for c, other in conditions.items() if other != c})
+
+
+def _is_of_integers(condition: sp.Basic) -> bool:
+    return all(s.is_integer for s in condition.free_symbols if isinstance(s, sp.Symbol | sp.Indexed))
 
 
 def _rename(expr: sp.Basic, names: dict, around: sp.Sum | None) -> sp.Expr:

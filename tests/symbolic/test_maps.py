@@ -116,8 +116,9 @@ def test_extremes_of_a_gather_are_the_ends_of_its_array():
     assert found == smallest(p)
 
 
-def test_no_extreme_of_a_square():
-    assert extreme(i**2, inside, True) is None
+def test_extremes_of_what_grows_are_at_the_ends():
+    assert extreme(i**2, inside, True) == sp.expand((n - 1) ** 2)
+    assert extreme(i**2 - 3 * i, inside, True) is None
 
 
 def test_conditions_that_hold_anyway_go():

@@ -16,8 +16,8 @@ from symdfi.compile.program.loops import Variable
 from symdfi.errors import CompileError
 from symdfi.pickling import Rebuilt
 from symdfi.symbolic import given
+from symdfi.symbolic.affine import affine
 from symdfi.symbolic.indexed import canonical, index_arrays, normalise
-from symdfi.symbolic.maps import affine
 from symdfi.symbolic.renaming import Renaming
 from symdfi.symbolic.shapes import shaped
 

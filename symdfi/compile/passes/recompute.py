@@ -14,7 +14,7 @@ import sympy as sp
 
 from symdfi.compile.passes.schedule import standard_names
 from symdfi.compile.program.loops import Assignment, Definition, Loop, Piece, Variable, hull
-from symdfi.symbolic.maps import affine
+from symdfi.symbolic.affine import affine
 from symdfi.symbolic.private import Private
 
 #: The values of a definition's loop indices at one of its elements.

@@ -3,11 +3,14 @@
 ``Piecewise((f(x[i+1]), i < n-1), (0, True))`` and ``x[Mod(i+1, n)]`` are split over the truth of every index
 condition (a Shannon expansion); what the ranges prove impossible is dropped. The interior of a chain is then
 one plain loop that LLVM vectorises, its ends are loops of a few elements, and no element is read outside the
-condition that guards it.
+condition that guards it. ``Mod(i, 2) = 0`` becomes a loop over every other i. Where that would make too many pieces,
+conditions are asked in the loop (see ``asked``).
 """
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -15,16 +18,23 @@ import sympy as sp
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
+from symdfi.compile.passes.asked import asked_inside
 from symdfi.compile.program.loops import Assignment, Definition, Loop, Piece, ranges
 from symdfi.compile.program.lower import Program
+from symdfi.errors import CompileError
+from symdfi.symbolic.affine import affine
+from symdfi.symbolic.conditions import plain
 from symdfi.symbolic.indexed import Hit
-from symdfi.symbolic.maps import affine, inequalities, standard
+from symdfi.symbolic.maps import inequalities, standard
 from symdfi.symbolic.private import Private
 from symdfi.symbolic.ranges import narrow
 from symdfi.symbolic.sets import never_negative
+from symdfi.symbolic.sums import shortened
 
 #: Beyond this many different ``Mod`` in one assignment they stay run-time remainders.
 MAX_SPLIT_MODULI = 4
+#: Beyond this many pieces conditions are asked in the loop; beyond this many conditions nothing is compiled.
+MAX_PIECES, MAX_CONDITIONS = 12, 64
 
 
 def definition(assignment: Assignment, program: Program) -> Definition:
@@ -37,8 +47,8 @@ def definition(assignment: Assignment, program: Program) -> Definition:
 
     terms = [_scatter(assignment, term) or term for term in sp.Add.make_args(assignment.expr)]
     scattered = [term for term in terms if isinstance(term, Piece)]
-    plain = sp.Add(*(term for term in terms if not isinstance(term, Piece)))
-    whole = Piece(target, indices, plain, free + assignment.sums, len(assignment.sums))
+    rest = sp.Add(*(term for term in terms if not isinstance(term, Piece)))
+    whole = Piece(target, indices, rest, free + assignment.sums, len(assignment.sums))
     pieces = list(_split_piece(whole, program))
     if not assignment.sums and not scattered:
         return done(pieces, False)
@@ -97,6 +107,10 @@ def _split_piece(piece: Piece, program: Program) -> Iterator[Piece]:
     deltas = {d: sp.Piecewise((1, sp.Eq(*d.args)), (0, True)) for d in value.atoms(sp.KroneckerDelta)}
     if deltas:
         value = value.xreplace(deltas)
+    relations = [r for r in value.atoms(Relational) if program.is_index_condition(r)]
+    relations = {r: p for r in relations if (p := plain(r)) != r}
+    if relations:
+        value = value.xreplace(relations)
     names: dict[Boolean, Boolean] = {}
     atoms: dict[Private, Boolean] = {}
     for relation in sorted(value.atoms(Relational), key=sp.default_sort_key):
@@ -107,53 +121,125 @@ def _split_piece(piece: Piece, program: Program) -> Iterator[Piece]:
                 symbol = Private("c", len(atoms))
                 atoms[symbol] = atom
             names[relation] = symbol if positive else sp.Not(symbol)
+    if len(atoms) > MAX_CONDITIONS:
+        raise CompileError(
+            f"{len(atoms)} different conditions on indices in one term, at most {MAX_CONDITIONS} are compiled: "
+            f"{shortened(program.in_words(piece.value))}"
+        )
     if names:
         value = value.xreplace(names)
+    piece = _reached(replace(piece, value=value))
     modular = len(value.atoms(sp.Mod)) <= MAX_SPLIT_MODULI
-    yield from _expand(_reached(replace(piece, value=value)), atoms, modular)
+    found = list(itertools.islice(_expand(piece, atoms, modular, False), MAX_PIECES + 1))
+    # Too many: conditions that do not decide whether there is anything to add are then asked in the loop.
+    yield from found if len(found) <= MAX_PIECES else _expand(piece, atoms, False, True)
 
 
-def _expand(piece: Piece, atoms: dict[Private, Boolean], modular: bool) -> Iterator[Piece]:
-    """Split on the first open condition until none is left."""
+def _expand(piece: Piece, atoms: dict[Private, Boolean], modular: bool, asked: bool) -> Iterator[Piece]:
+    """Split on the first open condition until none is left; ``asked``: only on those without which it is all 0."""
     atoms = {symbol: atom for symbol, atom in atoms.items() if symbol in piece.value.free_symbols}
     bounds = [bound for loop in piece.loops for bound in (loop.lower, loop.upper)]
     exprs = (piece.value, *piece.indices, *atoms.values(), *bounds)
     found = set().union(*(e.atoms(sp.Mod) for e in exprs)) if modular else ()
     remainders = sorted(found, key=sp.default_sort_key)
-    plain = {mod: e for mod in remainders if (e := _plain_mod(mod, piece.loops)) is not None}
-    if plain:
+    without = {mod: e for mod in remainders if (e := _plain_mod(mod, piece.loops)) is not None}
+    if without:
         # In ranges and in what is tested before as well, which are to speak of the same indices.
-        piece = _reached(piece.rename(plain))
-        atoms = {symbol: atom.xreplace(plain) for symbol, atom in atoms.items()}
-        remainders = [mod for mod in remainders if mod not in plain]
+        piece = _reached(piece.rename(without))
+        atoms = {symbol: atom.xreplace(without) for symbol, atom in atoms.items()}
+        remainders = [mod for mod in remainders if mod not in without]
     # A condition without remainders narrows the ranges that they are split by; one with them then becomes a range
     # as well. Those on gathered entries come last, so that they are tested where the others let them be read.
     order = sorted(atoms, key=lambda c: (atoms[c].has(sp.Mod), len(atoms[c].atoms(sp.Indexed)), c.number))
+    order = [c for c in order if not (asked or atoms[c].has(sp.Indexed)) or _is_all_zero_without(piece.value, c)]
     symbol = order[0] if order else None
     atom = None if symbol is None else atoms[symbol]
-    if atom is None or atom.has(sp.Mod):
+    if atom is None or (atom.has(sp.Mod) and _stride(atom, piece.loops) is None):
         wrap = _mod_atom(remainders, piece.loops)
         symbol, atom = (symbol, atom) if wrap is None else (None, wrap)
     if atom is None:
         if piece.guard != sp.false and not any(_is_empty(loop, piece.loops) for loop in piece.loops):
-            yield _without_single(piece)
+            yield _without_single(asked_inside(piece, atoms) if atoms else piece)
         return
     for literal, truth in _cases(atom, piece.loops):
-        narrowed = restrict(piece, literal)
+        narrowed = _strided(piece, literal) if isinstance(literal, sp.Eq) else None
+        narrowed = restrict(piece, literal) if narrowed is None else narrowed
         if narrowed is not None:
+            inside = atoms
+            if isinstance(literal, sp.Eq) and (put := _stride(literal, piece.loops)) is not None:
+                inside = {c: a.xreplace({put[0].index: put[1]}) for c, a in atoms.items()}
             value = narrowed.value if symbol is None else narrowed.value.xreplace({symbol: truth})
-            yield from _expand(replace(narrowed, value=value), atoms, modular)
+            yield from _expand(replace(narrowed, value=value), inside, modular, asked)
+
+
+def _is_all_zero_without(value: sp.Expr, condition: Private) -> bool:
+    return any(value.xreplace({condition: truth}) == 0 for truth in (sp.true, sp.false))
 
 
 def _cases(atom: Boolean, loops: tuple[Loop, ...]) -> Iterator[tuple[Boolean, Boolean]]:
     """Conditions of which one always holds, each with the truth of ``atom`` under it."""
     yield atom, sp.true
+    found = _remainder(atom)
+    if found is not None and found[0].args[1] == 2 and _stride(atom, loops) is not None:
+        yield sp.Eq(found[0], 1 - found[1], evaluate=False), sp.false
+        return
     difference = sp.expand(atom.lhs - atom.rhs) if isinstance(atom, sp.Eq) else None
     if difference is None or _narrow(loops, difference) is None:
         yield sp.Not(atom), sp.false
     else:  # i != j as two ranges, without a test at run time
         yield sp.Ge(difference - 1, 0, evaluate=False), sp.false
         yield sp.Ge(-difference - 1, 0, evaluate=False), sp.false
+
+
+def _remainder(atom: Boolean) -> tuple[sp.Mod, sp.Integer] | None:
+    """``(Mod(a, c), r)`` of a condition Mod(a, c) = r with numbers c and 0 <= r < c."""
+    if isinstance(atom, sp.Eq):
+        for mod, rest in (atom.args, atom.args[::-1]):
+            if isinstance(mod, sp.Mod) and mod.args[1].is_Integer and rest.is_Integer and 0 <= rest < mod.args[1]:
+                return mod, rest
+    return None
+
+
+def _stride(atom: Boolean, loops: tuple[Loop, ...]) -> tuple[Loop, sp.Expr] | None:
+    """``(loop over i, c*i + t)``: the values of its index where a condition on a remainder holds, counted by i."""
+    found = _remainder(atom)
+    if found is None:
+        return None
+    mod, rest = found
+    argument, step = mod.args
+    for position in reversed(range(len(loops))):
+        index = loops[position].index
+        line = affine(argument, index)
+        if index not in argument.free_symbols or line is None:
+            continue
+        inner = {loop.index for loop in loops[position:]}
+        if not line[0].is_Integer or math.gcd(int(line[0]), int(step)) != 1 or line[1].free_symbols & inner:
+            return None
+        start = sp.Mod(sp.expand(pow(int(line[0]), -1, int(step)) * (rest - line[1])), step)
+        return loops[position], step * index + start
+    return None
+
+
+def _strided(piece: Piece, literal: Boolean) -> Piece | None:
+    """The piece where a condition on a remainder holds, by a loop that meets no other values; None if it is none."""
+    found = _stride(literal, piece.loops)
+    if found is None:
+        return None
+    own, reached = found
+    step, start = reached.coeff(own.index, 1), reached.subs(own.index, 0)
+    lowers = [-sp.floor((start - end) / step) for end in sp.Max.make_args(own.lower)]
+    uppers = [sp.floor((end - start) / step) for end in sp.Min.make_args(own.upper)]
+    put = {own.index: reached}
+    loops = tuple(
+        replace(k, lower=sp.Max(*lowers), upper=sp.Min(*uppers))
+        if k is own
+        else replace(k, lower=k.lower.xreplace(put), upper=k.upper.xreplace(put))
+        for k in piece.loops
+    )
+    indices = tuple(i.xreplace(put) for i in piece.indices)
+    return replace(
+        piece, value=piece.value.xreplace(put), guard=piece.guard.xreplace(put), indices=indices, loops=loops
+    )
 
 
 def restrict(piece: Piece, literal: Boolean) -> Piece | None:

@@ -13,7 +13,8 @@ from sympy.logic.boolalg import Boolean
 
 from symdfi.compile.program.loops import Assignment, Definition, Loop, Piece, Variable, in_words, plain_names, ranges
 from symdfi.errors import SymbolicError
-from symdfi.symbolic.maps import affine, extreme, inequalities, outermost
+from symdfi.symbolic.affine import affine, outermost
+from symdfi.symbolic.maps import extreme, inequalities
 from symdfi.symbolic.sets import Ranges, enumerated, never_negative, value
 from symdfi.symbolic.sums import readable
 
@@ -73,10 +74,12 @@ def checks(definitions: Iterable[Definition]) -> tuple[Check, ...]:
     assignments: dict[Variable, Assignment] = {d.target: d.assignment for d in definitions}
     found: dict[Check, None] = {}
     for piece in (piece for d in definitions for piece in d.pieces):
-        cases = tuple(_cases(piece.guard))
-        for reference in sorted(_references(piece), key=sp.default_sort_key):
+        wanted = [(r, piece.guard) for r in sorted(_references(piece), key=sp.default_sort_key)]
+        wanted += [(r, sp.And(piece.guard, condition)) for r, condition in piece.required]
+        cases = {guard: tuple(_cases(guard)) for _, guard in wanted}
+        for reference, guard in wanted:
             for index, extent in zip(reference.indices, reference.base.shape or (), strict=False):
-                for given in cases:
+                for given in cases[guard]:
                     check = _check(reference, index, sp.sympify(extent, strict=True), piece, given, assignments)
                     if check is not None:
                         found[check] = None
@@ -94,7 +97,7 @@ def _references(piece: Piece) -> set[sp.Indexed]:
 def _cases(guard: Boolean) -> Iterator[tuple[sp.Expr, ...]]:
     """What is >= 0 under a test at run time, in each of the cases in which it holds."""
     alternatives = []
-    for literal in sp.And.make_args(guard):
+    for literal in sp.And.make_args(sp.to_nnf(guard, simplify=False)):
         if isinstance(literal, sp.Or):
             alternatives.append([case for part in literal.args for case in _cases(part)])
         elif isinstance(literal, sp.Ne):

@@ -115,6 +115,8 @@ class Piece:
 
     ``target[indices] = value`` (store), or ``+=`` (add). The last ``n_sums`` loops are a reduction whose
     result is added to (add) or put into (store) the target once they are done. ``guard`` is a run-time test.
+    ``required`` are references that must be in range where a condition holds, though they are read, clamped,
+    elsewhere too.
     """
 
     target: Variable
@@ -124,6 +126,7 @@ class Piece:
     n_sums: int = 0
     add: bool = False
     guard: Boolean = sp.true
+    required: tuple[tuple[sp.Indexed, Boolean], ...] = ()
 
     def rename(self, mapping: dict) -> Piece:
         return replace(
@@ -132,6 +135,7 @@ class Piece:
             value=self.value.xreplace(mapping),
             loops=tuple(loop.subs(mapping) for loop in self.loops),
             guard=self.guard.xreplace(mapping),
+            required=tuple((r.xreplace(mapping), c.xreplace(mapping)) for r, c in self.required),
         )
 
 

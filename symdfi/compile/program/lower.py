@@ -348,10 +348,10 @@ class remainder(sp.Function):
 
 def is_costly(expr: sp.Basic) -> bool:
     """Whether evaluating ``expr`` takes more than a few additions and multiplications."""
-    if isinstance(expr, sp.Indexed | sp.Symbol | sp.Number):
+    if isinstance(expr, sp.Indexed | sp.Symbol | sp.Number | sp.KroneckerDelta):
         return False
     if isinstance(expr, sp.Pow) and not (expr.exp.is_Integer and 0 < expr.exp <= 4):
         return not expr.is_number
-    if isinstance(expr, sp.Function) and not isinstance(expr, sp.Piecewise | sp.KroneckerDelta | sp.Mod):
+    if isinstance(expr, sp.Function) and not isinstance(expr, sp.Piecewise | sp.Mod):
         return True
     return any(is_costly(arg) for arg in expr.args)

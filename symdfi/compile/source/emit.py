@@ -89,7 +89,7 @@ class _NestWriter:
         self.levels = {loop.index: k + 1 for k, loop in enumerate(nest.loops)}
         self.known: dict[sp.Basic, str] = {}
         self.uses: Counter = Counter()
-        self.printer = Printer(self.named, writer.names)
+        self.printer = Printer(self.named, writer.names, self.is_integer)
         for piece in nest.pieces:
             self.count(piece.value)
 
@@ -174,6 +174,10 @@ class _NestWriter:
         """Whether ``expr`` is integer arithmetic on indices and sizes."""
         stored = [(v, self.writer.storage.get(v)) for v in variables(expr)]
         return is_index(expr) and all(v not in self.local if place is None else place.integer for v, place in stored)
+
+    def is_integer(self, condition: sp.Basic) -> bool:
+        """Whether a relation is between indices and sizes."""
+        return all(self.is_index(side) for side in condition.args)
 
     def named(self, expr: sp.Basic) -> str:
         """An identifier for a value that is written more than once in an operation."""

@@ -82,6 +82,8 @@ def index_code(index: sp.Basic | int, names: Names) -> str:
         return index_code(expr.args[0], names)  # whose fractions are rounded down
     if isinstance(expr, sp.ceiling):
         return f"(-{index_code(-expr.args[0], names)})"
+    if isinstance(expr, sp.Abs):
+        return f"abs({index_code(expr.args[0], names)})"
     if isinstance(expr, sp.Add | sp.Mul | sp.Rational):
         numerator, denominator = sp.together(expr).as_numer_denom()
         if denominator != 1:
@@ -109,10 +111,13 @@ def _extent(base: sp.IndexedBase, start: int, names: Names) -> str:
 
 
 class Printer:
-    """Operations of a scalar expression; ``named`` gives an identifier that holds an operand's value."""
+    """Operations of a scalar expression; ``named`` gives an identifier that holds an operand's value, ``integer``
+    tells conditions that are of indices and sizes alone."""
 
-    def __init__(self, named: Callable[[sp.Basic], str], names: Names) -> None:
-        self.named, self.names = named, names
+    def __init__(
+        self, named: Callable[[sp.Basic], str], names: Names, integer: Callable[[sp.Basic], bool] = lambda _: False
+    ) -> None:
+        self.named, self.names, self.integer = named, names, integer
 
     def literal(self, expr: sp.Basic) -> str:
         if expr.is_Integer:
@@ -159,7 +164,8 @@ class Printer:
         if isinstance(condition, sp.Not):
             return f"(not {self.condition(condition.args[0], code)})"
         if isinstance(condition, Relational):
-            show = (lambda e: index_code(e, self.names)) if code is None else code
+            integer = code is None or self.integer(condition)
+            show = (lambda e: index_code(e, self.names)) if integer or code is None else code
             return f"({show(condition.lhs)} {condition.rel_op} {show(condition.rhs)})"
         raise CompileError(f"the condition {condition} is not supported")
 

@@ -1,0 +1,75 @@
+"""Conditions that are asked in the loop, where splitting it by every one would double its code each time.
+
+A kept ``Piecewise`` compiles to selects, both sides of which may be evaluated. An index that is in range only under
+its condition is therefore clamped to its range: what is read where the condition fails is not used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import sympy as sp
+from sympy.core.relational import Relational
+from sympy.logic.boolalg import Boolean
+
+from symdfi.compile.program.loops import Piece, ranges
+from symdfi.symbolic.private import Private
+from symdfi.symbolic.sets import never_negative
+
+
+def asked_inside(piece: Piece, atoms: Mapping[Private, Boolean]) -> Piece:
+    """The piece with its conditions, given by the symbols that stand for them, as selects.
+
+    Its ``required`` then says under which condition each reference that is clamped is to be in range.
+    """
+    visitor = _Visitor(piece, atoms)
+    value = visitor.visit(piece.value, ())
+    return replace(piece, value=value, required=tuple(visitor.required))
+
+
+class _Visitor:
+    def __init__(self, piece: Piece, atoms: Mapping[Private, Boolean]) -> None:
+        self.atoms, self.known = atoms, ranges(piece.loops)
+        self.relations = {r for atom in atoms.values() for c in (atom, sp.Not(atom)) for r in c.atoms(Relational)}
+        self.required: dict[tuple[sp.Indexed, Boolean], None] = {}
+
+    def visit(self, expr: sp.Basic, conditions: tuple[Boolean, ...]) -> sp.Basic:
+        """``expr`` as it is evaluated where ``conditions`` hold, or else not used."""
+        if isinstance(expr, sp.Piecewise):
+            branches, earlier = [], conditions
+            for value, condition in expr.args:
+                asked = condition.xreplace(dict(self.atoms))
+                here = tuple(c for c in sp.And.make_args(asked) if self.is_of_indices(c))
+                branches.append((self.visit(value, earlier + here), self.condition(asked, earlier)))
+                earlier += (sp.Not(asked),) if self.is_of_indices(asked) else ()
+            return sp.Piecewise(*branches, evaluate=False)
+        if isinstance(expr, sp.Indexed):
+            return self.reference(expr, conditions)
+        if not expr.has(sp.Indexed, sp.Piecewise):
+            return expr
+        args = [self.visit(arg, conditions) for arg in expr.args]
+        return expr if args == list(expr.args) else expr.func(*args)
+
+    def condition(self, condition: Boolean, conditions: tuple[Boolean, ...]) -> Boolean:
+        parts = sp.And.make_args(condition)
+        before = conditions + tuple(c for c in parts if not c.has(sp.Indexed))
+        return sp.And(*(self.visit(c, before) if c.has(sp.Indexed) else c for c in parts))
+
+    def is_of_indices(self, condition: Boolean) -> bool:
+        """Whether a condition is made of those named alone."""
+        return condition != sp.true and condition.atoms(Relational) <= self.relations
+
+    def reference(self, expr: sp.Indexed, conditions: tuple[Boolean, ...]) -> sp.Indexed:
+        clamped = []
+        for index, extent in zip(expr.indices, expr.base.shape, strict=True):
+            last = sp.sympify(extent, strict=True) - 1
+            if never_negative(index, self.known) and never_negative(last - index, self.known):
+                clamped.append(index)
+                continue
+            inner = self.visit(index, conditions)
+            clamped.append(sp.Max(0, sp.Min(inner, last, evaluate=False), evaluate=False))
+        if tuple(clamped) == expr.indices:
+            return expr
+        self.required[expr, sp.And(*conditions)] = None
+        return expr.base[tuple(clamped)]
