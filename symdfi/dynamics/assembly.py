@@ -57,7 +57,7 @@ class Assembly:
         return name
 
     def code(self, expr: sp.Expr | int) -> str:
-        return index_code(sp.expand(sp.sympify(expr)), self.names)
+        return index_code(sp.expand(sp.sympify(expr, strict=True)), self.names)
 
     @property
     def starts(self) -> list[sp.Expr]:

@@ -62,8 +62,8 @@ class Plans:
         key = (sizes.tobytes(), ints.tobytes())
         if key not in self._made:
             known = dict(zip(map(self.renaming.of, self.pattern.sizes), map(int, sizes), strict=True))
-            count, unknowns = (int(sp.sympify(e).subs(known)) for e in (self.count, self.unknowns))
-            hubs = np.array([int(sp.sympify(e).subs(known)) for e in self.hubs], dtype=np.int64)
+            count, unknowns = (int(sp.sympify(e, strict=True).subs(known)) for e in (self.count, self.unknowns))
+            hubs = np.array([int(sp.sympify(e, strict=True).subs(known)) for e in self.hubs], dtype=np.int64)
             rows, columns, nothing = np.empty(count), np.empty(count), np.empty(0)
             self.pattern.function(sizes, ints, nothing, nothing, nothing, nothing, 0.0, rows, columns)
             self._made[key] = ordering.plan(unknowns, rows.astype(np.int64), columns.astype(np.int64), hubs)
