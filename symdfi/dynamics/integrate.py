@@ -150,7 +150,20 @@ def _integrated(task: Task, ensemble: Ensemble, report: Callable[[float], Any] =
     last = int(outcome.rows.max())
     outcome.energy = np.empty(outcome.q.shape[:2])
     outcome.energy[:, :last] = model.energy(outcome.q[:, :last], outcome.v[:, :last], outcome.t[:last])
+    if outcome.failure is None:
+        outcome.failure = _overflow(outcome)
     return outcome
+
+
+def _overflow(outcome: Outcome) -> DivergenceError | None:
+    """The error for the first member whose states are finite numbers and whose energy at a saved time is none."""
+    saved = np.arange(outcome.energy.shape[1]) < outcome.rows[:, None]
+    lost = np.argwhere(saved & ~np.isfinite(outcome.energy))
+    if not lost.size:
+        return None
+    member, row = map(int, lost[0])
+    time = float(outcome.t[row])
+    return DivergenceError(f"the energy is not finite at t = {time:.6g}, though the state is", time=time, member=member)
 
 
 def _begun(plan: Grid | Schedule, ensemble: Ensemble, failure: Failure) -> Outcome:
