@@ -36,10 +36,9 @@ ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="A name that `sy
 @app.command("list")
 def list_models() -> None:
     """List the models of the library."""
-    models = _library()
-    found = {name: models.load(name) for name in models.names()}
-    for name, model in found.items():
-        typer.echo(f"{name:<{max(map(len, found)) + 2}}{model.title}")
+    found = _library().titles()
+    for name, title in found.items():
+        typer.echo(f"{name:<{max(map(len, found)) + 2}}{title}")
 
 
 @app.command()

@@ -98,6 +98,34 @@ def gradient(expr: sp.Basic, wrt: Variable) -> Gradient:
     return Gradient(given.expression(expr, "the expression of a gradient"), wrt)
 
 
+def hessian(expr: sp.Basic, wrt: Variable, other: Variable | None = None) -> sp.Expr | tuple:
+    """The second derivatives ∂²expr/∂x∂y of a scalar expression by ``wrt``, x, and ``other``, y (x if not given), as an
+    output of ``compile``: an array of the shape ``x.shape + y.shape``, in which a plain symbol has no axis.
+
+        sd.compile({"H": sd.hessian(E, x)}, [x])
+
+    A product with a vector costs no more than a gradient: ``gradient(tangent(E, {x: d}), x)``.
+
+    Raises ``SymbolicError`` for an ``IndexedBase`` without a shape, ``TypeError`` for text.
+    """
+    expr = given.expression(expr, "the expression of a Hessian")
+    places, limits = [], []
+    for x in (wrt, wrt if other is None else other):
+        given.no_text(x, "what a Hessian is taken by")
+        if not isinstance(x, sp.Symbol | sp.IndexedBase):
+            raise SymbolicError(f"a Hessian is taken by a Symbol or an IndexedBase, not by {x!r}")
+        if isinstance(x, sp.Symbol):
+            places.append(x)
+            continue
+        if x.shape is None:
+            raise SymbolicError(f"{x} has no shape: declare it as IndexedBase({str(x)!r}, shape=(n,))")
+        indices = [sp.Dummy(f"j{len(limits) + k}", integer=True) for k in range(len(x.shape))]
+        places.append(x[tuple(indices)])
+        limits += [(j, sp.S.Zero, extent - 1) for j, extent in zip(indices, x.shape, strict=True)]
+    second = derivative(derivative(expr, places[0]), places[1])
+    return (second, *limits) if limits else second
+
+
 @dataclass(frozen=True)
 class Elements(Part):
     """Scalar expressions in an array of the given shape: one, a list or a matrix."""

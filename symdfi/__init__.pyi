@@ -1,0 +1,100 @@
+from . import dfi, dynamics, ep, errors, linalg, plotting, results, symbolic
+from .compile.kernels.function import compile
+from .compile.kernels.outputs import gradient, hessian
+from .dfi import (
+    DFI,
+    Box,
+    DiracFrenkel,
+    GaussLegendre,
+    Grid,
+    Problem,
+    Solution,
+    evolve,
+    fit,
+    fit_error,
+)
+from .dynamics import DOP853, RK4, Event, ImplicitMidpoint, Lagrangian, SciPy, Trajectory, Verlet, integrate
+from .ep import Centered, Cost, EPTrainer, FixedEnds, OneSided, Orbit, Periodic, extremize
+from .errors import (
+    CompileError,
+    ConvergenceError,
+    DivergenceError,
+    Interrupted,
+    SingularMatrixError,
+    SymbolicError,
+    SymdfiError,
+)
+from .linalg import QR, SVD, Cholesky, Dual, TruncatedSVD
+from .symbolic.ansatz import Ansatz, gaussians, mlp
+from .symbolic.coordinates import coordinates, t
+from .symbolic.evolution import EvolutionEquation
+from .symbolic.indexed import derivative, tangent
+
+__version__: str
+
+__all__ = [
+    # symbolic
+    "t",
+    "coordinates",
+    "derivative",
+    "tangent",
+    "gradient",
+    "hessian",
+    "compile",
+    # mechanics
+    "Lagrangian",
+    "integrate",
+    "Trajectory",
+    "Verlet",
+    "ImplicitMidpoint",
+    "RK4",
+    "DOP853",
+    "SciPy",
+    "Event",
+    # evolution of an ansatz
+    "EvolutionEquation",
+    "Ansatz",
+    "gaussians",
+    "mlp",
+    "Box",
+    "Grid",
+    "GaussLegendre",
+    "Problem",
+    "fit",
+    "fit_error",
+    "evolve",
+    "Solution",
+    "DFI",
+    "DiracFrenkel",
+    "Cholesky",
+    "QR",
+    "SVD",
+    "Dual",
+    "TruncatedSVD",
+    # equilibrium propagation
+    "Cost",
+    "FixedEnds",
+    "Periodic",
+    "extremize",
+    "Orbit",
+    "OneSided",
+    "Centered",
+    "EPTrainer",
+    # errors
+    "SymdfiError",
+    "SymbolicError",
+    "CompileError",
+    "ConvergenceError",
+    "DivergenceError",
+    "SingularMatrixError",
+    "Interrupted",
+    # what they are made of
+    "dfi",
+    "dynamics",
+    "ep",
+    "errors",
+    "linalg",
+    "plotting",
+    "results",
+    "symbolic",
+]
