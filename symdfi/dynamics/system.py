@@ -27,6 +27,8 @@ _SHOWN = 4
 #: How many sets of shapes, and of ends of index arrays, are remembered.
 _CHECKED = 1024
 _NOTHING = np.empty(0, np.int64)
+#: Up to so many coordinates a mass matrix is looked at in full.
+_IN_FULL = 3000
 
 
 class Lagrangian(symbolic.Lagrangian):
@@ -116,9 +118,17 @@ class CompiledLagrangian(Kernels):
         partial: Any = None, point: tuple[int, ...] = (),
     ) -> None:  # fmt: skip
         """``SingularMatrixError`` for a mass matrix of one state that could not be solved with: where it is singular,
-        and along which ``direction``. Nothing happens if M is not finite: then it is not M that failed."""
+        and along which ``direction`` (None for a coupled system of more than 3000 coordinates). Nothing happens if M is
+        not finite: then it is not M that failed."""
         # A diagonal alone: the full matrix of a long chain would not fit in memory.
         diagonal = self.system.mass_structure.kind == "diagonal"
+        where = f" of state {point}" if point else ""
+        if not diagonal and q.size > _IN_FULL:
+            raise SingularMatrixError(
+                f"the mass matrix is singular, or needs pivoting, at q{where} = {np.array2string(q, threshold=8)}; "
+                f"with {q.size} coordinates it is too large to tell along which",
+                partial=partial, point=point, direction=None,
+            )  # fmt: skip
         evaluate = self._diagonal if diagonal else self.mass_matrix
         mass = evaluate(q, v, params, time, inputs)
         if not np.isfinite(mass).all():
@@ -128,7 +138,6 @@ class CompiledLagrangian(Kernels):
         else:
             values, vectors = np.linalg.eigh(mass)
             direction = vectors[:, np.argmin(np.abs(values))]
-        where = f" of state {point}" if point else ""
         raise SingularMatrixError(
             f"the mass matrix is singular at q{where} = {np.array2string(q, threshold=8)}, "
             f"along {self._combination(direction, params)}",

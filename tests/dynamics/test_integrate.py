@@ -304,6 +304,13 @@ def test_singular_mass_matrix_of_a_large_diagonal_system():
         run(MASSES, np.ones(size), np.zeros(size), params={mass: weights})
 
 
+def test_singular_mass_matrix_of_a_large_coupled_system():
+    """Refused without a full matrix, which would take 80 GB."""
+    chain = Lagrangian(sp.Sum((u[i + 1] - u[i]) ** 2, (i, 0, n - 2)) - sp.Sum(x[i] ** 2, (i, 0, n - 1)), x, u)
+    with pytest.raises(sd.SingularMatrixError, match="with 100000 coordinates it is too large"):
+        run(chain, np.ones(100_000), np.zeros(100_000), params={})
+
+
 def test_a_run_of_absurdly_many_steps_is_refused():
     with pytest.raises(ValueError, match="makes 1e\\+30 steps"):
         run(t_span=(0, 1e20), dt=1e-10)
