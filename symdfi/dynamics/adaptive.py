@@ -53,7 +53,8 @@ class DOP853(AdaptiveMethod):
     (Hairer, Nørsett & Wanner, Solving Ordinary Differential Equations I, II.5): a compiled loop.
 
     A step is accepted where the root mean square of error/(``atol`` + ``rtol`` |y|) is below one, over coordinates and
-    velocities. Tolerances are numbers or arrays: (n_dof,) for each coordinate and its velocity, or (2 n_dof,).
+    velocities. Tolerances are numbers or arrays: (n_dof,) for each coordinate and its velocity, or (2 n_dof,). Under
+    constraints each accepted step is projected onto them.
     ``max_step`` bounds the steps.
 
     Raises ``ValueError`` for a tolerance that is negative, of another shape or too small, and for a ``max_step`` that
@@ -79,6 +80,9 @@ class _Run:
         self.loop = cache.load_module("symdfi.dynamics.loops.adaptive")
         self.steps = cache.load_module("symdfi.dynamics.loops.dop853", source())
         self.events = schedule.events
+        self.project = self.loop.anywhere
+        if model.constraints:
+            self.project = model.function(model.kernels.constrained.project_kernel)
         members, n = model.ensemble.q.shape
         self.members, self.width = members, 2 * n
         self.kernel = model.function(model.kernels.acceleration_kernel)
@@ -116,7 +120,8 @@ class _Run:
             if not np.isfinite(self.f).all():
                 self.model.acceleration(self.schedule.start)
             again = (
-                self.attempts, self.steps.attempt, self.steps.interpolate, self.kernel, self.watch, (8, 12, 16, 7)
+                self.attempts, self.steps.attempt, self.steps.interpolate, self.project, self.kernel, self.watch,
+                (8, 12, 16, 7, int(bool(self.model.constraints))),
             )  # fmt: skip
             while failure is None and (self.counts[:, _STATUS] == _RUNNING).any():
                 try:

@@ -92,8 +92,9 @@ def _failure(
     """What stopped a member in a span of steps, in words."""
     if done[member] < span.steps:
         step = span.done + int(done[member]) + 1
+        solved = "the constraints could not be met" if model.constraints else "Newton's method did not converge"
         return ConvergenceError(
-            f"Newton's method did not converge in step {step} (to t = {grid.time(step):.6g}): "
+            f"{solved} in step {step} (to t = {grid.time(step):.6g}): "
             f"reduce dt = {abs(grid.h):.3g}",
             step=step, time=grid.time(step), member=member,
         )  # fmt: skip

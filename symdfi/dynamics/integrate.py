@@ -51,7 +51,7 @@ def integrate(
     max_step: float | None = None,
     executor: Executor | None = None,
 ) -> Trajectory:
-    """Integrate M q̈ = F from (q0, v0) over ``t_span``, which may go backward.
+    """Integrate M q̈ = F (+ Gᵀλ under constraints) from (q0, v0) over ``t_span``, which may go backward.
 
     ``q0`` and ``v0`` have length n_dof (a number for one degree of freedom), or the shape of the system's only
     coordinate, which then tells its sizes. Leading axes of q0, v0 and parameters make an ensemble: they broadcast, and
@@ -68,7 +68,12 @@ def integrate(
     (expressions, or ``Event``) are found to rounding and listed in ``trajectory.events``, and a terminal one ends the
     motion of its member.
 
-    Raises ``ValueError`` for a wrong shape, a non-finite state or a missing parameter; ``SymbolicError``
+    Constraints are kept to rounding: "verlet" is RATTLE then, other methods project each step onto positions and
+    velocities that obey them, by Gauss–Newton steps in the metric of M, and so are saved states. The initial state has
+    to obey them to 1e-10 of what rounding in it is measured by: ``system.compile().project`` moves it there.
+
+    Raises ``ValueError`` for a wrong shape, a non-finite state, one off the constraints or a missing parameter;
+    ``SymbolicError``
     for a method that is not made for the system; ``SingularMatrixError`` for a mass matrix that is singular
     at the start. ``DivergenceError`` and ``ConvergenceError`` name the step and time, and the ``member`` of an
     ensemble; they, and ``Interrupted`` (Ctrl-C), keep what was computed as ``partial``.
@@ -86,6 +91,8 @@ def integrate(
     else:
         times = _read_times(start, stop, dt, save_every, t_eval, ensemble)
         plan = Schedule(start, stop, times, read_events(events), dense)
+    if system.constraints:
+        Model(kernels, ensemble, inputs, start).check_constraints(start)
     outcome = _run((system, chosen, inputs, plan), ensemble, executor)
     label = method if isinstance(method, str) else _label(method)
     for member in np.flatnonzero(outcome.rows < len(outcome.t)) if ensemble.batch else ():
@@ -147,6 +154,8 @@ def _integrated(task: Task, ensemble: Ensemble, report: Callable[[float], Any] =
         outcome = go(method, model, plan, shared)
     except (DivergenceError, SingularMatrixError) as error:
         return _begun(plan, ensemble, error)
+    if model.constraints and isinstance(plan, Schedule):
+        _project_saved(model, outcome)
     last = int(outcome.rows.max())
     outcome.energy = np.empty(outcome.q.shape[:2])
     outcome.energy[:, :last] = model.energy(outcome.q[:, :last], outcome.v[:, :last], outcome.t[:last])
@@ -164,6 +173,20 @@ def _overflow(outcome: Outcome) -> DivergenceError | None:
     member, row = map(int, lost[0])
     time = float(outcome.t[row])
     return DivergenceError(f"the energy is not finite at t = {time:.6g}, though the state is", time=time, member=member)
+
+
+def _project_saved(model: Model, outcome: Outcome) -> None:
+    """What was interpolated between steps, moved onto the constraints: saved states and those of events."""
+    last = int(outcome.rows.max())
+    outcome.q[:, :last], outcome.v[:, :last] = model.projected(
+        outcome.q[:, :last], outcome.v[:, :last], outcome.t[:last]
+    )
+    for found in outcome.events:
+        for member in np.unique(found.member):
+            own, params = found.member == member, model.ensemble.parameters(int(member))
+            # M and constraints do not depend on inputs.
+            drive = model.inputs_at(float(outcome.t[0]))
+            found.q[own], found.v[own] = model.kernels.project(found.q[own], found.v[own], params, found.t[own], drive)
 
 
 def _begun(plan: Grid | Schedule, ensemble: Ensemble, failure: Failure) -> Outcome:

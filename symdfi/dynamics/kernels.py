@@ -11,6 +11,7 @@ import sympy as sp
 from symdfi.compile.kernels.kernel import CompiledKernel, Group, KernelBuilder, count_of, shape_of
 from symdfi.compile.program.loops import Assignment, Loop
 from symdfi.dynamics.assembly import Assembly, dense_parts
+from symdfi.dynamics.constrained import Constrained
 from symdfi.dynamics.forces import Sweep
 from symdfi.dynamics.plans import PlannedKernel
 from symdfi.dynamics.solver import plans_of, solving_kernel
@@ -38,7 +39,8 @@ class Kernels:
     def __init__(self, system: Lagrangian) -> None:
         self.system = system
         self.model, self.renaming = system.renamed()
-        exprs = (system.L, system.dissipation, *system.external_forces)
+        held = (c.expr for c in system.constraints)
+        exprs = (system.L, system.dissipation, *system.external_forces, *held)
         integers = set().union(*map(index_arrays, exprs))
         of = self.renaming.of
         parameters = sorted(system.parameters, key=lambda p: sp.default_sort_key(of(p)))
@@ -67,8 +69,16 @@ class Kernels:
         return Sweep(builder.program, self.model)
 
     @functools.cached_property
+    def constrained(self) -> Constrained:
+        """The kernels of a system with constraints."""
+        return Constrained(self.system, self.model, self.renaming, self.builder)
+
+    @functools.cached_property
     def acceleration_kernel(self) -> CompiledKernel:
-        """q̈ = M⁻¹F, M diagonal in the loop itself, of any other structure by elimination."""
+        """q̈ = M⁻¹F, M diagonal in the loop itself, of any other structure by elimination; under constraints by
+        multipliers."""
+        if self.model.constraints:
+            return self.constrained.acceleration_kernel
         found = self.model.mass_structure
         if not isinstance(found, Diagonal):
             return self.solver(found, True, symmetric=True)

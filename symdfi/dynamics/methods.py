@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from symdfi.compile.kernels import cache, threads
+from symdfi.dynamics.constrained import load_loops
 from symdfi.dynamics.model import Model
 from symdfi.errors import DivergenceError, SymbolicError
 
@@ -64,9 +65,17 @@ class Method(abc.ABC):
 
 @dataclass(frozen=True)
 class Verlet(Method):
-    """Störmer–Verlet (kick-drift-kick): order 2, symplectic, explicit; for accelerations a(q, t)."""
+    """Störmer–Verlet (kick-drift-kick): order 2, symplectic, explicit; for accelerations a(q, t).
+
+    Under holonomic constraints it is RATTLE (Andersen, J. Comput. Phys. 52, 1983), symplectic as well, which keeps
+    them and their time derivatives to rounding; the mass matrix is constant then.
+    """
 
     def begin(self, model: Model, time: float, motion: Motion) -> None:
+        if model.constraints:
+            self._check_constraints(model)
+            model.acceleration(time)
+            return
         if not model.kernels.is_velocity_free:
             raise SymbolicError(
                 "Störmer–Verlet needs accelerations that do not depend on velocities; "
@@ -74,9 +83,28 @@ class Verlet(Method):
             )
         motion.carry["a"] = model.acceleration(time)
 
+    def _check_constraints(self, model: Model) -> None:
+        for constraint in model.constraints:
+            if not constraint.is_holonomic:
+                raise SymbolicError(f"{constraint.shown} is nonholonomic: RATTLE ('verlet') cannot keep it, use 'rk4'")
+        if not model.kernels.constrained.is_separable:
+            raise SymbolicError(
+                "RATTLE ('verlet' under constraints) needs a constant mass matrix and forces that do not depend on "
+                "velocities; use method='rk4' or 'dop853'"
+            )
+
     def advance(
         self, model: Model, motion: Motion, span: Span, out_q: np.ndarray, out_v: np.ndarray, row: int
     ) -> np.ndarray:
+        if model.constraints:
+            steps, found = np.zeros(len(motion.q), np.int64), model.kernels.constrained
+            threads.run(
+                load_loops("rattle").over, len(motion.q),
+                model.function(found.dynamics), model.function(found.geometry), model.sizes, model.ints, motion.q,
+                motion.v, model.params, span.signals(model), span.start, span.done, span.h, span.every, out_q, out_v,
+                row, row + span.rows, steps, least=1,
+            )  # fmt: skip
+            return steps
         kernel = model.kernels.acceleration_kernel
         model.function(kernel)
         loop = cache.load_around("symdfi.dynamics.loops.verlet", kernel.source, kernel.entry).over
@@ -89,7 +117,8 @@ class Verlet(Method):
 
 @dataclass(frozen=True)
 class RK4(Method):
-    """The classical Runge–Kutta scheme of order 4: any system, not symplectic."""
+    """The classical Runge–Kutta scheme of order 4: any system, not symplectic. Under constraints each step is
+    followed by a projection onto them."""
 
     def begin(self, model: Model, time: float, motion: Motion) -> None:
         model.acceleration(time)
@@ -97,6 +126,15 @@ class RK4(Method):
     def advance(
         self, model: Model, motion: Motion, span: Span, out_q: np.ndarray, out_v: np.ndarray, row: int
     ) -> np.ndarray:
+        if model.constraints:
+            steps, found = np.zeros(len(motion.q), np.int64), model.kernels.constrained
+            threads.run(
+                load_loops("projected").over, len(motion.q),
+                model.function(found.acceleration_kernel), model.function(found.project_kernel), model.sizes,
+                model.ints, motion.q, motion.v, model.params, span.signals(model), span.start, span.done, span.h,
+                span.every, out_q, out_v, row, row + span.rows, steps, least=1,
+            )  # fmt: skip
+            return steps
         threads.run(
             cache.load_module("symdfi.dynamics.loops.rk4").over, len(motion.q),
             model.function(model.kernels.acceleration_kernel), model.sizes, model.ints, motion.q, motion.v,
@@ -119,6 +157,10 @@ class ImplicitMidpoint(Method):
     iterations: int = 50
 
     def begin(self, model: Model, time: float, motion: Motion) -> None:
+        for constraint in model.constraints:
+            raise SymbolicError(
+                f"'midpoint' does not keep {constraint.shown}: use 'verlet' (RATTLE), 'rk4' or 'dop853'"
+            )
         self._check_mass(model, time)
         n = model.n_dof
         motion.carry["p"] = model.at_start(model.kernels.discrete_kernel, time, 2 * n)[:, :n].copy()

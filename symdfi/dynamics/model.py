@@ -9,10 +9,12 @@ import numpy as np
 
 from symdfi.compile.kernels import cache, threads
 from symdfi.compile.kernels.kernel import CompiledKernel
+from symdfi.dynamics.holding import CONSISTENT
 from symdfi.dynamics.plans import PlannedKernel, with_plans
 from symdfi.dynamics.states import Ensemble
 from symdfi.dynamics.system import CompiledLagrangian
 from symdfi.errors import DivergenceError, SingularMatrixError
+from symdfi.symbolic.constraints import Constraint
 
 #: Inputs: a function of time that returns them by name, or a constant or function of time for each name.
 Inputs = Callable[[float], Mapping[Any, Any]] | Mapping[Any, Any] | None
@@ -51,6 +53,28 @@ class Model:
         self.is_driven = self.n_inputs > 0 and (
             callable(inputs) or any(callable(value) for value in (inputs or {}).values())
         )
+
+    @property
+    def constraints(self) -> tuple[Constraint, ...]:
+        return self.kernels.system.constraints
+
+    def check_constraints(self, time: float) -> None:
+        """``ValueError`` for an initial state that is not on the constraints."""
+        kernels, count = self.kernels, int(self.kernels.constrained.count.subs(self.size_values))
+        for member, off in enumerate(self.at_start(kernels.constrained.residual_kernel, time, 4 * count)):
+            if not (kernels.inconsistency(off) <= CONSISTENT).all():
+                index = np.unravel_index(member, self.ensemble.batch) if self.ensemble.batch else ()
+                where = f" of member {tuple(map(int, index))}" if index else ""
+                worst = kernels.worst_constraint(off, self.size_values)
+                raise ValueError(
+                    f"the initial state{where} is not on the constraints: {worst} "
+                    "(system.compile().project(q0, v0, ...) moves it there)"
+                )
+
+    def projected(self, q: np.ndarray, v: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """States ``(m, s, n_dof)`` at ``times`` moved onto the constraints."""
+        moved = self.evaluate(self.kernels.constrained.projected_kernel, q, v, times, 2 * self.n_dof)
+        return np.ascontiguousarray(moved[..., : self.n_dof]), np.ascontiguousarray(moved[..., self.n_dof :])
 
     def of(self, ensemble: Ensemble, time: float) -> Model:
         """The same system and inputs with other members."""

@@ -16,8 +16,9 @@ from symdfi.dynamics.dense import Interpolant, SciPyPolynomials, resting
 from symdfi.dynamics.events import Occurrences, event_kernel
 from symdfi.dynamics.model import Model
 from symdfi.dynamics.outcome import Failure, Outcome
-from symdfi.errors import DivergenceError, Interrupted
+from symdfi.errors import ConvergenceError, DivergenceError, Interrupted, SymbolicError
 
+_MULTISTEP = ("BDF", "LSODA")
 NAMES = ("RK23", "RK45", "DOP853", "Radau", "BDF", "LSODA")
 
 
@@ -25,7 +26,7 @@ NAMES = ("RK23", "RK45", "DOP853", "Radau", "BDF", "LSODA")
 class SciPy(AdaptiveMethod):
     """A solver of ``scipy.integrate`` by its name: RK23, RK45, DOP853, Radau, BDF or LSODA, the last three for stiff
     systems. Its steps run in Python, one member after the other. Tolerances as in ``symdfi.DOP853``, but a
-    number for ``rtol``.
+    number for ``rtol``. Under constraints each step is projected onto them, where the solver permits (not BDF, LSODA).
 
     Raises ``ValueError`` for another name and for tolerances that are no positive numbers.
     """
@@ -43,6 +44,11 @@ class SciPy(AdaptiveMethod):
             raise ValueError(f"rtol of a solver of SciPy is a number, not {self.rtol}")
 
     def run(self, model: Model, schedule: Schedule, report: Callable[[float], None]) -> Outcome:
+        for constraint in model.constraints if self.name in _MULTISTEP else ():
+            raise SymbolicError(
+                f"{self.name} remembers earlier steps, so that its states cannot be moved onto {constraint.shown}: use "
+                "'dop853', 'scipy:Radau' or a Runge-Kutta method"
+            )
         model.acceleration(schedule.start)
         runs = [_Member(self, model, schedule, member) for member in range(model.ensemble.size)]
         failure = None
@@ -117,6 +123,11 @@ class _Member:
                 )  # fmt: skip
             steps += 1
             inside = solver.dense_output()
+            if self.model.constraints and not self._project(solver, slope):
+                return ConvergenceError(
+                    f"the constraints could not be met after step {steps} (t = {solver.t:.6g}): reduce max_step",
+                    time=float(solver.t), step=steps, member=self.member,
+                )  # fmt: skip
             end = float(solver.t)
             if schedule.events:
                 values, end = self._watch(inside, float(solver.t_old), float(solver.t), values)
@@ -133,6 +144,16 @@ class _Member:
         if not self.pieces:
             return resting(self.schedule.start, self.y0)
         return SciPyPolynomials(OdeSolution(self.ends, self.pieces))
+
+    def _project(self, solver: Any, slope: Callable[[float, np.ndarray], np.ndarray]) -> bool:
+        """The last state moved onto the constraints, and its slope; False if that did not succeed."""
+        model, n = self.model, self.model.n_dof
+        y, time = np.array(solver.y), float(solver.t)
+        project = model.function(model.kernels.constrained.project_kernel)
+        if not project(model.sizes, model.ints, y[:n], y[n:], self.params, model.signal(time), time):
+            return False
+        solver.y, solver.f = y, slope(time, y)
+        return True
 
     def _save(self, time: float, y: np.ndarray) -> None:
         self.t.append(time)

@@ -15,7 +15,7 @@ from symdfi.compile.kernels.function import solve_sizes
 from symdfi.compile.kernels.kernel import CompiledKernel, count_of, shape_of
 from symdfi.compile.program.loops import Variable
 from symdfi.dynamics.bound import BoundLagrangian, Settled
-from symdfi.dynamics.kernels import Kernels
+from symdfi.dynamics.holding import Holding
 from symdfi.dynamics.plans import PlannedKernel, with_plans
 from symdfi.errors import SingularMatrixError
 from symdfi.symbolic import lagrangian as symbolic
@@ -43,7 +43,7 @@ class Lagrangian(symbolic.Lagrangian):
         return CompiledLagrangian(self)
 
 
-class CompiledLagrangian(Kernels):
+class CompiledLagrangian(Holding):
     """A system on numbers: acceleration, energy, Lagrangian, momenta, forcing and mass matrix.
 
     States are arrays ``(..., n_dof)`` with the coordinates one after the other in declared order, each in
@@ -57,7 +57,11 @@ class CompiledLagrangian(Kernels):
         return Lagrangian.compile, (self.system,)
 
     def acceleration(self, q: Any, v: Any, params: Any = None, time: Any = 0.0, inputs: Any = None) -> np.ndarray:
-        """q̈ = M⁻¹F for states ``(..., n_dof)``. ``SingularMatrixError`` where M is singular."""
+        """q̈ of M q̈ = F (+ Gᵀλ under constraints) for states ``(..., n_dof)``.
+
+        ``SingularMatrixError`` where M is singular; with constraints where [[M, Gᵀ], [G, 0]] is, and then it says
+        which constraint follows from the others.
+        """
         q, v, values, at = self._states(q, v, params)
         result = self._run(self.acceleration_kernel, q, v, values, at, time, inputs, at.n)
         if not np.isfinite(result).all():
@@ -120,6 +124,9 @@ class CompiledLagrangian(Kernels):
         """``SingularMatrixError`` for a mass matrix of one state that could not be solved with: where it is singular,
         and along which ``direction`` (None for a coupled system of more than 3000 coordinates). Nothing happens if M is
         not finite: then it is not M that failed."""
+        if self.system.constraints:
+            self.refuse_dependent(q, v, params, time, inputs, partial=partial, point=point)
+            return
         # A diagonal alone: the full matrix of a long chain would not fit in memory.
         diagonal = self.system.mass_structure.kind == "diagonal"
         where = f" of state {point}" if point else ""
@@ -214,6 +221,8 @@ class CompiledLagrangian(Kernels):
                 at.checked.clear()
             at.checked[id(kernel), ends] = None
         ints = np.concatenate([a.reshape(-1) for a in arrays]) if arrays else _NOTHING
+        if self.system.constraints:
+            ints = self.constrained.with_plan(at.order, ints)
         ints = self.with_plan(kernel, at.order, ints)
         packed, drive = at.packed(values), self.input_values(inputs, at.sizes)
         if q.ndim == v.ndim == drive.ndim == 1 and not at.batch and np.ndim(time) == 0:
@@ -382,12 +391,11 @@ class CompiledLagrangian(Kernels):
                 raise ValueError(f"no value for the parameter {name_of(symbol)} (needed: {names})")
         sizes = self.sizes(n_dof, params)
         floats = [np.asarray(given[p], dtype=float).ravel() for p in self.float_parameters]
-        ints = [_integers(p, given[p], self.shape(p, sizes)).ravel() for p in self.index_arrays]
-        return (
-            self._order(sizes),
-            np.concatenate(ints) if ints else np.empty(0, np.int64),
-            np.concatenate(floats) if floats else np.empty(0),
-        )
+        found = [_integers(p, given[p], self.shape(p, sizes)).ravel() for p in self.index_arrays]
+        extents, ints = self._order(sizes), np.concatenate([_NOTHING, *found])
+        if self.system.constraints:
+            ints = self.constrained.with_plan(extents, ints)
+        return extents, ints, np.concatenate(floats) if floats else np.empty(0)
 
     def _order(self, sizes: Mapping[sp.Symbol, int]) -> np.ndarray:
         """The sizes as the kernels take them."""

@@ -32,6 +32,8 @@ class ActionKernels:
     """
 
     def __init__(self, system: Lagrangian, cost: Cost) -> None:
+        for constraint in system.constraints:
+            raise SymbolicError(f"equilibrium propagation does not support constraints: {constraint.shown}")
         if system.dissipation != 0 or any(f != 0 for f in system.external_forces):
             raise SymbolicError(
                 "a system with dissipation or generalized forces is no extremum of an action: equilibrium "

@@ -45,7 +45,7 @@ class MechanicsModel:
         """The system for the settings; one and the same, with its kernels, for the same Lagrangian."""
         chosen = {**self.defaults, **(settings or {})}
         system = self.build(chosen)
-        return self._systems.setdefault(system.L, system)
+        return self._systems.setdefault((system.L, system.constraints), system)
 
     def show(self, latex: bool = False, source: bool = False) -> str:
         system = self.system()
@@ -55,6 +55,8 @@ class MechanicsModel:
             "Lagrangian": [sp.Eq(sp.Symbol("L"), system.lagrangian, evaluate=False)],
             "Equations of motion": [tidy(equation) for equation in system.euler_lagrange],
         }
+        if system.constraints:
+            parts["Constraints"] = list(system.constraint_equations)
         return in_latex(parts) if latex else "\n\n".join([self.title, self.description, pretty(parts)])
 
     def run(self, settings: Settings, initial: Path | None = None) -> RunResult:

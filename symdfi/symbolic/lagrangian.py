@@ -4,7 +4,8 @@ With generalized coordinates q and velocities v the equations of motion are
 
     d/dt ∂L/∂v − ∂L/∂q = Q − ∂R/∂v,    that is    M(q, v) q̈ = F(q, v, t),
 
-M = ∂²L/∂v∂v, R the Rayleigh dissipation function, Q the generalized forces. For an indexed coordinate every
+M = ∂²L/∂v∂v, R the Rayleigh dissipation function, Q the generalized forces. Constraints φ(q, t) = 0 and ψ(q, v, t) = 0
+act by multipliers: Gᵀλ is added to F, G = ∂φ/∂q or ∂ψ/∂v. For an indexed coordinate every
 result is one expression in free indices j, k, ..., valid for all of them.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sympy as sp
@@ -19,6 +21,7 @@ from sympy.core.function import AppliedUndef
 
 from symdfi.errors import SymbolicError
 from symdfi.pickling import Rebuilt
+from symdfi.symbolic.constraints import read_constraints
 from symdfi.symbolic.coordinates import Coordinate, acceleration_of, t
 from symdfi.symbolic.given import mapping, name_of, variables
 from symdfi.symbolic.indexed import Variable, canonical, derivative, normalise, tangent
@@ -29,6 +32,7 @@ from symdfi.symbolic.renaming import Renaming
 from symdfi.symbolic.sets import Ranges
 from symdfi.symbolic.shapes import shaped
 from symdfi.symbolic.structure import Column, Diagonal, Row, Structure, dense, index_ranges, structure
+from symdfi.symbolic.sums import PlainSum
 
 
 class Lagrangian(Rebuilt):
@@ -39,10 +43,12 @@ class Lagrangian(Rebuilt):
     that are given at run time are ``parameters`` (found in L if not listed) and ``inputs`` (external
     signals, functions of time). ``dissipation`` is a Rayleigh function R(q, v); ``forces`` maps a
     coordinate to a generalized force on it, an indexed one as ``x[j]`` with a free index j (the force on
-    every element) or as ``x[0]`` (on one).
+    every element) or as ``x[0]`` (on one). ``constraints`` are expressions that vanish, or equations: holonomic
+    ones hold no velocity, nonholonomic ones do; ``(expr, (i, lower, upper), ...)`` is one for each value of the
+    free indices.
 
-    Raises ``SymbolicError`` for a symbol that is none of these and for an index map that is not supported,
-    ``TypeError`` for text, which is not evaluated.
+    Raises ``SymbolicError`` for a symbol that is none of these, for an index map that is not supported and for a
+    constraint that cannot be one (see ``symbolic.constraints``), ``TypeError`` for text, which is not evaluated.
     """
 
     def __init__(
@@ -55,6 +61,7 @@ class Lagrangian(Rebuilt):
         inputs: Sequence[Variable | AppliedUndef] = (),
         dissipation: sp.Expr = sp.S.Zero,
         forces: Mapping[Any, sp.Expr] | None = None,
+        constraints: Sequence[Any] = (),
     ) -> None:
         q_list = variables(q if isinstance(q, Sequence | sp.Tuple | sp.MatrixBase) else [q], "q")
         v = variables(v if isinstance(v, Sequence | sp.Tuple | sp.MatrixBase) else [v], "v") if v is not None else None
@@ -65,16 +72,24 @@ class Lagrangian(Rebuilt):
         forces = {} if forces is None else mapping(forces, "forces", "{x[j]: force}")
         exprs += [self.read(f, f"the force on {key}") for key, f in forces.items()]
         self._check_accelerations(exprs, parameters or ())
-        bare = shaped(sp.Tuple(*(canonical(normalise(e)) for e in exprs)), ())
+        names = {s.name for e in exprs for s in e.atoms(sp.Symbol)}
+        found = read_constraints(constraints, self.read, self.coordinates, self.velocities, signals, names)
+        self._check_accelerations([c.expr for c in found], parameters or (), [c.shown for c in found])
+        totals = [PlainSum(c.expr, *reversed(c.limits)) if c.limits else c.expr for c in found]
+        bare = shaped(sp.Tuple(*(canonical(normalise(e)) for e in (*exprs, *totals))), ())
+        #: The constraints in the internal notation.
+        self.constraints = tuple(replace(c, expr=c.expr.xreplace(bare)) for c in found)
         exprs = [e.xreplace(bare) for e in exprs]
         self.L, self.dissipation = exprs[0], exprs[1]
         self.inputs: tuple[Variable, ...] = tuple(bare.get(a, a) for a in signals)
-        self._taken = {s for e in exprs for s in e.free_symbols if isinstance(s, sp.Symbol)}
+        totals = [total.xreplace(bare) for total in totals]
+        held = [*exprs, *totals, *(c.expr for c in self.constraints)]
+        self._taken = {s for e in held for s in e.free_symbols if isinstance(s, sp.Symbol)}
         ranks = [len(q.shape) if isinstance(q, sp.IndexedBase) else 0 for q in self.coordinates]
         #: The free index symbols of a row, one tuple a coordinate.
         self.indices = tuple(_pick(self._taken, rank) for rank in ranks)
         self.external_forces = self._read_forces(dict(zip(forces, exprs[2:], strict=True)))
-        everything = (self.L, self.dissipation, *self.external_forces)
+        everything = (self.L, self.dissipation, *self.external_forces, *totals)
         #: The size symbols: in extents and in the bounds of sums.
         self.sizes = self._read_sizes(everything)
         self.parameters = self._read_parameters(parameters, bare, everything)
@@ -88,16 +103,19 @@ class Lagrangian(Rebuilt):
         exprs = [normalise(e).xreplace(numbered) for e in (self.L, self.dissipation, *self.external_forces)]
         declared: list[Variable] = [*self.coordinates, *self.velocities, *self.inputs]
         declared += self.parameters if self._parameters_declared else ()
-        renaming = Renaming(declared, exprs, self.parameters, self.sizes)
+        bodies = [PlainSum(c.expr, *reversed(c.limits)) if c.limits else c.expr for c in self.constraints]
+        renaming = Renaming(declared, [*exprs, *bodies], self.parameters, self.sizes)
         system = object.__new__(type(self))
         system._notation = Notation()
         system.L, system.dissipation, *forces = map(renaming, exprs)
         system.external_forces = tuple(forces)
+        system.constraints = tuple(c.renamed(k, renaming) for k, c in enumerate(self.constraints))
         for name in ("coordinates", "velocities", "inputs", "parameters", "sizes"):
             variables = getattr(self, name)
             setattr(system, name, type(variables)(map(renaming.of, variables)))
         system.parameters = tuple(sorted(system.parameters, key=sp.default_sort_key))
-        system._taken = {s for e in exprs for s in e.free_symbols if isinstance(s, sp.Symbol)}
+        held = [*exprs, *(c.expr for c in self.constraints)]
+        system._taken = {s for e in held for s in e.free_symbols if isinstance(s, sp.Symbol)}
         system._parameters_declared = True
         system.indices, system.column_indices = (
             tuple(tuple(map(numbered.__getitem__, row)) for row in rows) for rows in (self.indices, self.column_indices)
@@ -187,16 +205,39 @@ class Lagrangian(Rebuilt):
 
     @functools.cached_property
     def euler_lagrange(self) -> tuple[sp.Eq, ...]:
-        """The equations of motion d/dt ∂L/∂v − ∂L/∂q + ∂R/∂v = Q, one equation a coordinate."""
+        """The equations of motion d/dt ∂L/∂v − ∂L/∂q + ∂R/∂v = Q + Gᵀλ, one equation a coordinate.
+
+        Those of the constraints are ``constraint_equations``, the symbols λ are the ``multipliers``.
+        """
         accelerations = {v: acceleration_of(q) for q, v in zip(self.coordinates, self.velocities, strict=True)}
         equations = []
-        for p, at, rate, force, external, drag in zip(
+        for p, at, rate, force, external, drag, held in zip(
             self.momentum_terms, self._row_ranges, self._rates, self.forces_on, self.external_forces, self._drag,
-            strict=True,
+            self.constraint_terms, strict=True,
         ):  # fmt: skip
             left = canonical(tangent(p, accelerations, at)) + rate - force + drag
-            equations.append(sp.Eq(self._show(left), self._show(external), evaluate=False))
+            equations.append(sp.Eq(self._show(left), self._show(external + held), evaluate=False))
         return tuple(equations)
+
+    @functools.cached_property
+    def constraint_terms(self) -> tuple[sp.Expr, ...]:
+        """The generalized forces Gᵀλ of the constraints, one expression a coordinate, in the internal notation."""
+        total = [sp.S.Zero] * len(self.coordinates)
+        for constraint in self.constraints:
+            variables = self.coordinates if constraint.is_holonomic else self.velocities
+            for k, at in enumerate(self._at_rows(variables)):
+                total[k] += derivative(constraint.total, at)
+        return tuple(total)
+
+    @property
+    def multipliers(self) -> tuple[Variable, ...]:
+        """The symbols λ, one a constraint, of its shape: λ[i − lower] belongs to the constraint of index i."""
+        return tuple(constraint.multiplier for constraint in self.constraints)
+
+    @property
+    def constraint_equations(self) -> tuple[sp.Eq, ...]:
+        """φ(q, t) = 0 and ψ(q, v, t) = 0, one equation a constraint, in its free indices."""
+        return tuple(sp.Eq(self._show(c.expr), 0, evaluate=False) for c in self.constraints)
 
     @functools.cached_property
     def energy_expression(self) -> sp.Expr:
@@ -224,10 +265,16 @@ class Lagrangian(Rebuilt):
 
     @functools.cached_property
     def hamiltonian(self) -> sp.Expr:
-        """H(q, p) = p·v − L with v(q, p) from the Legendre map p = M(q) v + b(q).
+        """H(q, p) = p·v − L with v(q, p) from the Legendre map p = M(q) v + b(q); with holonomic constraints it is
+        the total Hamiltonian H − Σ λφ.
 
-        Raises ``SymbolicError`` where p is not affine in v, M is singular or couples an indexed coordinate.
+        Raises ``SymbolicError`` where p is not affine in v, M is singular or couples an indexed coordinate, and for
+        nonholonomic constraints: the motion then has no Hamiltonian.
         """
+        for constraint in self.constraints:
+            if not constraint.is_holonomic:
+                raise SymbolicError(f"{constraint.shown} is nonholonomic: the motion has no Hamiltonian")
+        held = sp.Add(*(constraint.total for constraint in self.constraints))
         mass = self.mass_structure
         for expr in mass.expressions:
             if any(_depends(expr, v) for v in self.velocities):
@@ -236,7 +283,7 @@ class Lagrangian(Rebuilt):
                     "its momenta are not affine in the velocities"
                 )
         if not isinstance(mass, Diagonal):
-            return self._show(self._coupled_hamiltonian())
+            return self._show(self._coupled_hamiltonian() - held)
         result = normalise(self.energy_expression)
         for v, p, entry, own, symbol in zip(
             self.velocities,
@@ -250,7 +297,7 @@ class Lagrangian(Rebuilt):
                 raise SymbolicError(f"the Legendre map does not invert: L does not depend on {v}")
             offset = normalise(self._without_velocities(p))
             result = _substitute(result, v, own, ((symbol[own] if own else symbol) - offset) / entry)
-        return self._show(canonical(result))
+        return self._show(canonical(result - held))
 
     def _coupled_hamiltonian(self) -> sp.Expr:
         """H of scalar coordinates with a mass matrix that couples them."""
@@ -316,17 +363,22 @@ class Lagrangian(Rebuilt):
             result[position] += canonical(force.xreplace(renamed))
         return tuple(result)
 
-    def _check_accelerations(self, exprs: list[sp.Expr], parameters: Iterable) -> None:
-        """``SymbolicError`` for an acceleration, under the name that it has in equations of motion, in L, R or Q."""
+    def _check_accelerations(
+        self, exprs: list[sp.Expr], parameters: Iterable, called: Iterable[str] | None = None
+    ) -> None:
+        """``SymbolicError`` for an acceleration, under the name that it has in equations of motion, in L, R, Q or what
+        is ``called`` otherwise."""
         names = {name_of(acceleration_of(q)): q for q in self.coordinates}
         declared = set(map(name_of, parameters))
-        for what, expr in zip(("the Lagrangian", "the dissipation", *("a force",) * len(exprs)), exprs, strict=False):
+        usual = ("the Lagrangian", "the dissipation", *("a force",) * len(exprs))
+        for what, expr in zip(usual if called is None else called, exprs, strict=False):
             found = {s for node in expr.atoms(sp.Symbol, sp.IndexedBase) if (s := name_of(node)) in names}
             for name in sorted(found - declared):
                 acceleration = self._notation.show(acceleration_of(names[name]))
                 raise SymbolicError(
-                    f"{what} holds the acceleration {acceleration}, which is not supported: L, R and Q are functions "
-                    "of coordinates, velocities and time (u*u'' in L may be written -u'**2, up to d/dt(u*u'))"
+                    f"{what} holds the acceleration {acceleration}, which is not supported: L, R, Q and constraints "
+                    "are functions of coordinates, velocities and time (u*u'' in L may be written -u'**2, up to "
+                    "d/dt(u*u'))"
                 )
 
     def _read_sizes(self, exprs: Iterable[sp.Basic]) -> set[sp.Symbol]:
@@ -358,9 +410,9 @@ class Lagrangian(Rebuilt):
             return tuple(sorted(found, key=lambda p: str(p.label if isinstance(p, sp.IndexedBase) else p)))
         declared = tuple(bare.get(p, p) for p in parameters)
         for symbol in sorted(found - set(declared), key=str):
-            raise SymbolicError(
-                f"the symbol {symbol} of the Lagrangian is no coordinate, velocity, parameter, input or size"
-            )
+            own = (c.shown for c in self.constraints if symbol in c.expr.free_symbols | c.expr.atoms(sp.IndexedBase))
+            where = next(own, "the Lagrangian") if not _depends(self.L, symbol) else "the Lagrangian"
+            raise SymbolicError(f"the symbol {symbol} of {where} is no coordinate, velocity, parameter, input or size")
         for symbol in declared:
             if symbol in known:
                 raise SymbolicError(f"{symbol} is listed as a parameter and is a coordinate, velocity, input or t")

@@ -69,7 +69,7 @@ def load(source: str) -> ModuleType:
 
 def load_module(name: str, before: str = "") -> ModuleType:
     """A module of loops that take kernels as arguments, compiled once for all models; after the source ``before``."""
-    return load(before + _text(name))
+    return load(before + text(name))
 
 
 def load_around(name: str, kernel: str, entry: str) -> ModuleType:
@@ -78,11 +78,12 @@ def load_around(name: str, kernel: str, entry: str) -> ModuleType:
     ``kernel`` is the kernel's source and ``entry`` its function. It is taken into the loop, which matters where a
     step is as short as a call.
     """
-    return load(kernel.replace("@jit(", "@inlined(") + f"\n\nkernel_step = {entry}\n\n\n" + _text(name))
+    return load(kernel.replace("@jit(", "@inlined(") + f"\n\nkernel_step = {entry}\n\n\n" + text(name))
 
 
 @functools.cache
-def _text(module: str) -> str:
+def text(module: str) -> str:
+    """The source of a module that is run from the cache, not imported."""
     spec = importlib.util.find_spec(module)
     assert spec is not None and spec.origin is not None
     return Path(spec.origin).read_text(encoding="utf-8")

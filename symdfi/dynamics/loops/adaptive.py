@@ -15,6 +15,7 @@ KERNEL = f"FunctionType(void({I}, {I}, {V}, {V}, {V}, {V}, float64, {V}))"
 ATTEMPT = (
     f"FunctionType(float64({KERNEL}, {I}, {I}, {V}, {M}, float64, float64, {V}, {V}, {M}, {V}, {V}, {V}, {V}, {V}))"
 )
+PROJECT = f"FunctionType(boolean({I}, {I}, {V}, {V}, {V}, {V}, float64))"
 INTERPOLATE = f"FunctionType(void({KERNEL}, {I}, {I}, {V}, {M}, float64, float64, {V}, {M}, {V}, {V}, {M}))"
 
 SAFETY, SMALLEST, LARGEST = 0.9, 0.2, 10.0
@@ -38,6 +39,12 @@ def norm(x, scale):
     for i in range(x.size):
         total += (x[i] / scale[i]) ** 2
     return np.sqrt(total / x.size)
+
+
+@jit(f"boolean({I}, {I}, {V}, {V}, {V}, {V}, float64)")
+def anywhere(sizes, ints, q, v, params, inputs, t):
+    """The projection of a system without constraints."""
+    return True
 
 
 @jit("float64(float64, float64)")
@@ -205,23 +212,24 @@ def find_events(events, sizes, ints, params, row, t, h, y, F, values, kinds, fou
 
 
 @jit(
-    f"void(int64, int64, int64, {ATTEMPT}, {INTERPOLATE}, {KERNEL}, {KERNEL}, UniTuple(int64, 4), {I}, {I}, "
+    f"void(int64, int64, int64, {ATTEMPT}, {INTERPOLATE}, {PROJECT}, {KERNEL}, {KERNEL}, UniTuple(int64, 5), {I}, {I}, "
     f"{M}, {T}, {M}, {M}, {M}, {M}, {J}, {V}, {T}, {M}, {IT}, {T}, {T}, float64, {V}, {V}, float64)"
 )
 def advance(
-    start, stop, attempts, attempt, interpolate, acceleration, events, method, sizes, ints, params, inputs, y, low,
-    f, clock, counts, times, out, values, kinds, found, trail, t_end, rtol, atol, max_step,
+    start, stop, attempts, attempt, interpolate, project, acceleration, events, method, sizes, ints, params, inputs, y,
+    low, f, clock, counts, times, out, values, kinds, found, trail, t_end, rtol, atol, max_step,
 ):  # fmt: skip
     """Up to ``attempts`` steps of every member start..stop-1, in place.
 
-    ``method`` has its order, its stages, its slopes with those of the dense output, and the coefficients of that.
+    ``method`` has its order, its stages, its slopes with those of the dense output, the coefficients of that, and
+    whether each step is to be projected.
     ``low`` is what rounding took off ``y``: errors of rounding then do not add up.
     ``inputs`` has a row a stage for each member where they vary (then one attempt a call), else one row. States
     at ``times`` go to ``out``; ``trail`` keeps what each accepted step began with, ``(t, h, y)``, and its dense
     output if there is room for it, ``(t, h, y, F)``.
     """
     n = y.shape[1]
-    order, stages, slopes, degree = method
+    order, stages, slopes, degree, constrained = method
     K, F = np.empty((slopes, n)), np.empty((degree, n))
     ahead, rest, work = np.empty(n), np.empty(n), np.empty(n)
     kept, total = trail.shape[2], values.shape[1]
@@ -249,6 +257,17 @@ def advance(
                 tally[REJECTED] = 1
                 continue
             after, off = (t_end, 0.0) if last else two_sum(t, h + at[LOW])
+            if constrained:
+                row = rows[stages if rows.shape[0] > 1 else 0]
+                if not project(sizes, ints, ahead[: n // 2], ahead[n // 2 :], own, row, after):
+                    at[STEP] = h * SMALLEST
+                    tally[REJECTED] = 1
+                    continue
+                for i in range(n):
+                    rest[i] = 0.0
+                for i in range(n // 2):
+                    K[stages, i] = ahead[n // 2 + i]
+                acceleration(sizes, ints, ahead[: n // 2], ahead[n // 2 :], own, row, after, K[stages, n // 2 :])
             upto = tally[ROW]
             while upto < times.size and (times[upto] - after) * h <= 0.0:
                 upto += 1
