@@ -59,9 +59,9 @@ def known(value: Any) -> Any:
     return value
 
 
-def unwritten(shape: Any) -> np.ndarray:
-    """Memory that nobody has written."""
-    return np.full(shape, UNWRITTEN).view(np.float64)
+def unwritten(shape: Any, dtype: Any = np.float64) -> np.ndarray:
+    """Memory that nobody has written; of integers, which have no value to spare, it is not told."""
+    return np.full(shape, UNWRITTEN).view(np.float64) if np.dtype(dtype) == np.float64 else np.zeros(shape, dtype)
 
 
 class _Numpy:
