@@ -13,6 +13,7 @@ from sympy.concrete.expr_with_limits import ExprWithLimits
 from symdfi.errors import SymbolicError
 from symdfi.symbolic import private
 from symdfi.symbolic.conditions import plain
+from symdfi.symbolic.unfolding import unfolded
 
 
 class PlainSum(sp.Sum):
@@ -64,7 +65,7 @@ def _rename(expr: sp.Basic, names: dict, around: sp.Sum | None) -> sp.Expr:
             # An array may have the label that is the index here.
             names |= {base: base for base in expr.atoms(sp.IndexedBase) if base.label == index}
             limits.append((names[index], *bounds))
-        return PlainSum(_rename(expr.function, names, expr), *reversed(limits))
+        return PlainSum(_rename(unfolded(expr.function), names, expr), *reversed(limits))
     if not expr.has(sp.Sum):
         return expr.xreplace(names) if names else expr
     if isinstance(expr, sp.Piecewise) and around is not None:

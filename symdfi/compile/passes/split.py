@@ -323,7 +323,7 @@ def _mod_atom(remainders: Iterable[sp.Mod], loops: tuple[Loop, ...]) -> Boolean 
     for mod in remainders:
         argument, modulus = mod.args
         own = [i for i in indices if i in argument.free_symbols]
-        if len(own) != 1 or indices & modulus.free_symbols:
+        if len(own) != 1 or indices & modulus.free_symbols or mod.has(sp.Indexed):
             continue
         line = affine(argument, own[0])
         if line is None or abs(line[0]) != 1:

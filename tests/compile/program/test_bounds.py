@@ -152,3 +152,11 @@ def test_what_varies_with_one_index_of_a_triangle_is_stored_for_that_index():
     assert "n*n" not in f.source
     inner = np.cumsum(np.exp(X) * np.tanh(Y.sum() + X))
     assert f.python(x=X, y=Y)["v"] == pytest.approx(np.sum(X * np.sin(inner)))
+
+
+def test_remainders_of_entries() -> None:
+    """Mod of a gathered entry stays a remainder at run time."""
+    f = sd.compile({"s": over(sp.Mod(i + p[i], n) * x[sp.Mod(i + p[i], n)])}, [x, p])
+    entries, values = np.array([0, 5, -2]), np.arange(1.0, 5.0)
+    places = (np.arange(3) + entries) % 4
+    assert f(x=values, p=entries)["s"] == pytest.approx(np.sum(places * values[places]))
