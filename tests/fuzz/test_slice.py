@@ -4,12 +4,8 @@ import pytest
 
 from tests.fuzz import compare, expressions, lagrangians
 
-#: Seeds whose faults are known and not mended yet.
-OPEN = {0: "a remainder of a gathered entry is split without end"}
-MARKS = {seed: pytest.mark.xfail(strict=False, reason=reason) for seed, reason in OPEN.items()}
 
-
-@pytest.mark.parametrize("seed", [pytest.param(seed, marks=MARKS.get(seed, ())) for seed in range(30)])
+@pytest.mark.parametrize("seed", range(30))
 def test_expressions(seed):
     case = expressions.case(seed)
     outcome = compare.judge(case)
