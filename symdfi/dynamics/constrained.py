@@ -147,7 +147,7 @@ class Constrained:
         model = {self._renaming.of(s): int(k) for s, k in zip(kernel.sizes, sizes, strict=True)}
 
         def number(expr: sp.Expr) -> int:
-            return max(0, int(sp.sympify(expr).subs(model)))
+            return max(0, int(sp.sympify(expr, strict=True).subs(model)))
 
         counts = [sum(number(sp.Mul(*e.extents)) for e in map(_Box, found)) for found in (self.mass, self.jacobian)]
         patterns = [np.empty(counts[k // 2]) for k in range(4)]

@@ -155,7 +155,10 @@ def _check_symbols(
         raise SymbolicError(f"{shown}: it does not depend on {index}, so it is the same one again and again")
     inside = {s for r in expr.atoms(sp.Indexed) if r.base in (*coordinates, *velocities) for s in _free(r, expr)}
     sizes = {
-        s for r in expr.atoms(sp.Indexed) for extent in r.base.shape or () for s in sp.sympify(extent).free_symbols
+        s
+        for r in expr.atoms(sp.Indexed)
+        for extent in r.base.shape or ()
+        for s in sp.sympify(extent, strict=True).free_symbols
     }
     for index in sorted(inside - indices - sizes, key=str):
         if not index.is_positive:
