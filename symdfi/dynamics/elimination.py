@@ -203,13 +203,13 @@ def _eliminated(assembly: Assembly, found: Bordered, storages: Sequence[Storage]
     corner, lines = _corner(borders), []
     if borders:
         lines.append(f"scale = np.empty({borders})")
-        lines.append(f"{assembly.load('measure', 'dense', 'measure')}({borders}, corner, scale)")
+        lines.append(f"{assembly.load('measure', 'dense', 'measure', PANEL=0)}({borders}, corner, scale)")
     functions = [s.functions() for s in storages]
     for s, step in zip(storages, functions, strict=True):
         lines.append(f"good = good and {step['factor']}({s.cut}, {s.a}, {s.c}, {s.r}, {corner})")
     if borders:
         lines.append(f"pivots = np.empty({borders}, np.int64)")
-        factor = assembly.load("factor_dense", "dense", "factor")
+        factor = assembly.load("factor_dense", "dense", "factor", PANEL=0)
         lines.append(f"good = good and {factor}({borders}, corner, scale, pivots)")
     inside = [line for s in storages for line in s.gather()]
     tail = "tail" if borders else "out"
@@ -223,7 +223,7 @@ def _eliminated(assembly: Assembly, found: Bordered, storages: Sequence[Storage]
     for s, step in zip(storages, functions, strict=True):
         inside.append(f"{step['forward']}({s.cut}, {s.a}, {s.c}, {s.r}, {s.f}, {tail})")
     if borders:
-        inside.append(f"{assembly.load('solve_dense', 'dense', 'solve')}({borders}, corner, pivots, tail)")
+        inside.append(f"{assembly.load('solve_dense', 'dense', 'solve', PANEL=0)}({borders}, corner, pivots, tail)")
     for s, step in zip(storages, functions, strict=True):
         inside.append(f"{step['backward']}({s.cut}, {s.a}, {s.c}, {s.r}, {s.f}, {tail})")
         if s.chain.ring:

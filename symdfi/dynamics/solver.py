@@ -24,6 +24,9 @@ from symdfi.symbolic.structure import Bordered, Dense, Diagonal, Sparse, Structu
 #: The arguments of every state kernel before its output.
 _STATE = "int64[::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64"
 
+#: Up to this many unknowns a dense matrix is eliminated without products of blocks, which take long to compile.
+_AT_ONCE = 64
+
 
 def _dense(assembly: Assembly, found: Dense) -> list[str]:
     assembly.output("matrix", dense_parts(assembly, found))
@@ -31,7 +34,8 @@ def _dense(assembly: Assembly, found: Dense) -> list[str]:
     if _is_small(assembly):
         assembly.modules["solve_small"] = f"small.load({total})"
         return [f"matrix = stack({assembly.code(assembly.total**2)})", "FILL", "solve_small(matrix, out)"]
-    solve = assembly.load("solve_dense", "dense", "solve_with")
+    few = assembly.total.is_Integer and assembly.total <= _AT_ONCE
+    solve = assembly.load("solve_dense", "dense", "solve_with", **({"PANEL": 0} if few else {}))
     return [f"matrix = np.empty({assembly.code(assembly.total**2)})", "FILL", f"{solve}({total}, matrix, out)"]
 
 

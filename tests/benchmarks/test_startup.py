@@ -31,6 +31,7 @@ print(elapsed)
 PENDULUM = """
 import time
 import sympy as sp, symdfi as sd
+sd.Lagrangian, sd.mlp  # loaded when first used
 from sympy.physics.mechanics import dynamicsymbols
 begin = time.perf_counter()
 q = dynamicsymbols("q1:7")
@@ -46,6 +47,7 @@ print(time.perf_counter() - begin)
 MLP = """
 import time
 import sympy as sp, symdfi as sd
+sd.Lagrangian, sd.mlp  # loaded when first used
 x = sp.Symbol("x")
 u = sp.Function("u")(sd.t, x)
 begin = time.perf_counter()

@@ -38,9 +38,11 @@ def bands_of(matrix: np.ndarray, width: int, symmetric: bool, *, wrap: bool = Fa
     return np.array(rows, dtype=float).ravel()
 
 
+@pytest.mark.parametrize("panel", [0, 32])
 @pytest.mark.parametrize("n", [1, 2, 5, 30, 64, 65, 130])
-def test_dense(n):
-    """Also beyond the size from which panels of columns are eliminated together."""
+def test_dense(n, panel):
+    """At once, and by panels of columns, which are eliminated together from 65 unknowns on."""
+    dense = structured.load("dense", PANEL=panel)
     rng = np.random.default_rng(n)
     matrix, b = rng.normal(size=(n, n)), rng.normal(size=n)
     x = b.copy()

@@ -7,7 +7,8 @@ from symdfi.compile.source.runtime import jit
 V, P = "float64[::1]", "int64[::1]"
 #: 16 units of rounding: a pivot below this times the size of its column holds rounding errors only.
 TINY = 16 * 2.0**-52
-#: Columns that are eliminated one by one before the rest is updated by one matrix product.
+#: Columns that are eliminated one by one before the rest is updated by one matrix product; 0: all of them. The product
+#: takes seconds to compile, and pays from about a hundred unknowns on.
 PANEL = 32
 
 
@@ -44,13 +45,8 @@ def measure(n, a, scale):
             scale[j] = max(scale[j], abs(a[i * n + j]))
 
 
-@jit(f"boolean(int64, {V}, {V}, {P})")
-def factor(n, a, scale, pivots):
-    """P A = L U in place of A by rows; False for a matrix that is singular to working precision.
-
-    ``scale`` are the sizes of the columns before rounding errors came in. The rows below a panel of columns are updated
-    by a product of matrices, which BLAS does.
-    """
+def in_panels(n, a, scale, pivots):
+    """As ``at_once``, by panels of columns: the rows below one are updated by a product of matrices, by BLAS."""
     full = a[: n * n].reshape((n, n))
     width = n if n <= 2 * PANEL else PANEL
     for start in range(0, n, width):
@@ -67,6 +63,17 @@ def factor(n, a, scale, pivots):
             right = np.ascontiguousarray(full[start:stop, stop:])
             full[stop:, stop:] -= np.dot(below, right)
     return True
+
+
+def at_once(n, a, scale, pivots):
+    """P A = L U in place of A by rows; False for a matrix that is singular to working precision.
+
+    ``scale`` are the sizes of the columns before rounding errors came in.
+    """
+    return eliminate(n, 0, n, a, scale, pivots)
+
+
+factor = jit(f"boolean(int64, {V}, {V}, {P})")(in_panels if PANEL else at_once)
 
 
 @jit(f"void(int64, {V}, {P}, {V})")
