@@ -14,6 +14,7 @@ print(time.perf_counter() - begin)
 FPUT = """
 import time
 import numpy as np, sympy as sp, symdfi as sd
+sd.Lagrangian  # loaded when first used
 begin = time.perf_counter()
 n, i, alpha = sp.Symbol("n"), sp.Symbol("i", integer=True), sp.Symbol("alpha")
 x, v = sd.coordinates("x", n)
