@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symdfi.compile.kernels import cache
 from symdfi.compile.kernels.call import floats
 from symdfi.compile.kernels.kernel import CompiledKernel
 from symdfi.compile.program.loops import Variable
@@ -73,34 +74,38 @@ class BoundLagrangian:
         self._kernels, self.n_dof, self._shape = kernels, n_dof, (n_dof,)
         (self._sizes, self._packed), self._drive = packed, drive
         self._prepare, self._refuse = prepare, refuse
+        # Not BLAS, which would call its threads together for it.
+        self._all_finite = cache.load_module("symdfi.dynamics.loops.finite").all_finite
 
     def acceleration(self, q: Any, v: Any, t: float = 0.0, out: np.ndarray | None = None) -> np.ndarray:
         """q̈ = M⁻¹F. ``SingularMatrixError`` where M is singular."""
-        out = self._run(self._acceleration, q, v, t, out, self._shape)
-        # A product is finite only if all its terms are, and takes a tenth of the time that isfinite and all take.
-        if not math.isfinite(out.dot(out)) and not np.isfinite(out).all():
+        found = self._run(self._acceleration, q, v, t, out, self.n_dof)
+        if not self._all_finite(found):
             self._refuse(q, v, t)
-        return out
+        return found
 
     def forcing(self, q: Any, v: Any, t: float = 0.0, out: np.ndarray | None = None) -> np.ndarray:
         """F of M q̈ = F."""
-        return self._run(self._forcing, q, v, t, out, self._shape)
+        return self._run(self._forcing, q, v, t, out, self.n_dof)
 
     def momenta(self, q: Any, v: Any, t: float = 0.0, out: np.ndarray | None = None) -> np.ndarray:
         """p = ∂L/∂v."""
-        return self._run(self._momenta, q, v, t, out, self._shape)
+        return self._run(self._momenta, q, v, t, out, self.n_dof)
 
     def mass_matrix(self, q: Any, v: Any, t: float = 0.0, out: np.ndarray | None = None) -> np.ndarray:
         """M in full, ``(n_dof, n_dof)``."""
-        return self._run(self._mass, q, v, t, out, (self.n_dof, self.n_dof))
+        shape = self.n_dof, self.n_dof
+        out = np.empty(shape) if out is None else _output(out, shape)
+        self._run(self._mass, q, v, t, out.reshape(-1), out.size)
+        return out
 
     def energy(self, q: Any, v: Any, t: float = 0.0) -> float:
         """Σ v ∂L/∂v − L."""
-        return self._run(self._energy, q, v, t, None, (1,)).item()
+        return self._run(self._energy, q, v, t, None, 1).item()
 
     def lagrangian(self, q: Any, v: Any, t: float = 0.0) -> float:
         """L."""
-        return self._run(self._lagrangian, q, v, t, None, (1,)).item()
+        return self._run(self._lagrangian, q, v, t, None, 1).item()
 
     @functools.cached_property
     def _acceleration(self) -> Callable[..., None]:
@@ -132,19 +137,18 @@ class BoundLagrangian:
         sizes, packed, drive = self._sizes, self._packed, self._drive
         return lambda q, v, t, out: function(sizes, ints, q, v, packed, drive, t, out)
 
-    def _run(
-        self, function: Callable[..., None], q: Any, v: Any, t: float, out: np.ndarray | None, shape: tuple[int, ...]
-    ) -> np.ndarray:
-        own = self._shape
-        if not (type(q) is np.ndarray and q.dtype is _FLOAT and q.shape == own and q.flags.carray):
-            q = self._state("q", q)
-        if not (type(v) is np.ndarray and v.dtype is _FLOAT and v.shape == own and v.flags.carray):
-            v = self._state("v", v)
+    def _run(self, function: Callable[..., None], q: Any, v: Any, t: float, out: np.ndarray | None, size: int) -> Any:
+        """A kernel's output of ``size`` numbers."""
         if out is None:
-            out = np.empty(shape)
-        elif not (type(out) is np.ndarray and out.dtype == _FLOAT and out.shape == shape and out.flags.carray):
-            raise ValueError(f"out must be a C-contiguous, writable float64 array of shape {shape}")
-        function(q, v, float(t), out if out.ndim == 1 else out.reshape(-1))
+            out = np.empty(size)
+        try:
+            fits = len(q) == len(v) == self.n_dof and len(out) == size
+            if fits:
+                function(q, v, t, out)
+        except TypeError:  # the kernel takes nothing but flat contiguous arrays of float64
+            fits = False
+        if not fits:
+            function(self._state("q", q), self._state("v", v), float(t), _output(out, (size,)))
         return out
 
     def _state(self, name: str, value: Any) -> np.ndarray:
@@ -154,3 +158,10 @@ class BoundLagrangian:
         if array.shape != self._shape:
             raise ValueError(f"{name} has shape {array.shape}, but the system is bound to {self._shape}")
         return array
+
+
+def _output(out: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """``out`` if results can be written into it. ``ValueError`` otherwise."""
+    if not (type(out) is np.ndarray and out.dtype == _FLOAT and out.shape == shape and out.flags.carray):
+        raise ValueError(f"out must be a C-contiguous, writable float64 array of shape {shape}")
+    return out
