@@ -213,7 +213,7 @@ def _eliminated(assembly: Assembly, found: Bordered, storages: Sequence[Storage]
         lines.append(f"good = good and {factor}({borders}, corner, scale, pivots)")
     inside = [line for s in storages for line in s.gather()]
     tail = "tail" if borders else "out"
-    places = [_natural(assembly, r, at) for r, at in found.border]
+    places = [natural(assembly, r, at) for r, at in found.border]
     if borders:
         inside.append(f"tail = np.zeros({borders})")
         inside += [f"tail[{b}] = out[{place}]" for b, place in enumerate(places)]
@@ -252,12 +252,12 @@ def _in_full(assembly: Assembly, found: Bordered, storages: Sequence[Storage], b
             lines.append(f"corner[{k * borders + k}] = 1.0")
         lines.append(f"{assembly.load('add_corner', 'bordered', 'add_corner')}(total, {borders}, corner, full)")
         for b, (r, at) in enumerate(found.border):
-            lines.append(f"order[{assembly.code(start)} + {b}] = {_natural(assembly, r, at)}")
+            lines.append(f"order[{assembly.code(start)} + {b}] = {natural(assembly, r, at)}")
     lines.append(f"{assembly.load('solve_in_full', 'bordered', 'solve_in_full')}(total, order, full, out)")
     return lines
 
 
-def _natural(assembly: Assembly, r: int, at: tuple[sp.Expr, ...]) -> str:
+def natural(assembly: Assembly, r: int, at: tuple[sp.Expr, ...]) -> str:
     """Where one element of a coordinate lies in the state."""
     steps = row_major(assembly.row_loops(r))
     return assembly.code(assembly.starts[r] + sum((k * step for k, step in zip(at, steps, strict=True)), sp.S.Zero))

@@ -14,13 +14,14 @@ from symdfi.dynamics.assembly import Assembly, dense_parts
 from symdfi.dynamics.constrained import Constrained
 from symdfi.dynamics.forces import Sweep
 from symdfi.dynamics.plans import PlannedKernel
-from symdfi.dynamics.solver import plans_of, solving_kernel
+from symdfi.dynamics.sitewise import fits
+from symdfi.dynamics.solver import plans_of, sitewise_kernel, solving_kernel
 from symdfi.errors import SymbolicError
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.indexed import index_arrays, normalise
 from symdfi.symbolic.lagrangian import Lagrangian
 from symdfi.symbolic.private import Private
-from symdfi.symbolic.structure import Diagonal, Sparse, Structure, dense, structure
+from symdfi.symbolic.structure import Bordered, Diagonal, Sparse, Structure, dense, structure
 
 #: The signature of every state kernel: what the time steppers take as an argument.
 KERNEL = "void({0}, {0}, {1}, {1}, {1}, {1}, float64, {1})".format("int64[::1]", "float64[::1]")
@@ -110,6 +111,9 @@ class Kernels:
         else what ``out`` holds. ``slot`` is that of the plan of a sparse elimination."""
         assembly = self._assembly(*more, symmetric=symmetric, slot=slot)
         sweep = self.sweep(assembly.builder) if forced else None
+        if sweep is not None and isinstance(found, Bordered) and fits(found):
+            other = self._assembly(*more, symmetric=symmetric)
+            return sitewise_kernel(assembly, found, sweep, self.renaming, (other, self.sweep(other.builder)))
         built = solving_kernel(assembly, found, sweep, self.renaming, more)
         if not isinstance(found, Sparse):
             return built

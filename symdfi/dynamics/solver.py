@@ -16,6 +16,7 @@ from symdfi.dynamics.assembly import Assembly, dense_parts, row_major
 from symdfi.dynamics.elimination import bordered
 from symdfi.dynamics.forces import Sweep
 from symdfi.dynamics.plans import Plans, inside, loops_of, number_of
+from symdfi.dynamics.sitewise import may_need_pivots, sitewise
 from symdfi.linalg import small, structured
 from symdfi.symbolic.couplings import COMPONENTS
 from symdfi.symbolic.renaming import Renaming
@@ -23,6 +24,8 @@ from symdfi.symbolic.structure import Bordered, Dense, Diagonal, Sparse, Structu
 
 #: The arguments of every state kernel before its output.
 _STATE = "int64[::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64"
+
+_ARGUMENTS = ("sizes", "ints", "q", "v", "params", "inputs", "t")
 
 #: Up to this many unknowns a dense matrix is eliminated without products of blocks, which take long to compile.
 _AT_ONCE = 64
@@ -108,28 +111,61 @@ def solving_kernel(
 ) -> CompiledKernel:
     """A kernel ``out = A⁻¹F``, or, without the ``sweep`` that gives the forcing F, ``out = A⁻¹ out``."""
     lines = _LINES[type(found)](assembly, found)
-    arguments = ["sizes", "ints", "q", "v", "params", "inputs", "t", *(group.name for group in more)]
-    own = list(assembly.outputs)
     if sweep is not None:
         assembly.builder.output("out", sweep.assigned(sweep.forcing))
-        own.append("out")
-    fill = f"kernel({', '.join([*arguments, *own])})"
-    built = assembly.builder.build()
-    unpack = [f"{assembly.names[renaming.of(s)]} = sizes[U({k})]" for k, s in enumerate(built.sizes)]
+        assembly.outputs.append("out")
     # Of a system as small as that a call of ``kernel`` would take as long as what it does.
     inlined = isinstance(found, Dense) and _is_small(assembly)
+    built, functions = _functions(assembly, lines, renaming, more, inlined=inlined)
+    return replace(built, source=_module(assembly.modules, functions), entry="solve")
+
+
+def sitewise_kernel(
+    assembly: Assembly, found: Bordered, sweep: Sweep, renaming: Renaming, other: tuple[Assembly, Sweep]
+) -> CompiledKernel:
+    """A kernel ``out = A⁻¹F`` that eliminates in the loop over the sites; ``other``, for another kernel with A and F,
+    serves where that needs pivots."""
+    lines = sitewise(assembly, found, sweep, f"pivoting({', '.join([*_ARGUMENTS, 'out'])})")
+    built, functions = _functions(assembly, lines, renaming)
+    modules = dict(assembly.modules)
+    if may_need_pivots(found):
+        slow, again = other
+        steps = bordered(slow, found)
+        slow.builder.output("out", again.assigned(again.forcing))
+        slow.outputs.append("out")
+        _, whole = _functions(slow, steps, renaming, names=("fill", "pivoting"))
+        functions, modules = [*whole, "", *functions], {**slow.modules, **modules}
+    return replace(built, source=_module(modules, functions), entry="solve")
+
+
+def _module(modules: dict[str, str], functions: list[str]) -> str:
+    loads = (f"{name} = {load}" for name, load in modules.items())
+    head = ["from symdfi.linalg import small, structured", "", f"# {structured.version()}", *loads]
+    return "\n".join([*head, "", "", *functions])
+
+
+def _functions(
+    assembly: Assembly,
+    lines: list[str],
+    renaming: Renaming,
+    more: tuple[Group, ...] = (),
+    *,
+    inlined: bool = False,
+    names: tuple[str, str] = ("kernel", "solve"),
+) -> tuple[CompiledKernel, list[str]]:
+    """The kernel that fills the outputs of ``assembly``, and its source with that of the function around it."""
+    fill, solve = names
+    arguments = [*_ARGUMENTS, *(group.name for group in more)]
+    call = f"{fill}({', '.join([*arguments, *assembly.outputs])})"
+    built = assembly.builder.build()
+    own = built.source.replace("def kernel(", f"def {fill}(")
+    unpack = [f"{assembly.names[renaming.of(s)]} = sizes[U({k})]" for k, s in enumerate(built.sizes)]
     text = [
-        "from symdfi.linalg import small, structured",
-        "",
-        f"# {structured.version()}",
-        *(f"{name} = {load}" for name, load in assembly.modules.items()),
-        "",
-        "",
-        built.source.replace("@jit(", "@inlined(") if inlined else built.source,
+        own.replace("@jit(", "@inlined(") if inlined else own,
         "",
         f'@{"borrowing" if inlined else "jit"}("void({_STATE}{", float64" * len(more)}, float64[::1])")',
-        f"def solve({', '.join([*arguments, 'out'])}):",
-        *(f"    {line}" for line in [*unpack, *(line.replace("FILL", fill) for line in lines)]),
+        f"def {solve}({', '.join([*arguments, 'out'])}):",
+        *(f"    {line}" for line in [*unpack, *(line.replace("FILL", call) for line in lines)]),
         "",
     ]
-    return replace(built, source="\n".join(text), entry="solve")
+    return built, text
