@@ -14,7 +14,7 @@ from symdfi.dynamics.assembly import Assembly, dense_parts
 from symdfi.dynamics.constrained import Constrained
 from symdfi.dynamics.forces import Sweep
 from symdfi.dynamics.plans import PlannedKernel
-from symdfi.dynamics.sitewise import fits
+from symdfi.dynamics.sitewise import diagonal, fits
 from symdfi.dynamics.solver import plans_of, sitewise_kernel, solving_kernel
 from symdfi.errors import SymbolicError
 from symdfi.symbolic.coordinates import t
@@ -86,12 +86,9 @@ class Kernels:
         for velocity, entry in zip(self.model.velocities, found.entries, strict=True):
             if entry == 0:
                 raise SymbolicError(f"L does not depend on {velocity}: the mass matrix is singular everywhere")
-        builder = self.builder()
-        sweep = self.sweep(builder)
-        mass = sweep.values([sweep.over_loops(r, entry) for r, entry in enumerate(found.entries)])
-        forcing = sweep.values(sweep.forcing)
-        builder.output("out", sweep.assigned(f / m for f, m in zip(forcing, mass, strict=True)))
-        return builder.build()
+        assembly = self._assembly()
+        diagonal(assembly, found, self.sweep(assembly.builder))
+        return assembly.builder.build()
 
     @functools.cached_property
     def is_velocity_free(self) -> bool:

@@ -10,6 +10,7 @@ what differs from site to site.
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,8 +22,9 @@ from symdfi.dynamics.assembly import Assembly, Part, row_major
 from symdfi.dynamics.elimination import natural
 from symdfi.dynamics.forces import Sweep
 from symdfi.symbolic.chains import Strand
+from symdfi.symbolic.couplings import COMPONENTS
 from symdfi.symbolic.indexed import normalise
-from symdfi.symbolic.structures import Bordered, Chain
+from symdfi.symbolic.structures import Bordered, Chain, Diagonal
 from symdfi.symbolic.sums import PlainSum
 
 #: The largest blocks, and the most unknowns in the border.
@@ -45,6 +47,23 @@ def may_need_pivots(found: Bordered) -> bool:
 def sitewise(assembly: Assembly, found: Bordered, sweep: Sweep, otherwise: str) -> list[str]:
     """The lines that put M⁻¹F into ``out``. Where that needs pivots they do what the line ``otherwise`` says."""
     return _Solution(assembly, found, sweep).lines(otherwise)
+
+
+def diagonal(assembly: Assembly, found: Diagonal, sweep: Sweep) -> None:
+    """Put F / m into the output ``out``: the components of an element apart, where they are told apart by name."""
+    program, parts = assembly.builder.program, []
+    for r, (force, loops) in enumerate(zip(sweep.forcing, sweep.loops, strict=True)):
+        both, steps = [force, sweep.over_loops(r, found.entries[r])], row_major(loops)
+        named = any(expr.has(sp.KroneckerDelta) for expr in both)
+        axes = [k for k, loop in enumerate(loops) if named and loop.extent.is_Integer and loop.extent <= COMPONENTS]
+        rest = tuple(loop for k, loop in enumerate(loops) if k not in axes)
+        for place in itertools.product(*(range(int(loops[k].extent)) for k in axes)):
+            numbers = {loops[k].index: sp.Integer(c) for k, c in zip(axes, place, strict=True)}
+            own = [expr.xreplace(numbers) for expr in both]
+            own = [program.define(expr, rest) if expr.has(sp.KroneckerDelta) else expr for expr in own]
+            start = assembly.starts[r] + sp.Add(*(c * steps[k] for k, c in zip(axes, place, strict=True)))
+            parts.append((own[0] / own[1], rest, start, [step for k, step in enumerate(steps) if k not in axes]))
+    assembly.output("out", parts)
 
 
 @dataclass

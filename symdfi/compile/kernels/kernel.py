@@ -12,6 +12,7 @@ import sympy as sp
 
 from symdfi.compile.kernels import cache
 from symdfi.compile.passes.accumulate import accumulated
+from symdfi.compile.passes.components import apart
 from symdfi.compile.passes.recompute import recomputed
 from symdfi.compile.passes.schedule import schedule
 from symdfi.compile.passes.split import definition
@@ -182,6 +183,7 @@ class KernelBuilder:
         names = Names(checked=self._checked)
         definitions = _live([definition(a, self.program) for a in assignments], frozenset(outputs))
         definitions = accumulated(definitions, frozenset(outputs), self.program)
+        definitions = apart(definitions, frozenset(outputs))
         definitions = recomputed(definitions, frozenset(outputs))
         once = schedule([d for d in definitions if not d.batched], self._kept(definitions, outputs))
         each = schedule([d for d in definitions if d.batched], frozenset(outputs))
