@@ -44,9 +44,17 @@ def may_need_pivots(found: Bordered) -> bool:
     return bool(found.borders) or any(chain.breadth > 2 for chain in found.chains)
 
 
-def sitewise(assembly: Assembly, found: Bordered, sweep: Sweep, otherwise: str) -> list[str]:
-    """The lines that put M⁻¹F into ``out``. Where that needs pivots they do what the line ``otherwise`` says."""
-    return _Solution(assembly, found, sweep).lines(otherwise)
+class _NeedsPivots(Exception):
+    """A pivot is zero, or of the wrong sign, whatever the state."""
+
+
+def sitewise(assembly: Assembly, found: Bordered, sweep: Sweep, otherwise: str) -> list[str] | None:
+    """The lines that put M⁻¹F into ``out``; where that needs pivots they do what the line ``otherwise`` says. None
+    where it needs pivots at every state."""
+    try:
+        return _Solution(assembly, found, sweep).lines(otherwise)
+    except _NeedsPivots:
+        return None
 
 
 def diagonal(assembly: Assembly, found: Diagonal, sweep: Sweep) -> None:
@@ -118,6 +126,8 @@ class _Block:
         self.rows = [[site.held(normalise(bands.get((a, b - a), sp.S.Zero))) for b in each] for a in each]
         self.factors: dict[tuple[int, int], sp.Expr] = {}
         if self.size == 1:
+            if self.rows[0][0] == 0:
+                raise _NeedsPivots
             self.inverse = [site.held(1 / self.rows[0][0])]
         elif self.size == 2:
             (a, b), (_, c) = self.rows
@@ -128,6 +138,8 @@ class _Block:
 
     def _inverse(self, pivot: sp.Expr, size: sp.Expr, measure: Callable[[sp.Expr], sp.Expr]) -> sp.Expr:
         pivot = self.site.held(pivot)
+        if pivot.is_number and not measure(pivot) > _TINY * size:
+            raise _NeedsPivots
         return self.site.held(sp.Piecewise((1 / pivot, measure(pivot) > _TINY * size)))
 
     def _factorise(self) -> None:
@@ -255,6 +267,8 @@ class _Solution:
                 lines.append(f"scale[{d}] = 0.0")
                 for k in range(d, borders**2, borders):
                     lines.append(f"scale[{d}] = max(scale[{d}], abs(corner[{k}]), abs(taken[{k}]))")
+            # What sums over the sites are off by grows like the root of their number.
+            lines += [f"scale[{d}] *= np.sqrt(1.0 + out.size)" for d in range(borders)]
             lines += [f"corner[{k}] -= taken[{k}]" for k in range(borders**2)]
             lines.append("solve_scaled(corner, scale, tail)")
             own = " and ".join(f"np.isfinite(tail[{b}])" for b in range(borders))

@@ -126,6 +126,8 @@ def sitewise_kernel(
     """A kernel ``out = A⁻¹F`` that eliminates in the loop over the sites; ``other``, for another kernel with A and F,
     serves where that needs pivots."""
     lines = sitewise(assembly, found, sweep, f"pivoting({', '.join([*_ARGUMENTS, 'out'])})")
+    if lines is None:
+        return solving_kernel(other[0], found, other[1], renaming)
     built, functions = _functions(assembly, lines, renaming)
     modules = dict(assembly.modules)
     if may_need_pivots(found):
