@@ -52,6 +52,8 @@ def plot_field(dataset: Any) -> Any:
 
 #: What a label shows of a name.
 _LONGEST = 20
+#: Below it Matplotlib takes the two ends of an axis for one.
+_LOWEST = 1e-280
 
 
 def plot_trajectory(dataset: Any, path: tuple[np.ndarray, np.ndarray] | None = None) -> Any:
@@ -124,7 +126,13 @@ def plot_modes(
     left, right = figure.subplots(1, 2, width_ratios=(2, 1))
     for mode, energy in zip(modes, energies.T, strict=True):
         left.plot(time, energy, lw=1, label=f"mode {mode}")
-    left.set(xlabel=unit, ylabel="energy", title=title, xlim=(time[0], time[-1]), ylim=(0, 1.22 * energies.max()))
+    left.set(
+        xlabel=unit,
+        ylabel="energy",
+        title=title,
+        xlim=(time[0], time[-1]),
+        ylim=(0, 1.22 * max(energies.max(), _LOWEST)),
+    )
     left.legend(frameon=False, loc="upper center", ncols=energies.shape[1], fontsize="small")
     _draw_energy(right, time, total, unit)
     return figure

@@ -16,6 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from symdfi.errors import DivergenceError
+from symdfi.numbers import reals
+
 
 def save(dataset: Any, path: str | Path) -> Path:
     """Write an ``xarray.Dataset`` as netCDF 4; directories are made as needed.
@@ -49,11 +52,16 @@ def _storable(dataset: Any) -> Any:
     shown = [re.sub("[/\0]", "\N{DIVISION SLASH}", name).replace(".", "\N{ONE DOT LEADER}") or "_" for name in others]
     renamed = dataset.rename(dict(zip(others, distinct(shown, kept), strict=True)))
     for part in (renamed, *renamed.variables.values()):
-        attributes = {
-            key: value.replace("\0", "\\0") if isinstance(value, str) else value for key, value in part.attrs.items()
-        }
+        attributes = {key: _attribute(value) for key, value in part.attrs.items()}
         part.attrs = {re.sub("[/\0]", "\N{DIVISION SLASH}", key): value for key, value in attributes.items()}
     return renamed
+
+
+def _attribute(value: Any) -> Any:
+    """An attribute that a file can hold: text without zeros, and 1 for what is true."""
+    if isinstance(value, str):
+        return value.replace("\0", "\\0")
+    return np.asarray(value, dtype=np.int8) if np.asarray(value).dtype == bool else value
 
 
 def _netcdf(dataset: Any) -> io.BytesIO:
@@ -114,22 +122,35 @@ def hermite(
     """Values ``(s, n)`` and rates of change ``(s, n)`` at the ``times`` (s,), interpolated to ``t``: ``(*t.shape, n)``.
 
     Between two times the cubic with these values and slopes at its ends (Hermite), or a derivative of it.
-    Raises ``ValueError`` for a time outside ``times``.
+    Raises ``ValueError`` for a time outside ``times``, ``DivergenceError`` where finite values and rates have a cubic
+    between them that is not.
     """
-    from scipy.interpolate import CubicHermiteSpline  # slow to import
+    from scipy.interpolate import PPoly  # slow to import
 
     at = within(t, times[0], times[-1])
     if times.size == 1:
         return np.broadcast_to(rates[0] if derivative else values[0], (*at.shape, values.shape[1])).copy()
     order = slice(None) if times[-1] > times[0] else slice(None, None, -1)
-    return CubicHermiteSpline(times[order], values[order], rates[order])(at, nu=derivative)
+    x, y, dy = times[order], values[order], rates[order]
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        h = np.diff(x)[:, None]
+        slope = np.diff(y, axis=0) / h
+        third = (dy[:-1] + dy[1:] - 2 * slope) / h
+        # Not CubicHermiteSpline: it refuses all where one member of an ensemble has ended, with NaN from there on.
+        found = PPoly(np.array([third / h, (slope - dy[:-1]) / h - third, dy[:-1], y[:-1]]), x)(at, nu=derivative)
+    lost = ~np.isfinite(found).all(axis=-1)
+    if lost.any() and np.isfinite(values).all() and np.isfinite(rates).all():
+        time = float(at[lost].flat[0])
+        raise DivergenceError(f"between the saved times the cubic is not finite at t = {time:.6g}", time=time)
+    return found
 
 
 def within(t: ArrayLike, start: float, stop: float) -> np.ndarray:
     """The times ``t`` as an array. ``ValueError`` for one that lies outside those computed, ``start`` to ``stop``."""
-    at = np.asarray(t, dtype=float)
-    slack = 1e-12 * max(1.0, abs(start), abs(stop))
-    outside = at[~((at >= min(start, stop) - slack) & (at <= max(start, stop) + slack))]
+    at = reals(t, "t")
+    low, high = min(start, stop), max(start, stop)
+    slack = 1e-12 * max(abs(start), abs(stop))
+    outside = at[~((at >= low - slack) & (at <= high + slack))]
     if outside.size:
         raise ValueError(f"t = {outside.flat[0]:g} lies outside the computed times, {start:g} to {stop:g}")
-    return at
+    return np.clip(at, low, high)

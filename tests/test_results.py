@@ -15,6 +15,8 @@ import pytest
 import xarray as xr
 
 from symdfi import results
+from symdfi.errors import DivergenceError
+from symdfi.results import hermite, within
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="POSIX")
 
@@ -97,6 +99,8 @@ FULL = """
 import resource, sys
 import numpy as np, xarray as xr
 from symdfi import results
+from symdfi.errors import DivergenceError
+from symdfi.results import hermite, within
 data = xr.Dataset({"q": (("time", "node"), np.random.default_rng(0).random((2000, 20)))})
 for limit in (0, 100, 5_000, 100_000, 319_999):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
@@ -121,6 +125,8 @@ WRITER = """
 import sys
 import numpy as np, xarray as xr
 from symdfi import results
+from symdfi.errors import DivergenceError
+from symdfi.results import hermite, within
 print("ready", flush=True)
 value = 1.0
 while True:
@@ -141,3 +147,21 @@ def test_killed_while_writing(old):
             writer.send_signal(signal.SIGKILL)
         values = results.load(old)["q"].values
         assert (values == values[0, 0]).all()
+
+
+def test_interpolation_beside_what_has_ended():
+    """NaN of one column are no matter of the others, nor of the times before."""
+    t = np.array([0.0, 1.0, 2.0])
+    values, rates = np.stack([t**3, [0.0, 1.0, np.nan]], axis=1), np.stack([3 * t**2, np.ones(3)], axis=1)
+    np.testing.assert_allclose(hermite(t, values, rates, [0.5, 1.5]), [[0.125, 0.5], [3.375, np.nan]], rtol=1e-15)
+
+
+def test_interpolation_that_overflows():
+    with pytest.raises(DivergenceError, match="the cubic is not finite at t = 0.5"):
+        hermite(np.array([0.0, 1.0]), np.array([[1.7e308], [-1.7e308]]), np.zeros((2, 1)), 0.5)
+
+
+def test_times_outside_of_a_short_interval():
+    with pytest.raises(ValueError, match="outside the computed times"):
+        within(1e-13, 0.0, 1e-300)
+    assert within(0.3 + 1e-16, 0.1, 0.3) == 0.3

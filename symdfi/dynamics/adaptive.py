@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,6 +17,7 @@ from symdfi.dynamics.model import Model
 from symdfi.dynamics.outcome import Failure, Outcome
 from symdfi.dynamics.tableau import source
 from symdfi.errors import DivergenceError, Interrupted
+from symdfi.numbers import reals
 
 #: As in loops/adaptive.py.
 _RUNNING, _FINISHED, _STOPPED, _UNDERFLOW = range(4)
@@ -23,6 +25,8 @@ _STATUS, _ROW, _ACCEPTED, _TRAIL, _FOUND, _REJECTED = range(6)
 _PARTS = 8
 #: About so many attempted steps of a small system are made before a call returns, so that Ctrl-C is heard.
 _ATTEMPTS = 20_000
+#: After so many steps it is clear whether the end is reached in as many as can ever be made.
+_TRIED, _MOST_STEPS = 2000, 1e14
 #: The least relative tolerance.
 _SMALLEST = 2.0**-50
 
@@ -131,7 +135,9 @@ class _Run:
                     )  # fmt: skip
                 finally:
                     self._collect()
-                for member in np.flatnonzero(self.counts[:, _STATUS] == _UNDERFLOW)[:1]:
+                status, steps = self.counts[:, _STATUS], self.counts[:, _ACCEPTED]
+                endless = (status == _RUNNING) & is_endless(self.schedule, self.clock[:, 0], steps)
+                for member in np.flatnonzero(endless | (status == _UNDERFLOW))[:1]:
                     failure = self._failure(int(member))
                 now = float(np.mean((self.clock[:, 0] - self.schedule.start) / span))
                 report(now - covered)
@@ -209,9 +215,16 @@ class _Run:
         return StepPolynomials(trail[:, 0], trail[:, 1], trail[:, 2 : 2 + count], F, end)
 
 
+def is_endless(schedule: Schedule, time: Any, steps: Any) -> Any:
+    """Whether ``steps`` such as those made until ``time`` would never reach the end."""
+    return (steps >= _TRIED) & (
+        abs(time - schedule.start) * (_MOST_STEPS / np.maximum(steps, 1)) < abs(schedule.stop - time)
+    )
+
+
 def tolerance_of(tolerance: ArrayLike, n_dof: int) -> np.ndarray:
     """A tolerance for each of the coordinates, then of the velocities. ``ValueError`` for a wrong shape."""
-    given = np.asarray(tolerance, dtype=float)
+    given = reals(tolerance, "a tolerance")
     if given.shape not in ((), (n_dof,), (2 * n_dof,)):
         raise ValueError(f"a tolerance has shape {given.shape}, expected a number, ({n_dof},) or ({2 * n_dof},)")
     return np.tile(given, 2) if given.shape == (n_dof,) else np.broadcast_to(given, 2 * n_dof).copy()
@@ -219,10 +232,10 @@ def tolerance_of(tolerance: ArrayLike, n_dof: int) -> np.ndarray:
 
 def check_tolerances(rtol: ArrayLike, atol: ArrayLike, max_step: float) -> None:
     """``ValueError`` for tolerances and a largest step that no method could keep."""
-    relative, absolute = np.asarray(rtol, dtype=float), np.asarray(atol, dtype=float)
+    relative, absolute = reals(rtol, "rtol"), reals(atol, "atol")
     if not ((relative == 0) | (relative >= _SMALLEST) & np.isfinite(relative)).all():
         raise ValueError(f"rtol = {rtol} must be zero or at least {_SMALLEST:.1e}, the rounding of a step")
     if not ((absolute > 0) & np.isfinite(absolute)).all():
         raise ValueError(f"atol = {atol} must be positive")
-    if not max_step > 0:
+    if reals(max_step, "max_step").ndim or not max_step > 0:
         raise ValueError(f"max_step = {max_step} must be positive")

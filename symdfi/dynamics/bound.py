@@ -16,6 +16,8 @@ from symdfi.compile.kernels.call import floats
 from symdfi.compile.kernels.kernel import CompiledKernel
 from symdfi.compile.program.loops import Variable
 from symdfi.dynamics.kernels import Kernels
+from symdfi.numbers import one_real, reals
+from symdfi.symbolic.given import name_of
 
 _FLOAT = np.dtype(np.float64)
 
@@ -39,7 +41,7 @@ class Settled:
 
     def packed(self, values: Mapping[Variable, Any]) -> np.ndarray:
         """The float parameters one after the other: ``(count,)``, or ``(*batch, count)`` where they have batch axes."""
-        arrays = [np.asarray(values[p], dtype=float) for p in self.shapes]
+        arrays = [reals(values[p], f"the parameter {name_of(p)}") for p in self.shapes]
         if not arrays:
             return np.empty(0)
         if not self.batch:
@@ -55,8 +57,8 @@ class BoundLagrangian:
     """A compiled system whose sizes, parameters and inputs are settled. Made by ``CompiledLagrangian.bind``.
 
     States are flat arrays ``(n_dof,)``; those that are C-contiguous and float64 are passed on as they are. Every result
-    is a new array, or is written into ``out``, a C-contiguous float64 array of its shape. Raises ``ValueError`` for
-    states of another length.
+    is a new array, or is written into ``out``, a C-contiguous float64 array of its shape. Numbers that overflow are
+    infinite or NaN, as in ``CompiledLagrangian``. Raises ``ValueError`` for states of another length.
     """
 
     def __init__(
@@ -148,7 +150,7 @@ class BoundLagrangian:
         except TypeError:  # the kernel takes nothing but flat contiguous arrays of float64
             fits = False
         if not fits:
-            function(self._state("q", q), self._state("v", v), float(t), _output(out, (size,)))
+            function(self._state("q", q), self._state("v", v), one_real(t, "the time"), _output(out, (size,)))
         return out
 
     def _state(self, name: str, value: Any) -> np.ndarray:

@@ -12,6 +12,7 @@ import sympy as sp
 from symdfi.compile.kernels.kernel import CompiledKernel
 from symdfi.dynamics.system import CompiledLagrangian
 from symdfi.errors import SymbolicError
+from symdfi.numbers import count
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,7 @@ class Event:
             raise TypeError(f"an event is a SymPy expression that vanishes, not {self.expr!r}")
         if self.direction not in (-1, 0, 1):
             raise ValueError(f"the direction of an event is -1, 0 or 1, not {self.direction!r}")
-        if isinstance(self.terminal, float) or int(self.terminal) != self.terminal or self.terminal < 0:
-            raise ValueError(f"terminal is True, False or a number of events, not {self.terminal!r}")
+        count(self.terminal, "terminal", 0)
 
     @property
     def limit(self) -> int:

@@ -117,7 +117,7 @@ class Holding(Kernels):
     def inconsistency(self, residual: np.ndarray) -> np.ndarray:
         """By how much constraints are off, ``(..., 2 m)``, of what rounding in the state is measured by."""
         levels, scale = np.split(np.abs(residual), 2, axis=-1)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             return np.where(levels == 0.0, 0.0, levels / scale)
 
     def refuse_dependent(

@@ -22,10 +22,13 @@ from symdfi.dynamics.states import Ensemble, read_ensemble
 from symdfi.dynamics.system import Lagrangian
 from symdfi.dynamics.trajectory import Trajectory
 from symdfi.errors import DivergenceError, Interrupted, SingularMatrixError
+from symdfi.numbers import count, finite_reals, real
 from symdfi.workers import blocks, run
 
 #: From here on t + h = t to within a few digits.
 _MOST_STEPS = 1e14
+#: More states than any memory holds.
+_MOST_SAVED = 10**11
 #: Without an executor, so many members at a time are on their way, on all cores.
 _TOGETHER = 256
 #: What is common to all members, as it is sent to the workers: the system, the method, the inputs, the plan.
@@ -73,10 +76,11 @@ def integrate(
     to obey them to 1e-10 of what rounding in it is measured by: ``system.compile().project`` moves it there.
 
     Raises ``ValueError`` for a wrong shape, a non-finite state, one off the constraints or a missing parameter;
-    ``SymbolicError``
-    for a method that is not made for the system; ``SingularMatrixError`` for a mass matrix that is singular
-    at the start. ``DivergenceError`` and ``ConvergenceError`` name the step and time, and the ``member`` of an
-    ensemble; they, and ``Interrupted`` (Ctrl-C), keep what was computed as ``partial``.
+    ``SymbolicError`` for a method that is not made for the system; ``SingularMatrixError`` for a mass matrix that is
+    singular at the start. No number of the trajectory is infinite or NaN but where a member of an ensemble has ended:
+    ``DivergenceError`` (also for steps so small that they would never reach the end) and ``ConvergenceError`` name the
+    step and time, and the ``member`` of an ensemble; they, and ``Interrupted`` (Ctrl-C), keep what was computed as
+    ``partial``.
     """
     chosen = _read_method(method, rtol=rtol, atol=atol, max_step=max_step)
     kernels = system.compile()
@@ -231,21 +235,22 @@ def _label(method: Any) -> str:
 
 
 def _read_span(t_span: tuple[float, float]) -> tuple[float, float]:
-    start, stop = (float(x) for x in t_span)
-    if not (np.isfinite(start) and np.isfinite(stop) and stop != start):
+    ends = finite_reals(t_span, "t_span")
+    if ends.shape != (2,) or ends[0] == ends[1] or np.abs(0.5 * ends[1] - 0.5 * ends[0]) > 0.5 * np.finfo(float).max:
         raise ValueError(f"t_span = {t_span} is no interval of time")
-    return start, stop
+    return float(ends[0]), float(ends[1])
 
 
 def _read_grid(start: float, stop: float, dt: float | None, save_every: int) -> Grid:
     length = abs(stop - start)
-    if dt is None or not 0 < dt <= length * (1 + 1e-12):
+    if dt is None or not 0 < (dt := real(dt, "dt")) <= length * (1 + 1e-12):
         raise ValueError(f"dt = {dt} must be positive and at most the length of t_span")
-    if save_every < 1:
-        raise ValueError(f"save_every = {save_every} must be at least 1")
-    if not length / dt < _MOST_STEPS:
+    save_every = count(save_every, "save_every", 1)
+    if not length < _MOST_STEPS * dt:
         raise ValueError(f"t_span = ({start}, {stop}) in steps of dt = {dt} makes {length / dt:.3g} steps")
     steps = max(1, round(length / dt))
+    if steps // save_every > _MOST_SAVED:
+        raise ValueError(f"of {steps} steps of dt = {dt} every {save_every}. is saved: take a larger save_every")
     marks = np.unique(np.append(np.arange(0, steps + 1, save_every), steps))
     return Grid(start, (stop - start) / steps, marks, save_every)
 
@@ -262,9 +267,9 @@ def _read_times(
         return None
     if dt is not None:
         raise ValueError(f"states are saved at t_eval or every dt = {dt}, not both")
-    times = np.array(t_eval, dtype=float, ndmin=1)
+    times = np.atleast_1d(finite_reals(t_eval, "t_eval").copy())
     ahead = 1.0 if stop > start else -1.0
-    inside = np.isfinite(times) & (ahead * times >= ahead * start) & (ahead * times <= ahead * stop)
+    inside = (ahead * times >= ahead * start) & (ahead * times <= ahead * stop)
     for time in times[~inside] if times.ndim == 1 else ():
         raise ValueError(f"t_eval has {time:g}, outside t_span = ({start:g}, {stop:g})")
     if times.ndim != 1 or times.size == 0 or (ahead * np.diff(times) <= 0).any():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from symdfi.dynamics.adaptive import AdaptiveMethod, Schedule, check_tolerances, tolerance_of
+from symdfi.dynamics.adaptive import AdaptiveMethod, Schedule, check_tolerances, is_endless, tolerance_of
 from symdfi.dynamics.dense import Interpolant, SciPyPolynomials, resting
 from symdfi.dynamics.events import Occurrences, event_kernel
 from symdfi.dynamics.model import Model
 from symdfi.dynamics.outcome import Failure, Outcome
 from symdfi.errors import ConvergenceError, DivergenceError, Interrupted, SymbolicError
 
+#: The least rtol that SciPy does not replace.
+_SMALLEST = 100 * np.finfo(float).eps
 _MULTISTEP = ("BDF", "LSODA")
 NAMES = ("RK23", "RK45", "DOP853", "Radau", "BDF", "LSODA")
 
@@ -40,8 +43,8 @@ class SciPy(AdaptiveMethod):
         if self.name not in NAMES:
             raise ValueError(f"SciPy has no solver {self.name!r}: one of {', '.join(NAMES)}")
         check_tolerances(self.rtol, self.atol, self.max_step)
-        if np.ndim(self.rtol):
-            raise ValueError(f"rtol of a solver of SciPy is a number, not {self.rtol}")
+        if np.ndim(self.rtol) or not self.rtol >= _SMALLEST:
+            raise ValueError(f"rtol of a solver of SciPy is a number of at least {_SMALLEST:.1e}, not {self.rtol}")
 
     def run(self, model: Model, schedule: Schedule, report: Callable[[float], None]) -> Outcome:
         for constraint in model.constraints if self.name in _MULTISTEP else ():
@@ -96,32 +99,55 @@ class _Member:
         method, schedule, n = self.method, self.schedule, self.model.n_dof
         kernel, atol = self.model.function(self.model.kernels.acceleration_kernel), tolerance_of(method.atol, n)
         sizes, ints, span = self.model.sizes, self.model.ints, schedule.stop - schedule.start
+        ours: list[ValueError] = []
 
         def slope(time: float, y: np.ndarray) -> np.ndarray:
             y = np.ascontiguousarray(y)
             out = np.empty(2 * n)
             out[:n] = y[n:]
-            kernel(sizes, ints, y[:n], y[n:], self.params, self.model.signal(time), time, out[n:])
+            try:
+                kernel(sizes, ints, y[:n], y[n:], self.params, self.model.signal(time), time, out[n:])
+            except ValueError as error:
+                ours.append(error)
+                raise
             return out
+
+        def guarded(call: Callable[[], Any]) -> Any:
+            """What SciPy makes of a call, or the words of its failure; it warns of some, and of a few says no more."""
+            with np.errstate(all="ignore"), warnings.catch_warnings(record=True) as warned:
+                warnings.simplefilter("always")
+                try:
+                    found = call()
+                except ValueError as error:  # SciPy raises one where its own numbers are not finite
+                    if error in ours:
+                        raise
+                    return f"{error}"
+            return found or "; ".join(str(w.message) for w in warned) or None
 
         if schedule.times is None or (schedule.times.size and schedule.times[0] == schedule.start):
             self._save(schedule.start, self.y0)
         values = self._values(schedule.start, self.y0)
-        with np.errstate(all="ignore"):
-            solver = getattr(scipy.integrate, method.name)(
-                slope, schedule.start, self.y0, schedule.stop, rtol=method.rtol, atol=atol, max_step=method.max_step
-            )
         steps = 0
+
+        def failed(time: float, message: str | None) -> DivergenceError:
+            return DivergenceError(
+                f"{method.name} stopped at t = {time:.6g}: {message or 'the state is not finite'}",
+                time=time, step=steps, member=self.member,
+            )  # fmt: skip
+
+        kind = getattr(scipy.integrate, method.name)
+        options = {"rtol": method.rtol, "atol": atol, "max_step": method.max_step}
+        solver = guarded(lambda: kind(slope, schedule.start, self.y0, schedule.stop, **options))
+        if isinstance(solver, str):
+            return failed(schedule.start, solver)
         while solver.status == "running" and not self.stopped:
-            with np.errstate(all="ignore"):
-                message = solver.step()
-            if solver.status == "failed" or not np.isfinite(solver.y).all():
-                reached = float(solver.t)
-                return DivergenceError(
-                    f"{method.name} stopped at t = {reached:.6g}: {message or 'the state is not finite'}",
-                    time=reached, step=steps, member=self.member,
-                )  # fmt: skip
+            before = float(solver.t)
+            message = guarded(solver.step)
+            if solver.t == before or solver.status == "failed" or not np.isfinite(solver.y).all():
+                return failed(float(solver.t), message)
             steps += 1
+            if is_endless(schedule, float(solver.t), steps):
+                return failed(float(solver.t), f"steps of {abs(solver.t - before):.1e} would take more than 1e14")
             inside = solver.dense_output()
             if self.model.constraints and not self._project(solver, slope):
                 return ConvergenceError(

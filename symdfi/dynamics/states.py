@@ -13,6 +13,7 @@ from symdfi.compile.kernels.function import solve_sizes
 from symdfi.compile.kernels.kernel import shape_of
 from symdfi.compile.program.loops import Variable
 from symdfi.dynamics.system import CompiledLagrangian, name_of
+from symdfi.numbers import finite_reals, reals
 from symdfi.symbolic import lagrangian as symbolic
 
 
@@ -53,10 +54,7 @@ def read_ensemble(kernels: CompiledLagrangian, q0: Any, v0: Any, params: Mapping
     that do not broadcast, and for a number that is not finite.
     """
     shared, varied, extents = _read_parameters(kernels, params)
-    q, v = (np.array(x, dtype=float, ndmin=1) for x in (q0, v0))
-    for name, values in (("q0", q), ("v0", v)):
-        for index in np.argwhere(~np.isfinite(values)):
-            raise ValueError(f"{name}[{', '.join(map(str, index))}] is {values[tuple(index)]}")
+    q, v = (finite_reals(np.atleast_1d(reals(x, name)), name) for name, x in (("q0", q0), ("v0", v0)))
     if q.ndim == v.ndim == 1 and q.size != v.size:
         raise ValueError(f"q0 has {q.size} degrees of freedom, v0 has {v.size}")
     axes: dict[str, tuple[int, ...]] = {}
@@ -92,9 +90,7 @@ def _read_parameters(
         symbol = kernels.lookup.find(key)
         extra = np.ndim(value) - len(shape_of(symbol)) if symbol in kernels.system.parameters else 0
         if symbol is not None and extra > 0 and symbol not in kernels.index_arrays:
-            values = np.asarray(value, dtype=float)
-            if not np.isfinite(values).all():
-                raise ValueError(f"the parameter {name_of(key)} is not finite: {value}")
+            values = finite_reals(value, f"the parameter {name_of(key)}")
             if values.size == 0:
                 raise ValueError(f"the parameter {name_of(key)} of shape {values.shape} has no members")
             varied[symbol], extents[name_of(key)] = values, values.shape[:extra]

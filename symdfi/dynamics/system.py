@@ -18,6 +18,7 @@ from symdfi.dynamics.bound import BoundLagrangian, Settled
 from symdfi.dynamics.holding import Holding
 from symdfi.dynamics.plans import PlannedKernel, with_plans
 from symdfi.errors import SingularMatrixError
+from symdfi.numbers import count, reals
 from symdfi.symbolic import lagrangian as symbolic
 from symdfi.symbolic.given import Lookup, name_of
 from symdfi.symbolic.maps import largest, smallest
@@ -51,6 +52,10 @@ class CompiledLagrangian(Holding):
     be in its shape, ``(..., n, m)``, and so are the results then. ``params`` maps parameters, by symbol or name, to
     a number or an array of the declared shape; sizes that do not follow from the shapes are given there too.
     ``inputs`` maps inputs likewise; ``time``, inputs, and parameters other than index arrays may have batch axes.
+
+    The formulas are evaluated as NumPy would: what overflows is infinite, what has no value is NaN, without a warning
+    (and, in another order of the operations, not always where NumPy's would be). ``integrate`` lets no such number
+    through. What is given may be any real number, infinite or NaN as well; ``ValueError`` for anything else.
     """
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -78,7 +83,7 @@ class CompiledLagrangian(Holding):
 
         ``n_dof`` may be left out where the parameters' shapes and sizes tell it. Raises ``ValueError`` as a call does.
         """
-        n = self._length(params) if n_dof is None else n_dof
+        n = self._length(params) if n_dof is None else count(n_dof, "n_dof", 1)
         params = dict(params or {})
         order, ints, packed = self.pack(params, n)
         limits, drive = self.limits(n, params), self.input_values(inputs, self.sizes(n, params), batched=False)
@@ -225,11 +230,12 @@ class CompiledLagrangian(Holding):
             ints = self.constrained.with_plan(at.order, ints)
         ints = self.with_plan(kernel, at.order, ints)
         packed, drive = at.packed(values), self.input_values(inputs, at.sizes)
-        if q.ndim == v.ndim == drive.ndim == 1 and not at.batch and np.ndim(time) == 0:
+        time = reals(time, "the time")
+        if q.ndim == v.ndim == drive.ndim == 1 and not at.batch and time.ndim == 0:
             out = np.empty(length)
             kernel.function(at.order, ints, _row(q), _row(v), packed, drive, float(time), out)
             return out
-        batch = np.broadcast_shapes(q.shape[:-1], v.shape[:-1], np.shape(time), drive.shape[:-1], at.batch)
+        batch = np.broadcast_shapes(q.shape[:-1], v.shape[:-1], time.shape, drive.shape[:-1], at.batch)
         total = int(np.prod(batch, dtype=int))
 
         def rows(a: np.ndarray, *own: int) -> np.ndarray:
@@ -241,7 +247,7 @@ class CompiledLagrangian(Holding):
             over = over.py_func
         sets = rows(packed, packed.shape[-1]) if at.batch else packed[None]
         arguments = (at.order, ints, rows(q, at.n), rows(v, at.n), sets, rows(drive, drive.shape[-1]))
-        threads.run(over, total, kernel.function, *arguments, rows(np.asarray(time)), out)
+        threads.run(over, total, kernel.function, *arguments, rows(time), out)
         return out.reshape((*batch, length))
 
     @staticmethod
@@ -255,7 +261,7 @@ class CompiledLagrangian(Holding):
 
     def _states(self, q: Any, v: Any, params: Any) -> tuple[np.ndarray, np.ndarray, dict[Variable, Any], Settled]:
         """q and v flat, ``(..., n_dof)``, the parameters by symbol, and what their shapes settle."""
-        q, v = np.asarray(q, dtype=float), np.asarray(v, dtype=float)
+        q, v = reals(q, "q"), reals(v, "v")
         q, v = (q if q.ndim else q.reshape(1)), (v if v.ndim else v.reshape(1))
         values = self.named(params)
         sizes = self.system.sizes
@@ -390,7 +396,7 @@ class CompiledLagrangian(Holding):
                 names = ", ".join(name_of(p) for p in self.system.parameters)
                 raise ValueError(f"no value for the parameter {name_of(symbol)} (needed: {names})")
         sizes = self.sizes(n_dof, params)
-        floats = [np.asarray(given[p], dtype=float).ravel() for p in self.float_parameters]
+        floats = [reals(given[p], f"the parameter {name_of(p)}").ravel() for p in self.float_parameters]
         found = [_integers(p, given[p], self.shape(p, sizes)).ravel() for p in self.index_arrays]
         extents, ints = self._order(sizes), np.concatenate([_NOTHING, *found])
         if self.system.constraints:
@@ -454,7 +460,7 @@ class CompiledLagrangian(Holding):
             if symbol not in given:
                 raise ValueError(f"no value for the input {name}")
             shape = self.shape(symbol, sizes)
-            value = np.asarray(given[symbol], dtype=float)
+            value = reals(given[symbol], f"the input {name}")
             batch = value.ndim - len(shape)
             if batch < 0 or value.shape[batch:] != shape or (batch and not batched):
                 expected = ", ".join(map(str, ("...", *shape) if batched else shape))

@@ -54,10 +54,13 @@ class Trajectory(Bare):
 
     @property
     def energy_drift(self) -> Any:
-        """max |E(t) − E(0)| / |E(0)| (absolute where E(0) = 0), ``(...)``."""
+        """max |E(t) − E(0)| / |E(0)| (absolute where E(0) = 0), ``(...)``; NaN where an energy is not finite, as in
+        what an error keeps of a motion."""
         first = self.energy[..., :1]
-        change = np.nanmax(np.abs(self.energy - first), axis=-1)
-        drift = change / np.where(first[..., 0], np.abs(first[..., 0]), 1.0)
+        ended = np.isnan(self.q).any(axis=-1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            change = np.where(ended, 0.0, np.abs(self.energy - first)).max(axis=-1)
+            drift = change / np.where(first[..., 0], np.abs(first[..., 0]), 1.0)
         return drift if self.batch else float(drift)
 
     def member(self, *index: int) -> Trajectory:

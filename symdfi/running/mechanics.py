@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import sympy as sp
 
 from symdfi.dynamics import Lagrangian, Trajectory, integrate
@@ -65,7 +66,11 @@ class MechanicsModel:
             raise ValueError(f"{self.name} is a mechanical system: it takes no initial profile, set its settings")
         s = {**self.defaults, **settings}
         positive(s, "t_end", "dt", "save_every")
-        q0, v0, params = self.initial(s)
+        try:
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what is not finite is refused below
+                q0, v0, params = self.initial(s)
+        except ArithmeticError as error:
+            raise ValueError(f"no initial state of {self.name} follows from these settings: {error}") from error
         try:
             trajectory = integrate(
                 self.system(s), q0, v0, (0.0, float(s["t_end"])), float(s["dt"]), params,
@@ -73,24 +78,37 @@ class MechanicsModel:
             )  # fmt: skip
         except (ConvergenceError, DivergenceError, Interrupted) as error:
             if error.partial is not None and error.partial.t.size > 1:
-                error.partial = self._result(error.partial, {})
+                error.partial = self._result(error.partial, None)
             else:
                 error.partial = None
             raise
         try:
-            errors = self.reference(s, trajectory) if self.reference else {}
+            errors = self._measured(s, trajectory)
         except KeyboardInterrupt as error:
-            raise Interrupted("interrupted while measuring", partial=self._result(trajectory, {})) from error
+            raise Interrupted("interrupted while measuring", partial=self._result(trajectory, None)) from error
         return self._result(trajectory, errors)
 
-    def _result(self, trajectory: Trajectory, errors: dict[str, float]) -> RunResult:
+    def _measured(self, settings: Settings, trajectory: Trajectory) -> dict[str, float] | None:
+        """The errors by name; None without a reference, no errors where the reference overflows."""
+        if self.reference is None:
+            return None
+        try:
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                errors = self.reference(settings, trajectory)
+        except ArithmeticError:
+            return {}
+        return errors if np.isfinite(list(errors.values())).all() else {}
+
+    def _result(self, trajectory: Trajectory, errors: dict[str, float] | None) -> RunResult:
         rows = [
             ("degrees of freedom", str(trajectory.q.shape[1])),
             ("time", f"{trajectory.t[0]:g} to {trajectory.t[-1]:g}, {trajectory.t.size} states saved"),
             ("method", trajectory.method),
             ("energy drift", f"{trajectory.energy_drift:.3e}"),
-            *((name, f"{value:.6g}") for name, value in errors.items()),
+            *((name, f"{value:.6g}") for name, value in (errors or {}).items()),
         ]
-        dataset = trajectory.dataset.assign_attrs(model=self.name, title=self.title, **errors)
+        if errors == {}:
+            rows.append(("reference", "none: it is no finite number with these settings"))
+        dataset = trajectory.dataset.assign_attrs(model=self.name, title=self.title, **(errors or {}))
         shown = before_explosion(trajectory)
         return RunResult(rows, dataset, lambda: self.picture(shown))

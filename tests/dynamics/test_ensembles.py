@@ -146,7 +146,7 @@ def test_save(tmp_path):
         ((OSCILLATOR, np.ones((3, 1)), np.ones((2, 1))), {}, r"do not broadcast: \(3,\) of q0, \(2,\) of v0"),
         ((OSCILLATOR, np.ones((3, 1)), 0.0), {"params": {k: [1.0, 2.0]}}, r"\(3,\) of q0, \(2,\) of k"),
         ((OSCILLATOR, np.ones((0, 1)), 0.0), {}, r"an ensemble of shape \(0,\) has no members"),
-        ((OSCILLATOR, 1.0, 0.0), {"params": {k: [1.0, np.inf]}}, "the parameter k is not finite"),
+        ((OSCILLATOR, 1.0, 0.0), {"params": {k: [1.0, np.inf]}}, r"the parameter k\[1\] is inf: it must be finite"),
         ((OSCILLATOR, np.array([[1.0], [np.nan]]), 0.0), {}, r"q0\[1, 0\] is nan"),
         ((OSCILLATOR, np.ones((3, 1)), 0.0), {"dt": None, "method": "dop853"}, "give t_eval"),
         (

@@ -128,7 +128,7 @@ def test_functions_of_time():
 def test_bad_events():
     with pytest.raises(ValueError, match="direction of an event is -1, 0 or 1, not 2"):
         sd.Event(q, direction=2)
-    with pytest.raises(ValueError, match="terminal is True, False or a number of events, not -1"):
+    with pytest.raises(ValueError, match="terminal = -1 must be at least 0"):
         sd.Event(q, terminal=-1)
     a = sp.Symbol("a")
     driven = sd.Lagrangian(v**2 / 2 + a * q, q, v, inputs=[a])

@@ -12,6 +12,7 @@ import sympy as sp
 
 from symdfi.compile.kernels import threads
 from symdfi.compile.kernels.kernel import CompiledKernel
+from symdfi.numbers import reals
 from symdfi.symbolic.maps import largest, smallest
 
 _FLOAT, _INT = np.dtype(np.float64), np.dtype(np.int64)
@@ -21,12 +22,8 @@ _CHECKED = 256
 
 def floats(name: str, value: Any) -> np.ndarray:
     """A C-contiguous, writable float64 array, ``value`` itself if it is one. ``ValueError`` for anything but reals."""
-    array = np.asarray(value)
-    if array.dtype == _FLOAT and array.flags.carray:
-        return array
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"{name} holds {array.dtype}: give real numbers")
-    return np.require(array, dtype=_FLOAT, requirements=["C", "W"])
+    array = reals(value, name)
+    return array if array.flags.carray else np.require(array, requirements=["C", "W"])
 
 
 def integers(name: str, value: Any) -> np.ndarray:

@@ -89,8 +89,11 @@ class Function(Rebuilt):
         """Evaluate: one array (or number) for every argument, by name, or in a dict by symbol or name; returns the
         outputs by name.
 
-        Raises ``TypeError`` for a missing or unknown argument, ``ValueError`` for a wrong shape or an index
-        out of range.
+        Numbers are what NumPy would give: infinite where they overflow, NaN where there is no value, without a warning
+        (and, as operations are reordered and a/b may be a·(1/b), not always where NumPy's would be).
+
+        Raises ``TypeError`` for a missing or unknown argument, ``ValueError`` for a wrong shape, an index
+        out of range, and for what is no array of real numbers.
         """
         return self._evaluate(self._given(values, named), lambda kernel: kernel.function)
 

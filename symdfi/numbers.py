@@ -1,0 +1,84 @@
+"""Numbers that a user gives: real ones, and counts. Text, complex numbers and what is no number are refused by name."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+_FLOAT = np.dtype(np.float64)
+
+
+def reals(value: Any, what: str) -> np.ndarray:
+    """An array of float64, ``value`` itself if it is one: of numbers, of SymPy's as well.
+
+    Raises ``ValueError`` naming ``what`` it is for text, complex numbers, what is no number or larger than a float64
+    can be, and for lists of uneven lengths.
+    """
+    if type(value) is np.ndarray and value.dtype is _FLOAT:
+        return value
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{what} is no array of numbers: its parts differ in length") from None
+    if array.dtype.kind in "biuf":
+        if array.dtype.itemsize <= 8:
+            return array.astype(_FLOAT, copy=False)
+        with np.errstate(over="ignore"):  # a long double: inf is refused where numbers must be finite
+            return array.astype(_FLOAT)
+    if array.dtype.kind != "O":
+        raise ValueError(f"{what} holds {array.dtype}: give real numbers")
+    # Integers beyond 64 bits and numbers of SymPy's among them.
+    found = np.empty(array.shape)
+    for index in np.ndindex(array.shape):
+        found[index] = _converted(array[index], what)
+    return found
+
+
+def finite_reals(value: Any, what: str) -> np.ndarray:
+    """``reals`` that are finite. ``ValueError`` naming the first that is not."""
+    found = reals(value, what)
+    if not np.isfinite(found).all():
+        index = tuple(int(k) for k in np.argwhere(~np.isfinite(found))[0])
+        where = f"[{', '.join(map(str, index))}]" if index else ""
+        raise ValueError(f"{what}{where} is {found[index]}: it must be finite")
+    return found
+
+
+def real(value: Any, what: str) -> float:
+    """A finite number. ``ValueError`` naming ``what`` it is for anything else."""
+    finite_reals(value, what)
+    return one_real(value, what)
+
+
+def one_real(value: Any, what: str) -> float:
+    """A number, which need not be finite. ``ValueError`` naming ``what`` it is for anything else."""
+    found = reals(value, what)
+    if found.ndim:
+        raise ValueError(f"{what} has the shape {found.shape}: give one number")
+    return float(found)
+
+
+def count(value: Any, what: str, least: int) -> int:
+    """An integer of at least ``least``, and so small that it can count anything in memory. ``TypeError`` or
+    ``ValueError`` naming ``what`` it is."""
+    try:
+        found = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{what} is {value!r}: give an integer") from None
+    if not least <= found < 2**62:
+        raise ValueError(f"{what} = {found} must be at least {least}" + (" and below 2^62" if found > 0 else ""))
+    return found
+
+
+def _converted(value: Any, what: str) -> float:
+    kind = type(value).__name__
+    if value is None or isinstance(value, str | bytes | bytearray):
+        raise ValueError(f"{what} holds {value!r}: give real numbers")
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{what} holds a number that is too large for a float64") from None
+    except (TypeError, ValueError):
+        raise ValueError(f"{what} holds a {kind}: give real numbers") from None
