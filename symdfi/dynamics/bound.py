@@ -147,7 +147,7 @@ class BoundLagrangian:
             fits = len(q) == len(v) == self.n_dof and len(out) == size
             if fits:
                 function(q, v, t, out)
-        except TypeError:  # the kernel takes nothing but flat contiguous arrays of float64
+        except (TypeError, ValueError, OverflowError):  # the kernel takes nothing but flat contiguous arrays of float64
             fits = False
         if not fits:
             function(self._state("q", q), self._state("v", v), one_real(t, "the time"), _output(out, (size,)))

@@ -169,14 +169,19 @@ def _integrated(task: Task, ensemble: Ensemble, report: Callable[[float], Any] =
 
 
 def _overflow(outcome: Outcome) -> DivergenceError | None:
-    """The error for the first member whose states are finite numbers and whose energy at a saved time is none."""
+    """The error for the first member whose state or energy at a saved time is no finite number."""
     saved = np.arange(outcome.energy.shape[1]) < outcome.rows[:, None]
-    lost = np.argwhere(saved & ~np.isfinite(outcome.energy))
+    states = np.asarray(np.isfinite(outcome.q).all(axis=-1) & np.isfinite(outcome.v).all(axis=-1))
+    lost = np.argwhere(saved & ~(states & np.isfinite(outcome.energy)))
     if not lost.size:
         return None
     member, row = map(int, lost[0])
     time = float(outcome.t[row])
-    return DivergenceError(f"the energy is not finite at t = {time:.6g}, though the state is", time=time, member=member)
+    if states[member, row]:
+        what = f"the energy is not finite at t = {time:.6g}, though the state is"
+    else:  # in steps that end in finite ones
+        what = f"the state is not finite at t = {time:.6g}, between two steps"
+    return DivergenceError(what, time=time, member=member)
 
 
 def _project_saved(model: Model, outcome: Outcome) -> None:

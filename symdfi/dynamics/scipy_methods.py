@@ -92,6 +92,7 @@ class _Member:
         self.left = [event.limit for event in schedule.events]
         self.stopped = False
 
+    @np.errstate(all="ignore")
     def finish(self, report: Callable[[float], None]) -> Failure | None:
         """Step to the end, a terminal event or a failure, which is returned."""
         import scipy.integrate  # slow to import
@@ -114,7 +115,7 @@ class _Member:
 
         def guarded(call: Callable[[], Any]) -> Any:
             """What SciPy makes of a call, or the words of its failure; it warns of some, and of a few says no more."""
-            with np.errstate(all="ignore"), warnings.catch_warnings(record=True) as warned:
+            with warnings.catch_warnings(record=True) as warned:
                 warnings.simplefilter("always")
                 try:
                     found = call()
