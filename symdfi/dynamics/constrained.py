@@ -24,7 +24,7 @@ import sympy as sp
 from symdfi.compile.kernels import cache
 from symdfi.compile.kernels.kernel import CompiledKernel, KernelBuilder, count_of
 from symdfi.compile.passes.autodiff import tangent
-from symdfi.compile.program.loops import Assignment, Loop, hull
+from symdfi.compile.program.loops import Assignment, Loop, box
 from symdfi.compile.program.lower import Program
 from symdfi.dynamics.forces import Sweep
 from symdfi.linalg import saddle
@@ -195,7 +195,7 @@ class _Box:
 
     def __init__(self, entries: Entries) -> None:
         self.entries = entries
-        self.loops = hull(tuple(Loop(*limit) for limit in entries.limits))
+        self.loops = box(tuple(Loop(*limit) for limit in entries.limits))
         self.conditions = list(entries.conditions)
         for loop, (index, lower, upper) in zip(self.loops, entries.limits, strict=True):
             self.conditions += [index >= lower] if lower != loop.lower else []

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 
 import sympy as sp
 
 from symdfi.compile.kernels.kernel import CompiledKernel, Group, KernelBuilder, count_of, shape_of
+from symdfi.compile.passes.jacobian import jacobian
 from symdfi.compile.program.loops import Assignment, Loop
 from symdfi.dynamics.assembly import Assembly, dense_parts
 from symdfi.dynamics.constrained import Constrained
@@ -96,7 +97,7 @@ class Kernels:
         found, sweep = self.model.mass_structure, self.sweep(self.builder())
         return sweep.reads([*sweep.forcing, *found.expressions]).isdisjoint(self.model.velocities)
 
-    def _assembly(self, *more: Group, symmetric: bool = False, slot: int = 0) -> Assembly:
+    def assembly(self, *more: Group, symmetric: bool = False, slot: int = 0) -> Assembly:
         model, ints = self.model, count_of(map(self.renaming.of, self.index_arrays))
         builder, columns = self.builder(*more), model.column_indices
         return Assembly(builder, model.coordinates, model.indices, columns, symmetric, slot=slot, ints=ints)
@@ -106,16 +107,18 @@ class Kernels:
     ) -> CompiledKernel:
         """A kernel that solves ``A x = b``, A of the given structure, into ``out``: b is the forcing if ``forced``,
         else what ``out`` holds. ``slot`` is that of the plan of a sparse elimination."""
-        assembly = self._assembly(*more, symmetric=symmetric, slot=slot)
+        assembly = self.assembly(*more, symmetric=symmetric, slot=slot)
         sweep = self.sweep(assembly.builder) if forced else None
         if sweep is not None and isinstance(found, Bordered) and fits(found):
-            other = self._assembly(*more, symmetric=symmetric)
+            other = self.assembly(*more, symmetric=symmetric)
             return sitewise_kernel(assembly, found, sweep, self.renaming, (other, self.sweep(other.builder)))
-        built = solving_kernel(assembly, found, sweep, self.renaming, more)
+        return self._planned(solving_kernel(assembly, found, sweep, self.renaming, more), found, slot)
+
+    def _planned(self, built: CompiledKernel, found: Structure, slot: int) -> CompiledKernel:
         if not isinstance(found, Sparse):
             return built
         own = {f.name: getattr(built, f.name) for f in fields(built)}
-        return PlannedKernel(**own, plans=plans_of(self._assembly(), found, self.renaming), slot=slot)
+        return PlannedKernel(**own, plans=plans_of(self.assembly(), found, self.renaming), slot=slot)
 
     def scalars(self, exprs: tuple[sp.Expr, ...]) -> CompiledKernel:
         """The kernel of expressions of the state, one number each; built once."""
@@ -154,8 +157,8 @@ class Kernels:
     @functools.cached_property
     def mass_kernel(self) -> CompiledKernel:
         """M by rows, in full."""
-        assembly = self._assembly()
-        assembly.output("out", dense_parts(assembly, dense(*self.model.mass_rows_and_columns)))
+        assembly = self.assembly()
+        assembly.output("out", dense_parts(assembly, dense(self.model.rows, self.model.mass_couplings)))
         return assembly.builder.build()
 
     @functools.cached_property
@@ -176,19 +179,22 @@ class Kernels:
     def midpoint_kernel(self) -> CompiledKernel:
         """Solves with the Jacobian of ``∂L/∂v − h/2 (∂L/∂q + Q − ∂R/∂v)`` by the step's displacement δ, where
         q moves with δ/2 and v with δ/h."""
-        system = self.model
-        pairs = zip(system.momentum_terms, system.generalized_forces, strict=True)
-        found = self.by_displacement([p - STEP / 2 * g for p, g in pairs], sp.Rational(1, 2), 1 / STEP)
-        return self.solver(found, False, Group("h", (STEP,), scalar=True), slot=1)
+        step = Group("h", (STEP,), scalar=True)
+        assembly = self.assembly(step, slot=1)
+        found = self.newton_matrix(assembly)
+        return self._planned(solving_kernel(assembly, found, None, self.renaming, (step,)), found, 1)
+
+    def newton_matrix(self, assembly: Assembly) -> Structure:
+        """The matrix of a step of the midpoint rule, in terms of what the program of ``assembly`` stores."""
+        sweep = self.sweep(assembly.builder)
+        pairs = zip(sweep.momenta, sweep.generalized_forces, sweep.loops, strict=True)
+        targets = sweep.assigned(p.at(tuple(k.index for k in loops)) - STEP / 2 * g for p, g, loops in pairs)
+        moves = {q: (c, sp.Rational(1, 2)) for c, q in enumerate(self.model.coordinates)}
+        moves |= {v: (c, 1 / STEP) for c, v in enumerate(self.model.velocities)}
+        rows = self.model.rows
+        return structure(rows, jacobian(sweep.program, rows, targets, moves))
 
     @functools.cached_property
     def legendre_kernel(self) -> CompiledKernel:
         """Solves with ∂²L/∂v∂v: one Newton step of the Legendre map p → v."""
         return self.solver(self.model.mass_structure, False, Group("h", (STEP,), scalar=True), symmetric=True)
-
-    def by_displacement(self, exprs: Sequence[sp.Expr], in_q: sp.Expr, in_v: sp.Expr) -> Structure:
-        """The derivative of ``exprs`` by δ, where q moves with ``in_q`` δ and v with ``in_v`` δ."""
-        system = self.model
-        rows = list(zip(system.coordinates, system.indices, exprs, strict=True))
-        states = zip(system.coordinates, system.velocities, system.column_indices, strict=True)
-        return structure(rows, [(((q, in_q), (v, in_v)), own) for q, v, own in states])

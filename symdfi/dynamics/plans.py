@@ -10,7 +10,7 @@ import numpy as np
 import sympy as sp
 
 from symdfi.compile.kernels.kernel import CompiledKernel
-from symdfi.compile.program.loops import Loop, hull
+from symdfi.compile.program.loops import Loop, box
 from symdfi.linalg.structured import ordering
 from symdfi.symbolic.couplings import Coupling
 from symdfi.symbolic.indexed import guarded
@@ -24,7 +24,7 @@ SLOTS = 2
 
 def loops_of(coupling: Coupling) -> tuple[Loop, ...]:
     """The box of the loops of an entry."""
-    return hull(tuple(Loop(*limit) for limit in coupling.limits))
+    return box(tuple(Loop(*limit) for limit in coupling.limits))
 
 
 def inside(coupling: Coupling, expr: sp.Expr, outside: int) -> sp.Expr:

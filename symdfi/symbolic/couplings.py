@@ -17,11 +17,11 @@ from symdfi.symbolic.sets import Ranges
 #: An axis of a known extent up to this one holds the components of an element, a longer one the elements.
 COMPONENTS = 8
 
-#: A function of the state over a variable's indices: the variable, the row's index symbols, the expression.
-Row = tuple[Variable, tuple[sp.Symbol, ...], sp.Expr]
+#: A coordinate with the index symbols of its rows and those of its columns.
+Row = tuple[Variable, tuple[sp.Symbol, ...], tuple[sp.Symbol, ...]]
 
-#: What a column moves: variables with their rates, and the column's index symbols.
-Column = tuple[Sequence[tuple[Variable, sp.Expr]], tuple[sp.Symbol, ...]]
+#: The variables that move with a column of a coordinate, with their rates.
+Moved = Sequence[tuple[Variable, sp.Expr]]
 
 
 @dataclass(frozen=True)
@@ -68,26 +68,40 @@ def index_ranges(variable: Variable, indices: tuple[sp.Symbol, ...]) -> Ranges:
     return {i: (sp.S.Zero, extent - 1) for i, extent in zip(indices, shape, strict=True)}
 
 
-def couplings(rows: Sequence[Row], columns: Sequence[Column]) -> list[Coupling]:
-    """The derivatives of ``rows`` by ``columns``, variable by variable in the same order."""
+def couplings(rows: Sequence[Row], exprs: Sequence[sp.Expr], columns: Sequence[Moved]) -> list[Coupling]:
+    """The derivatives of ``exprs``, over the rows, by ``columns``, coordinate by coordinate in the same order."""
     found = []
-    for r, (variable, indices, expr) in enumerate(rows):
-        own = tuple((i, lo, hi) for i, (lo, hi) in index_ranges(variable, indices).items())
-        for c, (moved, _) in enumerate(columns):
+    for r, expr in enumerate(exprs):
+        for c, moved in enumerate(columns):
             for column, rate in moved:
                 for term in variation(expr, column):
-                    limits = own + tuple(reversed(term.sums))
-                    for value in _terms(rate * term.coefficient):
-                        whole = Coupling(r, indices, c, term.indices, value, limits, term.conditions)
-                        found.append(_folded(_without_deltas(whole)))
+                    whole = Variation(rate * term.coefficient, term.indices, term.sums, term.conditions)
+                    found += entries_of(rows, r, c, whole)
+    return found
+
+
+def entries_of(rows: Sequence[Row], r: int, c: int, term: Variation) -> list[Coupling]:
+    """The entries of row r, a variation by what column c moves."""
+    variable, indices, _ = rows[r]
+    limits = tuple((i, lo, hi) for i, (lo, hi) in index_ranges(variable, indices).items())
+    limits += tuple(reversed(term.sums))
+    wholes = (Coupling(r, indices, c, term.indices, v, limits, term.conditions) for v in _terms(term.coefficient))
+    found = [_folded(_without_deltas(whole)) for whole in wholes]
     return [coupling for coupling in found if coupling.value != 0]
 
 
-def _terms(value: sp.Expr) -> tuple[sp.Expr, ...]:
-    """The terms of a value, apart where they hold deltas: each is then an entry of its own."""
-    if not value.has(sp.KroneckerDelta) or isinstance(value, sp.KroneckerDelta):
-        return (value,)
-    return sp.Add.make_args(sp.expand_mul(value))
+def _terms(value: sp.Expr) -> Iterator[sp.Expr]:
+    """The terms of a value, apart where they hold different deltas: each is then an entry of its own."""
+    factors = sp.Mul.make_args(value)
+    mixed = next((f for f in factors if f.has(sp.KroneckerDelta) and not isinstance(f, sp.KroneckerDelta)), None)
+    if not isinstance(mixed, sp.Add):
+        yield value
+        return
+    rest = sp.Mul(*(f for f in factors if f is not mixed))
+    with_deltas = [term for term in mixed.args if term.has(sp.KroneckerDelta)]
+    for term in (*with_deltas, sp.Add(*(term for term in mixed.args if term not in with_deltas))):
+        if term != 0:
+            yield from _terms(rest * term)
 
 
 def _without_deltas(coupling: Coupling) -> Coupling:

@@ -23,6 +23,7 @@ from symdfi.errors import SymbolicError
 from symdfi.pickling import Rebuilt
 from symdfi.symbolic.constraints import read_constraints
 from symdfi.symbolic.coordinates import Coordinate, acceleration_of, t
+from symdfi.symbolic.couplings import Coupling, Row, couplings, index_ranges
 from symdfi.symbolic.given import mapping, name_of, variables
 from symdfi.symbolic.indexed import Variable, canonical, derivative, normalise, tangent
 from symdfi.symbolic.notation import Notation, read_coordinates
@@ -31,7 +32,7 @@ from symdfi.symbolic.reading import tidied
 from symdfi.symbolic.renaming import Renaming
 from symdfi.symbolic.sets import Ranges
 from symdfi.symbolic.shapes import shaped
-from symdfi.symbolic.structure import Column, Diagonal, Row, Structure, dense, index_ranges, structure
+from symdfi.symbolic.structure import Diagonal, Structure, dense, structure
 from symdfi.symbolic.sums import PlainSum
 
 
@@ -167,14 +168,17 @@ class Lagrangian(Rebuilt):
     @functools.cached_property
     def mass_structure(self) -> Structure:
         """M = ∂p/∂v with its structure kept (see ``Structure``)."""
-        return structure(*self.mass_rows_and_columns)
+        return structure(self.rows, self.mass_couplings)
 
     @property
-    def mass_rows_and_columns(self) -> tuple[list[Row], list[Column]]:
-        """The momenta by row, and the velocities by which they are differentiated."""
-        rows = list(zip(self.coordinates, self.indices, self.momentum_terms, strict=True))
-        columns = zip(self.velocities, self.column_indices, strict=True)
-        return rows, [(((v, sp.S.One),), own) for v, own in columns]
+    def rows(self) -> list[Row]:
+        """The coordinates with the index symbols of their rows and columns in a matrix."""
+        return list(zip(self.coordinates, self.indices, self.column_indices, strict=True))
+
+    @functools.cached_property
+    def mass_couplings(self) -> list[Coupling]:
+        """The entries of M."""
+        return couplings(self.rows, self.momentum_terms, [((v, sp.S.One),) for v in self.velocities])
 
     @property
     def lagrangian(self) -> sp.Expr:
@@ -306,7 +310,7 @@ class Lagrangian(Rebuilt):
                 f"the Legendre map of {self.L} does not invert in closed form: the mass matrix of an indexed "
                 "coordinate is not diagonal"
             )
-        size, blocks = len(self.coordinates), dense(*self.mass_rows_and_columns).blocks
+        size, blocks = len(self.coordinates), dense(self.rows, self.mass_couplings).blocks
         mass = sp.Matrix(size, size, lambda r, c: blocks[int(r), int(c)])
         if sp.simplify(mass.det(method="berkowitz")) == 0:
             raise SymbolicError(f"the Legendre map of {self.L} does not invert: M = {mass} is singular")

@@ -13,21 +13,14 @@ dense      all pairs
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 
 import sympy as sp
 
 from symdfi.symbolic.chains import interleaved
-from symdfi.symbolic.couplings import (
-    Column,
-    Coupling,
-    Row,
-    by_component,
-    couplings,
-    index_ranges,
-    is_long,
-)
-from symdfi.symbolic.indexed import Variable, Variation, collected, component, variation
+from symdfi.symbolic.couplings import Coupling, Row, by_component, index_ranges, is_long
+from symdfi.symbolic.indexed import Variable, Variation, collected, component
 from symdfi.symbolic.maps import extreme
 from symdfi.symbolic.placement import Reader
 from symdfi.symbolic.products import Auxiliary, as_products
@@ -36,7 +29,6 @@ from symdfi.symbolic.structures import Bordered, Chain, Dense, Diagonal, Sparse,
 __all__ = [
     "Bordered",
     "Chain",
-    "Column",
     "Dense",
     "Diagonal",
     "Row",
@@ -51,35 +43,33 @@ __all__ = [
 _BORDER = 32
 
 
-def structure(rows: Sequence[Row], columns: Sequence[Column]) -> Structure:
-    """The structure of the derivatives of ``rows`` by ``columns``, variable by variable in the same order."""
-    found = couplings(rows, columns)
+def structure(rows: Sequence[Row], found: list[Coupling]) -> Structure:
+    """The structure of a matrix over the coordinates of ``rows``, from its entries."""
     diagonal = _diagonal(rows, found)
     if diagonal is not None:
         return diagonal
     if not any(_is_family(variable) for variable, _, _ in rows):
-        return dense(rows, columns)
+        return dense(rows, found)
     local, auxiliaries = as_products(rows, found)
     if len(auxiliaries) > _BORDER:
         local, auxiliaries = found, []
     if _is_dense(rows, local):
-        return dense(rows, columns)
+        return dense(rows, found)
     return _bordered(rows, local, auxiliaries) or _sparse(rows, local, auxiliaries)
 
 
-def dense(rows: Sequence[Row], columns: Sequence[Column]) -> Dense:
+def dense(rows: Sequence[Row], found: Iterable[Coupling]) -> Dense:
     """Every block in full, whatever the structure."""
-    blocks = {}
-    for r, (variable, indices, expr) in enumerate(rows):
-        for c, (moved, targets) in enumerate(columns):
-            ranges = {**index_ranges(variable, indices), **index_ranges(moved[0][0], targets)}
-            terms = [
-                Variation(rate * term.coefficient, term.indices, term.sums, term.conditions)
-                for column, rate in moved
-                for term in variation(expr, column)
-            ]
-            blocks[r, c] = collected(component(term, targets, ranges) for term in terms)
-    return Dense(blocks)
+    terms: dict[tuple[int, int], list[Variation]] = {}
+    for coupling in found:
+        (variable, indices, _), (moved, _, targets) = rows[coupling.row], rows[coupling.column]
+        ranges = {**index_ranges(variable, indices), **index_ranges(moved, targets)}
+        at = coupling.at_row + coupling.at_column
+        term = Variation(coupling.value, at, tuple(reversed(coupling.limits)), coupling.conditions)
+        own = component(term, indices + targets, ranges)
+        terms.setdefault((coupling.row, coupling.column), []).append(own)
+    numbers = range(len(rows))
+    return Dense({(r, c): collected(terms.get((r, c), ())) for r, c in itertools.product(numbers, numbers)})
 
 
 def _is_family(variable: Variable) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,7 +18,7 @@ from symdfi.compile.passes.recompute import recomputed
 from symdfi.compile.passes.schedule import schedule
 from symdfi.compile.passes.split import definition
 from symdfi.compile.program.bounds import Check, checks
-from symdfi.compile.program.loops import Assignment, Definition, Variable, variables
+from symdfi.compile.program.loops import Assignment, Definition, Variable, box, variables
 from symdfi.compile.program.lower import Program
 from symdfi.compile.source import checked, runtime
 from symdfi.compile.source.assemble import Layout, Parameter, source
@@ -26,6 +27,7 @@ from symdfi.compile.source.legend import readable
 from symdfi.compile.source.printing import Names, index_code
 from symdfi.errors import CompileError
 from symdfi.symbolic import private
+from symdfi.symbolic.maps import is_known
 from symdfi.symbolic.renaming import Renaming
 from symdfi.symbolic.sets import never_negative
 
@@ -240,7 +242,8 @@ class KernelBuilder:
         An assignment that only an output needs is computed in place; one that others read too is copied.
         """
         wanted = [a for parts in self._outputs.values() for a, _ in parts]
-        needed: set[Variable] = {a.target for a in wanted}
+        times = Counter(a.target for a in wanted)
+        needed: set[Variable] = set(times)
         order: list[Assignment] = []
         read: set[Variable] = set()
         for a in reversed(list(self.program.assignments.values())):
@@ -259,7 +262,7 @@ class KernelBuilder:
                 label = private.Private("o", len(places))
                 variable: Variable = sp.IndexedBase(label, shape=shape) if shape else label
                 batched = name in batched_names
-                alone = a.target not in read and wanted.count(a) == 1 and batched == a.batched
+                alone = a.target not in read and times[a.target] == 1 and batched == a.batched
                 if alone:
                     renamed[a.target] = Assignment(variable, a.loops, a.sums, a.expr, a.batched)
                 else:
@@ -283,7 +286,8 @@ class KernelBuilder:
             term, own = a.value.xreplace(names), set(names)
             for v in sorted(variables(a.value) - known - own, key=str):
                 raise CompileError(f"the symbol {v} in {self.program.in_words(term)} is neither an argument nor a size")
-            for function in sorted(term.atoms(sp.core.function.AppliedUndef), key=str):
+            undefined = (f for f in term.atoms(sp.core.function.AppliedUndef) if is_known(f))
+            for function in sorted(undefined, key=str):
                 function, term = self.program.in_words(function), self.program.in_words(term)
                 raise CompileError(f"{function} in {term} is an undefined function")
 
@@ -333,6 +337,7 @@ class KernelBuilder:
         for d in definitions:
             if d.target in storage or d.target in local:
                 continue
+            box(d.assignment.loops)
             label = d.target.label if isinstance(d.target, sp.IndexedBase) else d.target
             name = names[label]
             if d.shape:

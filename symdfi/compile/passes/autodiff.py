@@ -30,7 +30,7 @@ def tangent(program: Program, target: Variable, directions: Mapping[Variable, Va
             continue
         total = sp.S.Zero
         for variable, direction in [(x, along) for x, along in moving.items() if x in read]:
-            for term in _variation(program, assignment.value, variable):
+            for term in almost_everywhere(program, assignment.value, variable):
                 at = direction[term.indices] if isinstance(direction, sp.IndexedBase) else direction
                 total += term.contract(at)
         if total != 0:
@@ -72,7 +72,7 @@ def adjoint(
             weight = program.assign(bar, loops).at(tuple(loop.index for loop in own))
         value = assignment.value.xreplace(names)
         for variable in sorted(variables(assignment.expr) & active, key=sp.default_sort_key):
-            for term in _variation(program, value, variable):
+            for term in almost_everywhere(program, value, variable):
                 term = replace(term, coefficient=term.coefficient * weight, sums=term.sums + sums)
                 terms.setdefault(variable, []).append(term)
     return {x: _collect(gradient_loops(x), terms[x]) if x in terms else None for x in wrt}
@@ -95,7 +95,7 @@ def _named(loops: Iterable[Loop]) -> tuple[Loop, ...]:
     return tuple(loop.subs(names) for loop in loops)
 
 
-def _variation(program: Program, expr: sp.Expr, variable: Variable) -> list[Variation]:
+def almost_everywhere(program: Program, expr: sp.Expr, variable: Variable) -> list[Variation]:
     """The variation almost everywhere: a kink (of ``Max``, ``Abs``) has a derivative, but no second one."""
     terms = variation(expr, variable, program.in_words)
     smooth = [t.coefficient.xreplace({d: sp.S.Zero for d in t.coefficient.atoms(sp.DiracDelta)}) for t in terms]
@@ -150,9 +150,9 @@ def _together(terms: Iterable[Variation]) -> list[Variation]:
     return together
 
 
-def needed(program: Program, target: Variable) -> list[Assignment]:
-    """The assignments that ``target`` depends on, itself included, in the order of evaluation."""
-    needed = {target}
+def needed(program: Program, *targets: Variable) -> list[Assignment]:
+    """The assignments that ``targets`` depend on, themselves included, in the order of evaluation."""
+    needed = set(targets)
     order = []
     for assignment in reversed(list(program.assignments.values())):
         if assignment.target in needed:

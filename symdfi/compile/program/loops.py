@@ -63,16 +63,30 @@ def plain_names(loops: Iterable[Loop], taken: Iterable[sp.Symbol] = ()) -> dict[
 
 @functools.lru_cache(maxsize=4096)
 def hull(loops: tuple[Loop, ...]) -> tuple[Loop, ...]:
-    """The smallest box around loops whose ranges may depend on one another."""
-    box = []
+    """The smallest box around loops whose ranges may depend on one another, and on what index arrays hold."""
+    found = []
     for position, loop in enumerate(loops):
         outer = ranges(loops[:position])
         lower, upper = extreme(loop.lower, outer, False), extreme(loop.upper, outer, True)
-        if lower is None or upper is None or not is_known(lower + upper):
-            shown = loop.subs(plain_names(loops))
-            raise CompileError(f"what varies over {shown.index} = {shown.lower}..{shown.upper} cannot be stored")
-        box.append(Loop(loop.index, lower, upper, loop.name))
-    return tuple(box)
+        if lower is None or upper is None:
+            raise _not_stored(loop, loops)
+        # What stays within a nest is numbered from any element on: an index says nothing of what arrays hold.
+        found.append(Loop(loop.index, lower if is_known(lower) else sp.S.Zero, upper, loop.name))
+    return tuple(found)
+
+
+def box(loops: tuple[Loop, ...]) -> tuple[Loop, ...]:
+    """The ``hull`` of what is kept in memory. ``CompileError`` where sizes do not tell how much that is."""
+    found = hull(loops)
+    for loop, own in zip(loops, found, strict=True):
+        if not is_known(own.upper):
+            raise _not_stored(loop, loops)
+    return found
+
+
+def _not_stored(loop: Loop, loops: tuple[Loop, ...]) -> CompileError:
+    shown = loop.subs(plain_names(loops))
+    return CompileError(f"what varies over {shown.index} = {shown.lower}..{shown.upper} cannot be stored")
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ class Program:
         found = shared(expr)
         if not found:
             return expr
-        store = lambda node, new: self._stored(new, loops, guards) if node in found else new  # noqa: E731
+        store = lambda node, new: self.stored(new, loops, guards) if node in found else new  # noqa: E731
         return sp.sympify(rebuilt(expr, store), strict=True)
 
     def _lookup(self, expr: sp.Expr, loops: tuple[Loop, ...]) -> sp.Expr | None:
@@ -248,7 +248,8 @@ class Program:
         stored, known = ranges(deps), ranges(loops)
         others = {index: bounds for index, bounds in known.items() if index not in stored}
         kept: dict[Boolean, None] = {}
-        for guard in guards:
+        inside = _not_empty(deps)
+        for guard in (guard for guard in guards if guard not in inside):
             indices = guard.free_symbols & set(known)
             if indices <= set(stored):
                 projected = [guard]
@@ -277,7 +278,7 @@ class Program:
         if not isinstance(expr, sp.Expr):
             return expr
         if self._depends(expr, loops) < scope:
-            return self._stored(expr, loops, guards)
+            return self.stored(expr, loops, guards)
         if isinstance(expr, sp.Function):
             known = self._lookup(expr, loops)
             if known is not None:
@@ -292,12 +293,13 @@ class Program:
         for deps, args in parts.items():
             whole = expr.func(*args)
             if deps < scope and is_costly(whole):
-                rebuilt.append(self._stored(whole, loops, guards))
+                rebuilt.append(self.stored(whole, loops, guards))
             else:
                 rebuilt += [self._hoist(arg, loops, guards, scope) for arg in args]
         return expr.func(*rebuilt)
 
-    def _stored(self, expr: sp.Expr, loops: tuple[Loop, ...], guards: Guards) -> sp.Expr:
+    def stored(self, expr: sp.Expr, loops: tuple[Loop, ...], guards: Guards) -> sp.Expr:
+        """Store ``expr`` over those of the loops that it varies with, where ``guards`` hold: the reference to it."""
         deps = self._needed(variables(expr), loops)
         return self.define(guarded(expr, self._kept_guards(guards, deps, loops)), deps)
 
