@@ -44,6 +44,11 @@ class Sweep:
         return self.assigned(self._gradients[v] for v in self.system.velocities)
 
     @functools.cached_property
+    def forces(self) -> list[Assignment]:
+        """∂L/∂q."""
+        return self.assigned(self._gradients[q] for q in self.system.coordinates)
+
+    @functools.cached_property
     def generalized_forces(self) -> list[sp.Expr]:
         """∂L/∂q + Q − ∂R/∂v."""
         system = self.system

@@ -87,7 +87,7 @@ class Kernels:
         for velocity, entry in zip(self.model.velocities, found.entries, strict=True):
             if entry == 0:
                 raise SymbolicError(f"L does not depend on {velocity}: the mass matrix is singular everywhere")
-        assembly = self._assembly()
+        assembly = self.assembly()
         diagonal(assembly, found, self.sweep(assembly.builder))
         return assembly.builder.build()
 

@@ -6,15 +6,17 @@ The weights α and β are inputs, the last two: (1, β) is the nudged Lagrangian
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdfi.compile.kernels.kernel import CompiledKernel, Group, KernelBuilder
 from symdfi.compile.passes.autodiff import adjoint, gradient_loops, tangent
+from symdfi.compile.passes.jacobian import jacobian
 from symdfi.compile.program.loops import Variable
 from symdfi.dynamics.assembly import Assembly, dense_parts
+from symdfi.dynamics.forces import Sweep
 from symdfi.dynamics.system import Lagrangian, name_of
 from symdfi.ep.cost import Cost
 from symdfi.errors import SymbolicError
@@ -81,26 +83,18 @@ class ActionKernels:
     @functools.cached_property
     def hessian(self) -> CompiledKernel:
         """∂_q∂_q, ∂_q∂_v and ∂_v∂_v, each d × d by rows."""
-        system = self.model
-        builder = self._builder()
-        for name, rows, columns in (
-            ("qq", system.forces_on, system.coordinates),
-            ("qv", system.forces_on, system.velocities),
-            ("vv", system.momentum_terms, system.velocities),
-        ):
-            self._write_matrix(builder, name, rows, columns)
-        return builder.build()
-
-    def _write_matrix(
-        self, builder: KernelBuilder, name: str, rows: Sequence[sp.Expr], columns: Sequence[Variable]
-    ) -> None:
-        system = self.model
-        found = dense(
-            list(zip(system.coordinates, system.indices, rows, strict=True)),
-            [(((x, sp.S.One),), own) for x, own in zip(columns, system.column_indices, strict=True)],
-        )
+        system, builder = self.model, self._builder()
+        sweep = Sweep(builder.program, system)
         assembly = Assembly(builder, system.coordinates, system.indices, system.column_indices)
-        assembly.output(name, dense_parts(assembly, found), per_sample=True)
+        for name, rows, columns in (
+            ("qq", sweep.forces, system.coordinates),
+            ("qv", sweep.forces, system.velocities),
+            ("vv", sweep.momenta, system.velocities),
+        ):
+            moves = {x: (c, sp.S.One) for c, x in enumerate(columns)}
+            found = dense(system.rows, jacobian(builder.program, system.rows, rows, moves))
+            assembly.output(name, dense_parts(assembly, found), per_sample=True)
+        return builder.build()
 
     @functools.cached_property
     def impulse(self) -> CompiledKernel:

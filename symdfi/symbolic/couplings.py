@@ -93,8 +93,8 @@ def entries_of(rows: Sequence[Row], r: int, c: int, term: Variation) -> list[Cou
 def _terms(value: sp.Expr) -> Iterator[sp.Expr]:
     """The terms of a value, apart where they hold different deltas: each is then an entry of its own."""
     factors = sp.Mul.make_args(value)
-    mixed = next((f for f in factors if f.has(sp.KroneckerDelta) and not isinstance(f, sp.KroneckerDelta)), None)
-    if not isinstance(mixed, sp.Add):
+    mixed = next((f for f in factors if isinstance(f, sp.Add) and f.has(sp.KroneckerDelta)), None)
+    if mixed is None:
         yield value
         return
     rest = sp.Mul(*(f for f in factors if f is not mixed))
