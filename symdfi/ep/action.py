@@ -23,6 +23,8 @@ from symdfi.dynamics.system import Lagrangian, name_of
 from symdfi.ep.boundary import Boundary
 from symdfi.ep.cost import Cost
 from symdfi.ep.kernels import ActionKernels
+from symdfi.errors import DivergenceError
+from symdfi.numbers import finite_reals
 from symdfi.pickling import Rebuilt
 from symdfi.symbolic.coordinates import t
 
@@ -71,8 +73,6 @@ class DiscreteAction(Rebuilt):
         self, boundary: Boundary, steps: int, n_dof: int, params: Mapping | None, signals: Signals | None
     ) -> Numbers:
         """The numbers on a grid. ``ValueError`` for what is missing, unknown, misshapen, not finite."""
-        if steps < 2:
-            raise ValueError(f"steps = {steps}: a trajectory needs at least two")
         compiled = self.kernels.compiled
         used = self._used(params)
         sizes, ints, packed = compiled.pack(used, n_dof)
@@ -96,8 +96,7 @@ class DiscreteAction(Rebuilt):
         for name in known:
             if name not in given:
                 raise ValueError(f"no value for the parameter {name} (needed: {', '.join(known)})")
-            if not np.isfinite(np.asarray(given[name], dtype=float)).all():
-                raise ValueError(f"the parameter {name} is not finite")
+            finite_reals(given[name], f"the parameter {name}")
         return {name: value for name, value in given.items() if name in allowed}
 
     def _sampled(self, signals: Signals | None, times: np.ndarray, extents: Mapping[sp.Symbol, int]) -> np.ndarray:
@@ -112,15 +111,13 @@ class DiscreteAction(Rebuilt):
             if name not in given:
                 raise ValueError(f"no value for the {kind} {name}")
             value = given[name]
-            value = np.array([value(time) for time in times] if callable(value) else value, dtype=float)
+            value = finite_reals([value(time) for time in times] if callable(value) else value, f"the {kind} {name}")
             shape = self.kernels.compiled.shape(symbol, extents)
             full = (times.size, *shape)
             if value.shape not in (shape, full):
                 raise ValueError(
                     f"the {kind} {name} has shape {value.shape}, expected {shape} or {full}, a row a midpoint"
                 )
-            if not np.isfinite(value).all():
-                raise ValueError(f"the {kind} {name} is not finite")
             columns.append(np.broadcast_to(value, full).reshape(times.size, -1))
         return np.concatenate([*columns, np.empty((times.size, 2))], axis=1)
 
@@ -139,13 +136,19 @@ class DiscreteAction(Rebuilt):
         drive = numbers.signals[:, : int(count_of(self.system.inputs).subs(numbers.extents))]
         return t not in self.system.L.free_symbols and not np.ptp(drive, axis=0).any()
 
-    # The action and its derivatives
+    # The action and its derivatives: of a path on which they overflow infinite or NaN, if not said otherwise
 
     def value(self, numbers: Numbers, path: np.ndarray, weights: Weights = FREE) -> float:
-        """∫ (αL + βc) dt."""
+        """∫ (αL + βc) dt. ``DivergenceError`` where it is not finite."""
         (rows,) = self._run(self.kernels.value, numbers, path, weights, [1])
-        return numbers.h * float(rows.sum())
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = numbers.h * float(rows.sum())
+        if not np.isfinite(total):
+            what = "cost" if weights == COST else "action"
+            raise DivergenceError(f"the {what} of the path is not finite{_where(numbers, rows)}", partial=path)
+        return total
 
+    @np.errstate(over="ignore", invalid="ignore")
     def gradient(self, numbers: Numbers, path: np.ndarray, weights: Weights = FREE) -> np.ndarray:
         """The derivative by the free nodes, ``(n_free, d)``: the discrete Euler–Lagrange equations."""
         d, h = path.shape[1], numbers.h
@@ -156,6 +159,7 @@ class DiscreteAction(Rebuilt):
             return left + np.roll(right, 1, axis=0)
         return left[1:] + right[:-1]
 
+    @np.errstate(over="ignore", invalid="ignore")
     def hessian(
         self, numbers: Numbers, path: np.ndarray, weights: Weights = FREE
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -172,6 +176,7 @@ class DiscreteAction(Rebuilt):
             return np.roll(across.transpose(0, 2, 1), 1, axis=0), first + np.roll(last, 1, axis=0), across
         return across[1:-1].transpose(0, 2, 1), first[1:] + last[:-1], across[1:-1]
 
+    @np.errstate(over="ignore", invalid="ignore")
     def second_variation(
         self, numbers: Numbers, path: np.ndarray, along: np.ndarray, *, fourth_order: bool = False
     ) -> float:
@@ -191,7 +196,9 @@ class DiscreteAction(Rebuilt):
     def parameter_gradient(
         self, numbers: Numbers, path: np.ndarray, weights: Weights, along: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
-        """∂_θ at fixed path, by name; with a variation of the path, ∂_θ of the derivative ``along`` it."""
+        """∂_θ at fixed path, by name; with a variation of the path, ∂_θ of the derivative ``along`` it.
+
+        ``DivergenceError`` naming a parameter by which the derivative is not finite."""
         variables, shape = self.kernels.differentiable, self.kernels.compiled.shape
         shapes = {name_of(p): shape(p, numbers.extents) for p in variables}
         counts = [int(np.prod(own, dtype=int)) for own in shapes.values()]
@@ -200,8 +207,10 @@ class DiscreteAction(Rebuilt):
             direction = [np.concatenate(_middles(along, numbers.h), axis=1)]
         kernel = self.kernels.impulse if along is None else self.kernels.mixed
         (rows,) = self._run(kernel, numbers, path, weights, [sum(counts)], *direction)
-        parts = np.split(numbers.h * rows.sum(axis=0), np.cumsum(counts)[:-1])
-        return {name: part.reshape(own) for (name, own), part in zip(shapes.items(), parts, strict=False)}
+        with np.errstate(over="ignore", invalid="ignore"):
+            parts = np.split(numbers.h * rows.sum(axis=0), np.cumsum(counts)[:-1])
+        found = {name: part.reshape(own) for (name, own), part in zip(shapes.items(), parts, strict=False)}
+        return finite_derivatives(found, path)
 
     def _run(
         self, kernel: CompiledKernel, numbers: Numbers, path: np.ndarray | Middles, weights: Weights,
@@ -218,6 +227,21 @@ class DiscreteAction(Rebuilt):
         return out
 
 
+def finite_derivatives(by_name: dict[str, np.ndarray], path: np.ndarray) -> dict[str, np.ndarray]:
+    """Derivatives by parameters, if they are finite; ``DivergenceError`` naming the first that is not."""
+    for name, values in by_name.items():
+        if not np.isfinite(values).all():
+            raise DivergenceError(f"the derivative by the parameter {name} is not finite on the path", partial=path)
+    return by_name
+
+
+def _where(numbers: Numbers, rows: np.ndarray) -> str:
+    """The first midpoint with a value that is not finite, in words; nothing if it is the sum that is not."""
+    lost = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    return f" at t = {float(numbers.times[lost[0], 0]):.6g}" if lost.size else ""
+
+
+@np.errstate(over="ignore", invalid="ignore")
 def _middles(path: np.ndarray, h: float) -> Middles:
     """Values and slopes at the midpoints, of second order: what the discrete action is made of."""
     return 0.5 * (path[1:] + path[:-1]), np.diff(path, axis=0) / h

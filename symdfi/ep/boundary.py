@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from symdfi.dynamics.states import with_sizes
 from symdfi.dynamics.system import Lagrangian
+from symdfi.numbers import finite_reals, one_real
 
 
 class Boundary(abc.ABC):
@@ -62,11 +63,9 @@ class FixedEnds(Boundary):
     shapes: tuple[tuple[int, ...], tuple[int, ...]]
 
     def __init__(self, q0: ArrayLike, qT: ArrayLike, T: float) -> None:
-        first, last = (np.array(q, dtype=float, ndmin=1).ravel() for q in (q0, qT))
+        first, last = (finite_reals(q, name).flatten() for name, q in (("q0", q0), ("qT", qT)))
         if first.shape != last.shape:
             raise ValueError(f"q0 has {first.size} degrees of freedom, qT has {last.size}")
-        if not (np.isfinite(first).all() and np.isfinite(last).all()):
-            raise ValueError("the ends q0 and qT must be finite")
         object.__setattr__(self, "q0", first)
         object.__setattr__(self, "qT", last)
         object.__setattr__(self, "T", _positive(T))
@@ -92,7 +91,8 @@ class FixedEnds(Boundary):
         return np.pad(free, ((1, 1), (0, 0)))
 
     def guess(self, steps: int, n_dof: int) -> np.ndarray:
-        return self.q0 + np.linspace(0.0, 1.0, steps + 1)[:, None] * (self.qT - self.q0)
+        part = np.linspace(0.0, 1.0, steps + 1)[:, None]
+        return 2 * (0.5 * self.q0 + part * (0.5 * self.qT - 0.5 * self.q0))  # halves, whose difference is finite
 
 
 @dataclass(frozen=True, init=False)
@@ -119,6 +119,7 @@ class Periodic(Boundary):
 
 
 def _positive(time: float) -> float:
-    if not (np.isfinite(time) and time > 0):
+    end = one_real(time, "the end time T")
+    if not 0 < end < np.inf:
         raise ValueError(f"the end time T = {time} must be positive and finite")
-    return float(time)
+    return end

@@ -20,9 +20,10 @@ from symdfi.dynamics.system import Lagrangian, name_of
 from symdfi.ep.action import COST, FREE, DiscreteAction, Numbers, Signals, Weights
 from symdfi.ep.boundary import Boundary
 from symdfi.ep.softness import grid_error
-from symdfi.errors import ConvergenceError, Interrupted, SingularMatrixError, SymbolicError
+from symdfi.errors import ConvergenceError, DivergenceError, Interrupted, SingularMatrixError, SymbolicError
 from symdfi.linalg import BlockTridiagonalLU
 from symdfi.linalg.blas import one_blas_thread
+from symdfi.numbers import count, finite_reals, real
 from symdfi.pickling import Bare
 from symdfi.symbolic.indexed import Variable
 
@@ -111,17 +112,18 @@ def extremize(
     stops when max |∂S/∂q| ≤ ``tolerance`` ‖∂²S/∂q∂q‖₁ max |q|, and one more step takes it to roundoff.
 
     Raises ``ConvergenceError`` and, on Ctrl-C, ``Interrupted`` (the path so far as ``partial``; the former with
-    ``residual``), ``SingularMatrixError`` at
-    a conjugate point or a resonance, of the discrete action or so close to one of the continuous action that at
-    least half of the path would be the grid's error (``Orbit.grid_error``), and for an autonomous orbit, whose
-    phase is free, ``ValueError`` for bad input, and ``SymbolicError`` for a system without an action and for any
-    other boundary condition.
+    ``residual``); ``SingularMatrixError`` at a conjugate point or a resonance, of the discrete action or so close to
+    one of the continuous action that at least half of the path would be the grid's error (``Orbit.grid_error``), and
+    for an autonomous orbit, whose phase is free; ``DivergenceError`` where what is computed, of an orbit as well,
+    overflows; ``ValueError`` for bad input; and ``SymbolicError`` for a system without an action and for any other
+    boundary condition.
     """
     options: dict[str, Any] = {"guess": guess, "tolerance": tolerance, "iterations": iterations}
     return solve(DiscreteAction(system), boundary, steps, params, inputs, **options)
 
 
 @one_blas_thread()
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # what overflows ends in an error that says so
 def solve(
     action: DiscreteAction,
     boundary: Boundary,
@@ -135,7 +137,11 @@ def solve(
 ) -> Orbit:
     """``extremize`` for an action with a cost, whose targets are among the signals."""
     check_boundary(boundary)
+    steps, iterations = count(steps, "steps", 2), count(iterations, "iterations", 0)
+    if not (tolerance := real(tolerance, "tolerance")) >= 0:
+        raise ValueError(f"tolerance = {tolerance} must not be negative")
     params = boundary.with_sizes(action.system, params)
+    guess = None if guess is None else finite_reals(guess, "the guess")
     if guess is not None and np.ndim(guess) > 2:
         params = with_sizes(action.system, "a node of the guess", np.shape(guess)[1:], params)
         guess = np.reshape(guess, (len(guess), -1))
@@ -147,6 +153,12 @@ def solve(
         while True:
             factor = _factorise(action, numbers, path, slope, iteration)
             goal, step = _floor(factor, tolerance) * reach, -factor.solve(slope)
+            if not np.isfinite(goal):
+                raise ConvergenceError(
+                    f"the action's Hessian, of the norm {factor.norm:.3g}, is too large to tell whether max |∂S/∂q| = "
+                    f"{_size(slope):.3g} vanishes on a path of the size {reach:.3g}",
+                    partial=path, residual=_size(slope),
+                )  # fmt: skip
             if _size(slope) <= goal:
                 break
             if iteration == iterations:
@@ -170,16 +182,30 @@ def solve(
 
 
 @one_blas_thread()
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def nudge(free: Orbit, beta: float, *, tolerance: float = 1e-12, iterations: int = 100) -> Orbit:
     """The orbit of S_β near a free one, by chord steps with the free orbit's factorisation.
 
     They contract by O(β), and go on until max |∂S_β/∂q| is at roundoff. Raises ``ConvergenceError`` if β is
-    too large for that.
+    too large for that, or so small that the nudge is lost in the roundoff.
     """
     action, numbers, factor = free.action, free.numbers, free.factor
     weights: Weights = (1.0, beta)
+    push, rounding = _size(action.gradient(numbers, free.q, COST)), np.finfo(float).eps * factor.norm * _size(free.q)
+    if not np.isfinite(push):
+        raise DivergenceError("the derivative of the cost by the path is not finite", partial=free.q)
+    if push > 0 and abs(beta) * push <= rounding:
+        raise ConvergenceError(
+            f"the orbit nudged by beta = {beta:g} cannot be told from the free one: max |beta ∂C/∂q| = "
+            f"{abs(beta) * push:.3g} is less than the roundoff of ∂S/∂q, {rounding:.3g}; increase beta",
+            partial=free.q, beta=beta,
+        )  # fmt: skip
     with _keeping(free.q) as kept:
         path, slope = free.q, action.gradient(numbers, free.q, weights)
+        if not np.isfinite(slope).all():
+            raise ConvergenceError(
+                f"the action nudged by beta = {beta:g} is not finite: reduce beta", partial=path, beta=beta
+            )
         residual, iteration = _size(slope), 0
         while True:
             trial, slope = _move(action, numbers, path, -factor.solve(slope), weights)
@@ -227,12 +253,10 @@ def _start(boundary: Boundary, steps: int, n_dof: int | None, guess: np.ndarray 
                 "them, or a guess (steps + 1, n_dof)"
             )
         return boundary.guess(steps, d)
-    path = np.array(guess, dtype=float)
+    path = guess
     if path.ndim != 2 or path.shape != (steps + 1, path.shape[1] if d is None else d):
         expected = f"({steps + 1}, {'n_dof' if d is None else d})"
         raise ValueError(f"the guess has shape {path.shape}, expected (steps + 1, n_dof) = {expected}")
-    if not np.isfinite(path).all():
-        raise ValueError("the guess is not finite")
     return boundary.path(boundary.free(path))
 
 
@@ -251,7 +275,7 @@ def _advance(
         trial, slope = _move(action, numbers, path, length * step)
         if np.isfinite(slope).all() and _size(factor.solve(slope)) < (1 - length / 4) * _size(step):
             return trial, slope
-    return _move(action, numbers, path, step * min(1.0, (3 * _size(path) or np.inf) / _size(step)))
+    return _move(action, numbers, path, step * min(1.0, (3 * _size(path) or np.inf) / (_size(step) or 1.0)))
 
 
 def _move(

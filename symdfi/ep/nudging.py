@@ -5,6 +5,10 @@ from __future__ import annotations
 import abc
 from dataclasses import dataclass
 
+import numpy as np
+
+from symdfi.numbers import one_real
+
 
 class Nudging(abc.ABC):
     """The nudges of a scheme and their weights."""
@@ -48,5 +52,7 @@ class Centered(Nudging):
 
 
 def _check(beta: float) -> None:
-    if not 0 < abs(beta) < float("inf"):
+    if not 0 < abs(one_real(beta, "the nudge beta")) < np.inf:
         raise ValueError(f"the nudge beta = {beta} must be finite and not zero")
+    if abs(beta) < 1 / np.finfo(float).max:
+        raise ValueError(f"the nudge beta = {beta} is too small: its inverse is not finite")

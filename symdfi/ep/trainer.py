@@ -15,13 +15,14 @@ import numpy as np
 
 from symdfi.compile.program.loops import Variable
 from symdfi.dynamics.system import Lagrangian, name_of
-from symdfi.ep.action import COST, FREE, DiscreteAction, Signals
+from symdfi.ep.action import COST, FREE, DiscreteAction, Signals, finite_derivatives
 from symdfi.ep.boundary import Boundary
 from symdfi.ep.cost import Cost
 from symdfi.ep.extremum import Orbit, check_boundary, nudge, solve
 from symdfi.ep.nudging import Centered, Nudging
-from symdfi.errors import SymbolicError
+from symdfi.errors import DivergenceError, SymbolicError
 from symdfi.linalg.blas import one_blas_thread
+from symdfi.numbers import finite_reals, real
 from symdfi.pickling import Rebuilt
 
 
@@ -58,7 +59,9 @@ class GradientCheck:
 
 def _distance(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> float:
     left, right = (np.concatenate([np.ravel(g[name]) for name in other]) for g in (one, other))
-    return float(np.linalg.norm(left - right) / (np.linalg.norm(right) or 1.0))
+    # In units of the largest: squares of what is very large or small overflow or vanish.
+    unit = np.max(np.abs([left, right]), initial=0.0) or 1.0
+    return float(np.linalg.norm(left / unit - right / unit) / (np.linalg.norm(right / unit) or 1.0))
 
 
 class EPTrainer(Rebuilt):
@@ -107,7 +110,12 @@ class EPTrainer(Rebuilt):
         self, params: Mapping[Any, Any], inputs: Signals | None = None, targets: Signals | None = None,
         guess: np.ndarray | None = None,
     ) -> tuple[float, dict[str, np.ndarray]]:  # fmt: skip
-        """``(C, dC/dθ by name)``: one free phase, and a nudged one for every β of the scheme."""
+        """``(C, dC/dθ by name)``: one free phase, and a nudged one for every β of the scheme.
+
+        All of it is finite: ``DivergenceError`` says what is not. Raises ``ConvergenceError`` and
+        ``SingularMatrixError`` as ``extremize`` does, and the former for a nudge that is too large or too small,
+        ``ValueError`` for a missing, misshapen or non-finite parameter, input or target.
+        """
         free = self.free(params, inputs, targets, guess)
         return free.cost, self.response(free)
 
@@ -115,22 +123,32 @@ class EPTrainer(Rebuilt):
         """dC/dθ by equilibrium propagation: Σ_m w_m ∂_θS(β_m), by name."""
         phases = [(weight, nudge(free, beta) if beta else free) for beta, weight in self.nudging.points]
         terms = [(weight, phase.gradient()) for weight, phase in phases]
-        return {name: np.asarray(sum(w * term[name] for w, term in terms)) for name in self.trainable}
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = {name: np.asarray(sum(w * term[name] for w, term in terms)) for name in self.trainable}
+        return finite_derivatives(found, free.q)
 
     @one_blas_thread()
     def adjoint(self, free: Orbit) -> dict[str, np.ndarray]:
         """dC/dθ by implicit differentiation: ∂_θC − λ·∂_θ∂_qS with (∂²S/∂q∂q) λ = ∂C/∂q."""
         action, numbers = free.action, free.numbers
-        lam = free.factor.solve_transposed(action.gradient(numbers, free.q, COST))
+        push = action.gradient(numbers, free.q, COST)
+        if not np.isfinite(push).all():
+            raise DivergenceError("the derivative of the cost by the path is not finite", partial=free.q)
+        lam = free.factor.solve_transposed(push)
         explicit = action.parameter_gradient(numbers, free.q, COST)
         implicit = action.parameter_gradient(numbers, free.q, FREE, numbers.boundary.variation(lam))
-        return {name: explicit[name] - implicit[name] for name in self.trainable}
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = {name: explicit[name] - implicit[name] for name in self.trainable}
+        return finite_derivatives(found, free.q)
 
     def check_gradient(
         self, params: Mapping[Any, Any], inputs: Signals | None = None, targets: Signals | None = None,
         guess: np.ndarray | None = None, *, step: float = 1e-5,
     ) -> GradientCheck:  # fmt: skip
-        """The gradient by EP, by the adjoint and by central differences (relative ``step``), side by side."""
+        """The gradient by EP, by the adjoint and by central differences (relative ``step``), side by side. Errors as
+        ``gradient``; ``ValueError`` for a ``step`` that is not positive or is lost in rounding."""
+        if not (step := real(step, "step")) > 0:
+            raise ValueError(f"step = {step} must be positive")
         free = self.free(params, inputs, targets, guess)
         given = {name_of(key): value for key, value in params.items()}
 
@@ -139,11 +157,17 @@ class EPTrainer(Rebuilt):
 
         differences = {}
         for name in self.trainable:
-            value = np.array(given[name], dtype=float)
+            value = finite_reals(given[name], f"the parameter {name}")
             differences[name] = np.empty(value.shape)
             for index in np.ndindex(value.shape):
                 shift = np.zeros(value.shape)
-                shift[index] = width = step * max(1.0, abs(float(value[index])))
-                change = loss(name, value + shift) - loss(name, value - shift)
-                differences[name][index] = change / (2 * width)
+                shift[index] = step * max(1.0, abs(float(value[index])))
+                with np.errstate(over="ignore"):
+                    above, below = value + shift, value - shift
+                width = float(above[index] - below[index])
+                if width == 0:
+                    raise ValueError(f"step = {step} is lost in the rounding of {name}, {value[index]}")
+                change = loss(name, above) - loss(name, below)
+                differences[name][index] = change / width
+        finite_derivatives(differences, free.q)
         return GradientCheck(free.cost, self.response(free), self.adjoint(free), differences)

@@ -366,7 +366,7 @@ def test_bad_signals() -> None:
     for inputs, targets, message in (
         (case.inputs, None, "no value for the target z"),
         (None, case.targets, "no value for the input f"),
-        (case.inputs, {z: np.nan}, "the target z is not finite"),
+        (case.inputs, {z: np.nan}, "the target z is nan"),
         (case.inputs, {**case.targets, "w": 1.0}, "w is no input or target: f, z"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -376,3 +376,18 @@ def test_bad_signals() -> None:
 def test_signals_are_given_by_name() -> None:
     with pytest.raises(TypeError, match="targets are given by name"):
         chain_of_two().gradient({k: 1.0, a: 0.1, b: 0.1}, targets=np.zeros(8))  # pyright: ignore[reportArgumentType]
+
+
+SPRING = sd.Lagrangian(v**2 / 2 - a**2 * q**2 / 2, q, v)
+
+
+def test_a_nudge_that_is_lost_in_rounding_is_refused():
+    trainer = sd.EPTrainer(SPRING, sd.Cost(q**2 / 2), sd.FixedEnds(0.4, -0.7, 2.0), 20, [a], sd.Centered(1e-300))
+    with pytest.raises(sd.ConvergenceError, match="beta = 1e-300 cannot be told from the free one.*increase beta"):
+        trainer.gradient({a: 1.1})
+
+
+def test_a_cost_that_overflows_is_named():
+    trainer = sd.EPTrainer(SPRING, sd.Cost(sp.exp(c * q**2)), sd.FixedEnds(0.4, -0.7, 2.0), 20, [a, c])
+    with pytest.raises(sd.DivergenceError, match="the cost of the path is not finite at t = 0.05"):
+        trainer.gradient({a: 1.1, c: 1e5})
