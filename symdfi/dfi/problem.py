@@ -13,6 +13,7 @@ import numpy as np
 import sympy as sp
 
 from symdfi.compile.kernels import threads
+from symdfi.compile.kernels.index_values import IndexValues
 from symdfi.compile.kernels.kernel import CompiledKernel, Group, KernelBuilder
 from symdfi.compile.passes.autodiff import adjoint, gradient_loops, tangent
 from symdfi.compile.program.loops import Variable
@@ -76,7 +77,7 @@ class Problem(Rebuilt):
         self.params = np.array([given[self._renaming.user(p)] for p in self._equation.parameters])
         self.points, self.weights = _sound(quadrature.nodes(domain), domain, "node")
         self.fresh_points, self.fresh_weights = _sound(quadrature.independent(domain), domain, "independent point")
-        self._sizes: dict[int, np.ndarray] = {}
+        self._sizes: dict[int, tuple[np.ndarray, IndexValues]] = {}
         self._root, self._fresh_root = (np.sqrt(w)[:, None] for w in (self.weights, self.fresh_weights))
 
     # Kernels
@@ -160,12 +161,19 @@ class Problem(Rebuilt):
 
     # Numbers
 
-    def sizes(self, theta: np.ndarray) -> np.ndarray:
-        """The ansatz's sizes as the kernels take them. ``ValueError`` for a θ of wrong length."""
+    def _run(
+        self, kernel: CompiledKernel, points: np.ndarray, root: np.ndarray, theta: np.ndarray, time: float,
+        *more: np.ndarray,
+    ) -> None:  # fmt: skip
+        """A kernel at points with √w. ``ValueError`` for a θ of wrong length, and for one with which an index of the
+        kernel leaves its array."""
         if theta.size not in self._sizes:
             values = self.ansatz.size_values(theta.size)
-            self._sizes[theta.size] = np.array([values[s] for s in self.ansatz.sizes], dtype=np.int64)
-        return self._sizes[theta.size]
+            order = np.array([values[s] for s in self.ansatz.sizes], dtype=np.int64)
+            self._sizes[theta.size] = order, IndexValues(values.items(), ())
+        sizes, given = self._sizes[theta.size]
+        kernel.check(given)
+        threads.run(kernel.function, len(points), sizes, points, root, theta, self.params, float(time), *more)
 
     def rows(
         self, theta: np.ndarray, time: float, out: tuple[np.ndarray, np.ndarray] | None = None
@@ -174,15 +182,13 @@ class Problem(Rebuilt):
         jacobian, rhs = (
             out if out is not None else (np.empty((len(self.points), theta.size)), np.empty(len(self.points)))
         )
-        arguments = (self.sizes(theta), self.points, self._root, theta, self.params, float(time))
-        threads.run(self.rows_kernel.function, len(self.points), *arguments, jacobian, rhs[:, None])
+        self._run(self.rows_kernel, self.points, self._root, theta, time, jacobian, rhs[:, None])
         return jacobian, rhs
 
     def fit_rows(self, theta: np.ndarray, points: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """J (n, p) and √w û (n,) at given points."""
         jacobian, value = np.empty((len(points), theta.size)), np.empty((len(points), 1))
-        arguments = (self.sizes(theta), points, np.sqrt(weights)[:, None], theta, self.params, 0.0)
-        threads.run(self.fit_kernel.function, len(points), *arguments, jacobian, value)
+        self._run(self.fit_kernel, points, np.sqrt(weights)[:, None], theta, 0.0, jacobian, value)
         return jacobian, value[:, 0]
 
     def theta(self, values: Theta, name: str = "theta") -> np.ndarray:
@@ -219,8 +225,7 @@ class Problem(Rebuilt):
 
     def _values(self, theta: np.ndarray, points: np.ndarray) -> np.ndarray:
         value, one = np.empty((len(points), 1)), np.ones((len(points), 1))
-        arguments = (self.sizes(theta), points, one, theta, self.params, 0.0)
-        threads.run(self.value_kernel.function, len(points), *arguments, value)
+        self._run(self.value_kernel, points, one, theta, 0.0, value)
         return value[:, 0]
 
     def tangents(
@@ -229,8 +234,7 @@ class Problem(Rebuilt):
         """J v and f, on points independent of those solved on (or on those, ``fresh=False``)."""
         points, root = (self.fresh_points, self._fresh_root) if fresh else (self.points, self._root)
         moved, rhs = np.empty((len(points), 1)), np.empty((len(points), 1))
-        arguments = (self.sizes(theta), points, root, theta, self.params, float(time), velocity)
-        threads.run(self.tangent_kernel.function, len(points), *arguments, moved, rhs)
+        self._run(self.tangent_kernel, points, root, theta, time, velocity, moved, rhs)
         return moved[:, 0], rhs[:, 0]
 
     def residual(self, theta: Theta, velocity: np.ndarray, time: float, fresh: bool = True) -> tuple[float, float]:

@@ -37,7 +37,7 @@ class Model:
         for parameter, value in {**given, **self.size_values}.items():
             if not np.isfinite(value).all():
                 raise ValueError(f"the parameter {parameter} is not finite: {value}")
-        self._limits = kernels.limits(self.n_dof, given)
+        self._index_values = kernels.index_values(self.n_dof, given)
         self.sizes, self.ints, packed = kernels.pack(given, self.n_dof)
         self._index_arrays, self._plans = self.ints, {}
         self.params = packed[None]
@@ -95,7 +95,7 @@ class Model:
 
     def function(self, kernel: CompiledKernel) -> Callable[..., None]:
         """A kernel ready to be called with ``ints``, indices checked. ``ValueError`` for one that leaves its array."""
-        self.kernels.check(kernel, self._limits)
+        self.kernels.check(kernel, self._index_values)
         if isinstance(kernel, PlannedKernel) and kernel.slot not in self._plans:
             self._plans[kernel.slot] = kernel.plans.make(self.sizes, self._index_arrays)
             self.ints = with_plans(self._index_arrays, self._plans)

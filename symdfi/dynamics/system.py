@@ -12,6 +12,7 @@ import sympy as sp
 
 from symdfi.compile.kernels import cache, threads
 from symdfi.compile.kernels.function import solve_sizes
+from symdfi.compile.kernels.index_values import IndexValues, ends_of
 from symdfi.compile.kernels.kernel import CompiledKernel, count_of, shape_of
 from symdfi.compile.program.loops import Variable
 from symdfi.dynamics.bound import BoundLagrangian, Settled
@@ -21,7 +22,6 @@ from symdfi.errors import SingularMatrixError
 from symdfi.numbers import count, reals
 from symdfi.symbolic import lagrangian as symbolic
 from symdfi.symbolic.given import Lookup, name_of
-from symdfi.symbolic.maps import largest, smallest
 
 #: How many coordinates of a direction an error names.
 _SHOWN = 4
@@ -86,10 +86,10 @@ class CompiledLagrangian(Holding):
         n = self._length(params) if n_dof is None else count(n_dof, "n_dof", 1)
         params = dict(params or {})
         order, ints, packed = self.pack(params, n)
-        limits, drive = self.limits(n, params), self.input_values(inputs, self.sizes(n, params), batched=False)
+        given, drive = self.index_values(n, params), self.input_values(inputs, self.sizes(n, params), batched=False)
 
         def prepare(kernel: CompiledKernel) -> np.ndarray:
-            self.check(kernel, limits)
+            self.check(kernel, given)
             return self.with_plan(kernel, order, ints)
 
         def refuse(q: Any, v: Any, t: float) -> None:
@@ -219,12 +219,13 @@ class CompiledLagrangian(Holding):
     ) -> np.ndarray:
         """The output of a kernel, ``(*batch, length)``."""
         arrays = [_integers(p, values[p], self.shape(p, at.sizes)) for p in self.index_arrays]
-        ends = tuple([(int(a.min()), int(a.max())) if a.size else None for a in arrays])
-        if (id(kernel), ends) not in at.checked:
-            self.check(kernel, self._limits(at.sizes, values))
-            if len(at.checked) == _CHECKED:
-                at.checked.clear()
-            at.checked[id(kernel), ends] = None
+        key = id(kernel), ends_of(arrays)
+        if key not in at.checked:
+            given = IndexValues(at.sizes.items(), zip(self.index_arrays, arrays, strict=True))
+            if self.check(kernel, given):
+                if len(at.checked) == _CHECKED:
+                    at.checked.clear()
+                at.checked[key] = None
         ints = np.concatenate([a.reshape(-1) for a in arrays]) if arrays else _NOTHING
         if self.system.constraints:
             ints = self.constrained.with_plan(at.order, ints)
@@ -408,26 +409,17 @@ class CompiledLagrangian(Holding):
         order = sorted(sizes, key=lambda s: sp.default_sort_key(self.renaming.of(s)))
         return np.array([sizes[s] for s in order], dtype=np.int64)
 
-    def limits(self, n_dof: int, params: Mapping[Any, Any] | None) -> tuple[tuple[sp.Symbol, int], ...]:
-        """The sizes and the ends of the index arrays, for ``CompiledKernel.check_sizes``."""
-        return self._limits(self.sizes(n_dof, params), self.named(params))
+    def index_values(self, n_dof: int, params: Mapping[Any, Any] | None) -> IndexValues:
+        """The sizes and the index arrays as they are now, for ``check``."""
+        sizes, given = self.sizes(n_dof, params), self.named(params)
+        arrays = ((p, _integers(p, given[p], self.shape(p, sizes)).copy()) for p in self.index_arrays)
+        return IndexValues(sizes.items(), arrays)
 
-    def _limits(
-        self, sizes: Mapping[sp.Symbol, int], given: Mapping[Variable, Any]
-    ) -> tuple[tuple[sp.Symbol, int], ...]:
-        known = dict(sizes)
-        for base in self.index_arrays:
-            values = np.asarray(given[base])
-            if values.size:
-                known |= {smallest(base): int(values.min()), largest(base): int(values.max())}
-        return tuple(sorted(known.items(), key=lambda pair: str(pair[0])))
-
-    def check(self, kernel: CompiledKernel, limits: tuple[tuple[sp.Symbol, int], ...]) -> None:
-        """Raise ``ValueError`` if a kernel's index leaves its array, or one of the Lagrangian itself does: a force
-        on an element that does not exist would just be left out."""
-        kernel.check_sizes(limits)
-        if self.index_arrays:
-            self.lagrangian_kernel.check_sizes(limits)
+    def check(self, kernel: CompiledKernel, given: IndexValues) -> bool:
+        """``ValueError`` if a kernel's index leaves its array, or one of the Lagrangian itself does: a force on an
+        element that does not exist would just be left out. Else whether the ends of the index arrays tell that."""
+        settled = kernel.check(given)
+        return self.lagrangian_kernel.check(given) and settled if self.index_arrays else settled
 
     @functools.cached_property
     def lookup(self) -> Lookup:

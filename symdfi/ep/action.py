@@ -18,6 +18,7 @@ import numpy as np
 import sympy as sp
 
 from symdfi.compile.kernels import threads
+from symdfi.compile.kernels.index_values import IndexValues
 from symdfi.compile.kernels.kernel import CompiledKernel, count_of, shape_of
 from symdfi.dynamics.system import Lagrangian, name_of
 from symdfi.ep.boundary import Boundary
@@ -48,7 +49,7 @@ class Numbers:
     steps: int
     h: float
     extents: Mapping[sp.Symbol, int]
-    limits: tuple[tuple[sp.Symbol, int], ...]
+    index_values: IndexValues
     sizes: np.ndarray
     ints: np.ndarray
     params: np.ndarray
@@ -79,10 +80,10 @@ class DiscreteAction(Rebuilt):
         extents = compiled.sizes(n_dof, used)
         h = boundary.T / steps
         times = h * (np.arange(steps) + 0.5)
-        limits, rows = compiled.limits(n_dof, used), self._sampled(signals, times, extents)
+        given, rows = compiled.index_values(n_dof, used), self._sampled(signals, times, extents)
         # Here for every kernel: what scatters by an index array skips elements out of range.
-        self.kernels.value.check_sizes(limits)
-        return Numbers(boundary, steps, h, extents, limits, sizes, ints, packed, rows, times.reshape(-1, 1))
+        self.kernels.value.check(given)
+        return Numbers(boundary, steps, h, extents, given, sizes, ints, packed, rows, times.reshape(-1, 1))
 
     def _used(self, params: Mapping | None) -> dict[str, Any]:
         """The parameters and sizes of L + βc among the given ones, by name."""
@@ -217,7 +218,7 @@ class DiscreteAction(Rebuilt):
         widths: list[int], *more: np.ndarray,
     ) -> list[np.ndarray]:  # fmt: skip
         """A kernel at all midpoints of a path, or values there: an array (N, width) an output."""
-        kernel.check_sizes(numbers.limits)
+        kernel.check(numbers.index_values)
         signals = numbers.signals.copy()
         signals[:, -2:] = weights
         q, v = path if isinstance(path, tuple) else _middles(path, numbers.h)

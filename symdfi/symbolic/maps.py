@@ -174,6 +174,8 @@ def _end(atom: sp.Expr, ranges: Ranges, top: bool) -> sp.Expr | None:
     if isinstance(atom, sp.Indexed):
         return (largest if top else smallest)(atom.base)
     if isinstance(atom, sp.Mod):
+        if not never_negative(atom.args[1] - 1, ranges):
+            return None  # of a negative modulus the remainders are negative
         return extreme(atom.args[1] - 1, ranges, True) if top else sp.S.Zero
     if isinstance(atom, sp.Abs):
         low, high = (extreme(atom.args[0], ranges, end) for end in (False, True))

@@ -14,7 +14,7 @@ import sympy as sp
 from sympy.logic.boolalg import And, Or
 
 from symdfi.symbolic.private import Private
-from symdfi.symbolic.sums import PlainSum, normalise
+from symdfi.symbolic.sums import PlainSum, normalise, renamed
 
 Variable = sp.Symbol | sp.IndexedBase
 
@@ -96,7 +96,7 @@ def _standard(expr: sp.Basic, names: Mapping[sp.Basic, sp.Basic], depth: int = 0
             depth += 1
         return PlainSum(_standard(expr.function, names, depth), *reversed(limits))
     if not expr.has(sp.Sum):
-        return expr.xreplace(names)
+        return renamed(expr, names)
     args = [_standard(arg, names, depth) for arg in expr.args]
     return expr.func(*args, evaluate=False) if isinstance(expr, sp.Function) else expr.func(*args)
 

@@ -121,22 +121,6 @@ def value(expr: sp.Basic, at: Mapping[sp.Basic, int]) -> int | Fraction:
     raise TypeError(f"{expr} is no integer arithmetic")
 
 
-def enumerated(ranges: Ranges, given: Sequence[sp.Expr]) -> Iterator[dict[sp.Basic, int]]:
-    """All points of a set without sizes."""
-    order = _nested(ranges, set(ranges))
-
-    def walk(depth: int, at: dict) -> Iterator[dict]:
-        if depth == len(order):
-            if all(value(g, at) >= 0 for g in given):
-                yield at
-            return
-        lower, upper = (value(bound, at) for bound in ranges[order[depth]])
-        for place in range(math.ceil(lower), math.floor(upper) + 1):
-            yield from walk(depth + 1, {**at, order[depth]: place})
-
-    return walk(0, {})
-
-
 def _refuted(expr: sp.Expr, ranges: Ranges, given: Sequence[sp.Expr]) -> bool:
     """Whether ``expr`` is negative at one of the points tried."""
     exprs = [expr, *given, *(bound for bounds in ranges.values() for bound in bounds)]

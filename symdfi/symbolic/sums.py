@@ -7,6 +7,9 @@ on an inner index then stands where that index means nothing, or another one. Th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import sympy as sp
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
@@ -15,12 +18,24 @@ from symdfi.symbolic import private
 from symdfi.symbolic.conditions import plain
 from symdfi.symbolic.unfolding import unfolded
 
+#: What is rebuilt under new names without a look at its arguments; a delta puts its two in order.
+_SETTLED = (sp.Function, sp.Max, sp.Min, sp.Pow, sp.core.relational.Relational)
+
 
 class PlainSum(sp.Sum):
     """A ``Sum`` that stays as it is built, also when SymPy rebuilds it in a substitution."""
 
     def __new__(cls, function: sp.Basic, *limits: tuple | sp.Tuple) -> PlainSum:
         return _built(cls, sp.sympify(function, strict=True), [sp.Tuple(*limit) for limit in limits])
+
+    @property
+    def free_symbols(self) -> set[sp.Basic]:
+        """As of any ``Sum``, without the rebuilt summand that SymPy reads them off."""
+        found = set(self.function.free_symbols)
+        for index, *bounds in self.limits:
+            found.discard(index)
+            found.update(*(bound.free_symbols for bound in bounds))
+        return found
 
 
 def _built(kind: type, function: sp.Basic, limits: list[sp.Tuple]):
@@ -29,6 +44,36 @@ def _built(kind: type, function: sp.Basic, limits: list[sp.Tuple]):
     total = sp.Expr.__new__(kind, function, *limits)
     total.is_commutative = function.is_commutative
     return total
+
+
+def renamed(expr: sp.Basic, names: Mapping[sp.Basic, sp.Basic]) -> Any:
+    """``expr.xreplace(names)`` for symbols and arrays that become others.
+
+    Where these are told the same, no function has another special value under the new names, and SymPy's search for
+    one, which takes longer than all else, is left out.
+    """
+    if not names:
+        return expr
+    if not all(map(_is_alike, names, names.values())):
+        return expr.xreplace(names)
+    done: dict[sp.Basic, sp.Basic] = dict(names)
+
+    def visit(node: sp.Basic) -> sp.Basic:
+        if node not in done:
+            args = [visit(arg) for arg in node.args]
+            same = all(new is old for new, old in zip(args, node.args, strict=True))
+            evaluated = not isinstance(node, _SETTLED) or isinstance(node, sp.KroneckerDelta)
+            done[node] = node if same else node.func(*args) if evaluated else node.func(*args, evaluate=False)
+        return done[node]
+
+    return visit(expr)
+
+
+def _is_alike(old: sp.Basic, new: sp.Basic) -> bool:
+    """Whether what is told of two symbols, or of the entries of two arrays, is the same."""
+    if isinstance(old, sp.IndexedBase) and isinstance(new, sp.IndexedBase):
+        old, new = old.label, new.label
+    return isinstance(old, sp.Symbol) and isinstance(new, sp.Symbol) and old.assumptions0 == new.assumptions0
 
 
 def normalise(expr: sp.Basic) -> sp.Expr:
@@ -67,7 +112,7 @@ def _rename(expr: sp.Basic, names: dict, around: sp.Sum | None) -> sp.Expr:
             limits.append((names[index], *bounds))
         return PlainSum(_rename(unfolded(expr.function), names, expr), *reversed(limits))
     if not expr.has(sp.Sum):
-        return expr.xreplace(names) if names else expr
+        return renamed(expr, names)
     if isinstance(expr, sp.Piecewise) and around is not None:
         _check_unfolded(expr, around)
     args = [_rename(arg, names, around) for arg in expr.args]
@@ -95,7 +140,7 @@ def fresh(expr: sp.Sum) -> PlainSum:
         limit = limits[position]
         index = limit[0]
         dummy = private.dummy(index.name)
-        body = body.xreplace({index: dummy})
+        body = renamed(body, {index: dummy})
         # The bounds to the left of a limit may depend on its index: Sum(f, (j, 0, i), (i, 0, n)).
         for inner in range(position):
             limits[inner] = sp.Tuple(limits[inner][0], *(b.xreplace({index: dummy}) for b in limits[inner][1:]))

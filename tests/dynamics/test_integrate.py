@@ -98,7 +98,7 @@ def test_batches():
         ({"system": LATTICE, "q0": np.ones(6), "v0": np.ones(6), "params": {m: 0}}, "must be at least 1"),
         (
             {"system": GATHER, "q0": [1, 2], "v0": [0, 0], "params": {edge: [0, 2]}},
-            r"largest\(p\) = 2, n = 2",
+            r"the index of x\[p\[i\]\] is 2 at i = 1, outside 0\.\.n - 1, at n = 2",
         ),
         ({"system": GATHER, "q0": [1, 2], "v0": [0, 0], "params": {edge: [0, 0.5]}}, "p takes integers"),
     ],

@@ -265,7 +265,7 @@ def _closure(expr: sp.Basic) -> Closure:
     if expr.is_Rational:
         fraction = Fraction(int(expr.p), int(expr.q))
         return lambda world, at: fraction
-    if expr.is_number and not expr.args:
+    if not expr.args and expr.is_number:
         constant = float(expr)
         return lambda world, at: constant
     if isinstance(expr, sp.Indexed):

@@ -11,9 +11,9 @@ import numpy as np
 import sympy as sp
 
 from symdfi.compile.kernels import threads
+from symdfi.compile.kernels.index_values import IndexValues, ends_of
 from symdfi.compile.kernels.kernel import CompiledKernel
 from symdfi.numbers import reals
-from symdfi.symbolic.maps import largest, smallest
 
 _FLOAT, _INT = np.dtype(np.float64), np.dtype(np.int64)
 #: How many ends of index arrays are remembered as checked.
@@ -64,17 +64,11 @@ class Layout:
 
     def check(self, index_arrays: Sequence[tuple[sp.IndexedBase, np.ndarray]]) -> None:
         """``ValueError`` where an index leaves its array, given what the index arrays hold."""
-        ends = tuple([(int(a.min()), int(a.max())) if a.size else None for _, a in index_arrays])
-        if ends in self._checked:
-            return
-        known = list(self.sizes)
-        for (argument, _), pair in zip(index_arrays, ends, strict=True):
-            if pair is not None:
-                known += zip((smallest(argument), largest(argument)), pair, strict=True)
-        self.kernel.check_sizes(tuple(known))
-        if len(self._checked) == _CHECKED:
-            self._checked.clear()
-        self._checked[ends] = None
+        ends = ends_of(array for _, array in index_arrays)
+        if ends not in self._checked and self.kernel.check(IndexValues(self.sizes, index_arrays)):
+            if len(self._checked) == _CHECKED:
+                self._checked.clear()
+            self._checked[ends] = None
 
     def buffers(self) -> list[np.ndarray]:
         """New arrays for the outputs."""

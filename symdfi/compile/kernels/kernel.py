@@ -12,6 +12,7 @@ import numpy as np
 import sympy as sp
 
 from symdfi.compile.kernels import cache
+from symdfi.compile.kernels.index_values import Ends, IndexValues
 from symdfi.compile.passes.accumulate import accumulated
 from symdfi.compile.passes.components import apart
 from symdfi.compile.passes.recompute import recomputed
@@ -30,6 +31,9 @@ from symdfi.symbolic import private
 from symdfi.symbolic.maps import is_known
 from symdfi.symbolic.renaming import Renaming
 from symdfi.symbolic.sets import never_negative
+
+#: How many sizes with ends of index arrays, and how many contents of these, are remembered as checked.
+_REMEMBERED = 1024
 
 
 @dataclass(frozen=True)
@@ -74,15 +78,33 @@ class CompiledKernel:
     def __reduce__(self) -> str:
         raise TypeError("a kernel is code and does not travel: pickle what it was compiled for")
 
-    def check_sizes(self, known: tuple[tuple[sp.Symbol, int], ...]) -> None:
-        """Raise ``ValueError`` if an index leaves its array at these sizes (and ends of index arrays)."""
-        failed = _failed(self.checks, known) if self.checks else None
-        if failed is not None:
-            at = ", ".join(f"{symbol} = {value}" for symbol, value in known)
-            raise ValueError(
-                f"the index of {failed.reference} runs over {failed.lowest}..{failed.highest}, "
-                f"outside 0..{failed.extent - 1}, at {at}"
-            )
+    def check(self, given: IndexValues) -> bool:
+        """``ValueError`` if an index leaves its array; else whether sizes and the ends of index arrays tell that none
+        does, whatever else is between these ends."""
+        if not self.checks:
+            return True
+        if given.ends not in self._undecided:
+            if len(self._undecided) == _REMEMBERED:
+                self._undecided.clear()
+            self._undecided[given.ends] = tuple(check for check in self.checks if not check.holds(given.known))
+        undecided = self._undecided[given.ends]
+        if undecided and given.content not in self._passed:
+            for check in undecided:
+                check.require(given.known, given.by_label)
+            if len(self._passed) == _REMEMBERED:
+                self._passed.clear()
+            self._passed.add(given.content)
+        return not undecided
+
+    @functools.cached_property
+    def _undecided(self) -> dict[Ends, tuple[Check, ...]]:
+        """The checks that sizes and ends of index arrays leave open."""
+        return {}
+
+    @functools.cached_property
+    def _passed(self) -> set[bytes]:
+        """The contents of index arrays that no check objects to."""
+        return set()
 
     @property
     def readable(self) -> str:
@@ -106,11 +128,6 @@ class CompiledKernel:
             return run
         count = self.checked
         return lambda *arguments: checked.run(run, count, self.batched, arguments)
-
-
-@functools.lru_cache(maxsize=4096)
-def _failed(checks: tuple[Check, ...], known: tuple[tuple[sp.Symbol, int], ...]) -> Check | None:
-    return next((check for check in checks if not check.holds(dict(known))), None)
 
 
 def shape_of(variable: Variable) -> tuple[sp.Expr, ...]:
@@ -282,14 +299,17 @@ class KernelBuilder:
         known = self.program.values | self.sizes | {m for g in self.groups for m in g.members}
         known |= {v.label for v in known if isinstance(v, sp.IndexedBase)}
         for a in assignments:
-            names = {loop.index: private.dummy(loop.name) for loop in a.loops + a.sums}
-            term, own = a.value.xreplace(names), set(names)
-            for v in sorted(variables(a.value) - known - own, key=str):
-                raise CompileError(f"the symbol {v} in {self.program.in_words(term)} is neither an argument nor a size")
-            undefined = (f for f in term.atoms(sp.core.function.AppliedUndef) if is_known(f))
-            for function in sorted(undefined, key=str):
-                function, term = self.program.in_words(function), self.program.in_words(term)
-                raise CompileError(f"{function} in {term} is an undefined function")
+            own = {loop.index: private.dummy(loop.name) for loop in a.loops + a.sums}
+            unknown = sorted(variables(a.value) - known - set(own), key=str)
+            undefined = (f for f in a.value.atoms(sp.core.function.AppliedUndef) if is_known(f))
+            functions = sorted(undefined, key=str)
+            if not unknown and not functions:
+                continue
+            term = self.program.in_words(a.value.xreplace(own))
+            if unknown:
+                raise CompileError(f"the symbol {unknown[0]} in {term} is neither an argument nor a size")
+            function = self.program.in_words(functions[0].xreplace(own))
+            raise CompileError(f"{function} in {term} is an undefined function")
 
     @staticmethod
     def _kept(definitions: list[Definition], outputs: dict[Variable, Storage]) -> frozenset:

@@ -2,70 +2,95 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import sympy as sp
 from sympy.logic.boolalg import Boolean
 
-from symdfi.compile.program.loops import Assignment, Definition, Loop, Piece, Variable, in_words, plain_names, ranges
+from symdfi.compile.program.levels import staged
+from symdfi.compile.program.loops import (
+    Assignment,
+    Definition,
+    Loop,
+    Piece,
+    Variable,
+    in_words,
+    plain_names,
+    ranges,
+)
+from symdfi.compile.program.points import Points
 from symdfi.errors import SymbolicError
 from symdfi.symbolic.affine import affine, outermost
 from symdfi.symbolic.maps import extreme, inequalities
-from symdfi.symbolic.sets import Ranges, enumerated, never_negative, value
+from symdfi.symbolic.sets import Ranges, never_negative, value
 from symdfi.symbolic.sums import readable
 
-#: As many index values are tried at most where no proof is found for given sizes.
-MAX_POINTS = 100_000
+#: Where one of these stands in an index, the ends of its range are bounds that need not be attained.
+_NOT_ATTAINED = (sp.Mod, sp.Max, sp.Min, sp.Abs, sp.floor, sp.ceiling, sp.Indexed)
+
+
+@dataclass(frozen=True)
+class Case:
+    """An index where all of ``given`` are >= 0.
+
+    ``lowest`` and ``highest`` are bounds of it that need not be attained, None where no formula tells them. It is never
+    read where one of ``spans`` is below one: the extent of a loop around it, or one more than the largest value of one
+    of ``given``.
+    """
+
+    given: tuple[sp.Expr, ...]
+    lowest: sp.Expr | None
+    highest: sp.Expr | None
+    spans: tuple[sp.Expr, ...]
 
 
 @dataclass(frozen=True)
 class Check:
-    """``0 <= index < extent`` for a reference, wherever its loops reach and all of ``given`` are >= 0.
-
-    ``lowest`` and ``highest`` are bounds of the index that need not be attained. It is never read where one of
-    ``spans`` is below one: the extent of a loop around it, or one more than the largest value of one of ``given``.
-    """
+    """``0 <= index < extent`` for a reference, wherever its loops reach and ``guard`` holds, case by case."""
 
     reference: str
-    lowest: sp.Expr
-    highest: sp.Expr
-    extent: sp.Expr
-    spans: tuple[sp.Expr, ...]
     index: sp.Expr
-    loops: tuple[tuple[sp.Symbol, sp.Expr, sp.Expr], ...]
-    given: tuple[sp.Expr, ...]
+    extent: sp.Expr
+    loops: tuple[Loop, ...]
+    guard: Boolean
+    cases: tuple[Case, ...]
 
     def mapped(self, function: Callable[[sp.Basic], Any]) -> Check:
         """The check with its expressions mapped to others."""
-        ends = (function(self.lowest), function(self.highest), function(self.extent))
-        loops = tuple((i, function(lower), function(upper)) for i, lower, upper in self.loops)
-        spans, given = (tuple(map(function, exprs)) for exprs in (self.spans, self.given))
-        return Check(self.reference, *ends, spans, function(self.index), loops, given)
+        ends = lambda e: None if e is None else function(e)  # noqa: E731
+        cases = tuple(
+            Case(tuple(map(function, c.given)), ends(c.lowest), ends(c.highest), tuple(map(function, c.spans)))
+            for c in self.cases
+        )
+        loops = tuple(Loop(k.index, function(k.lower), function(k.upper), k.name) for k in self.loops)
+        return Check(self.reference, function(self.index), function(self.extent), loops, function(self.guard), cases)
 
-    def holds(self, known: Mapping[sp.Symbol, int]) -> bool:
-        if any(span.subs(known) < 1 for span in self.spans):
-            return True
-        if self.lowest.subs(known) >= 0 and self.highest.subs(known) <= self.extent.subs(known) - 1:
-            return True
-        return not self.index.has(sp.Indexed) and self._holds_at(known)
+    def holds(self, known: Mapping[sp.Basic, int]) -> bool:
+        """Whether sizes and the ends of index arrays are enough to tell that it does."""
+        return all(self._holds_in(case, known) for case in self.cases)
 
-    def _holds_at(self, known: Mapping[sp.Symbol, int]) -> bool:
-        """Whether it holds for numbers in place of the sizes: by proof, else index value by index value."""
+    def _holds_in(self, case: Case, known: Mapping[sp.Basic, int]) -> bool:
+        try:
+            if any(value(span, known) < 1 for span in case.spans):
+                return True
+            told = case.lowest is not None and case.highest is not None
+            if told and value(case.lowest, known) >= 0 and value(case.highest, known) <= value(self.extent, known) - 1:
+                return True
+        except (KeyError, ZeroDivisionError):  # an index array without entries has no ends
+            return False
         at = {symbol: sp.Integer(number) for symbol, number in known.items()}
         index, last = self.index.xreplace(at), self.extent.xreplace(at) - 1
-        ranges = {i: (lower.xreplace(at), upper.xreplace(at)) for i, lower, upper in self.loops}
-        given = tuple(g.xreplace(at) for g in self.given)
-        if never_negative(index, ranges, given) and never_negative(last - index, ranges, given):
-            return True
-        if any(e.has(sp.Indexed) for e in (*given, *(end for ends in ranges.values() for end in ends))):
-            return False
-        points = enumerated(ranges, given)
-        inside = all(0 <= value(index, point) <= last for point in itertools.islice(points, MAX_POINTS))
-        return inside and next(points, None) is None
+        ranges = {k.index: (k.lower.xreplace(at), k.upper.xreplace(at)) for k in self.loops}
+        given = tuple(g.xreplace(at) for g in case.given)
+        return never_negative(index, ranges, given) and never_negative(last - index, ranges, given)
+
+    def require(self, known: Mapping[sp.Basic, int], arrays: Mapping[sp.Symbol, np.ndarray]) -> None:
+        """``ValueError`` unless it holds, at sizes and ends of index arrays, with these by their labels."""
+        Points(self.loops, self.guard, known, arrays).require(self.reference, self.index, self.extent)
 
 
 def checks(definitions: Iterable[Definition]) -> tuple[Check, ...]:
@@ -74,16 +99,24 @@ def checks(definitions: Iterable[Definition]) -> tuple[Check, ...]:
     assignments: dict[Variable, Assignment] = {d.target: d.assignment for d in definitions}
     found: dict[Check, None] = {}
     for piece in (piece for d in definitions for piece in d.pieces):
-        wanted = [(r, piece.guard) for r in sorted(_references(piece), key=sp.default_sort_key)]
-        wanted += [(r, sp.And(piece.guard, condition)) for r, condition in piece.required]
-        cases = {guard: tuple(_cases(guard)) for _, guard in wanted}
-        for reference, guard in wanted:
+        for reference, loops, guard in _reads(piece):
             for index, extent in zip(reference.indices, reference.base.shape or (), strict=False):
-                for given in cases[guard]:
-                    check = _check(reference, index, sp.sympify(extent, strict=True), piece, given, assignments)
-                    if check is not None:
-                        found[check] = None
+                check = _check(reference, index, sp.sympify(extent, strict=True), loops, guard, assignments)
+                if check is not None:
+                    found[check] = None
     return tuple(found)
+
+
+def _reads(piece: Piece) -> Iterator[tuple[sp.Indexed, tuple[Loop, ...], Boolean]]:
+    """The references that a piece reads or writes, in which loops, under which condition."""
+    tests = staged(piece.guard, piece.loops)
+    for depth, loop in enumerate(piece.loops):
+        for reference in sorted(loop.lower.atoms(sp.Indexed) | loop.upper.atoms(sp.Indexed), key=sp.default_sort_key):
+            yield reference, piece.loops[:depth], sp.And(*tests[: depth + 1])
+    for reference in sorted(_references(piece), key=sp.default_sort_key):
+        yield reference, piece.loops, piece.guard
+    for reference, condition in piece.required:
+        yield reference, piece.loops, sp.And(piece.guard, condition)
 
 
 def _references(piece: Piece) -> set[sp.Indexed]:
@@ -113,52 +146,45 @@ def _check(
     reference: sp.Indexed,
     index: sp.Expr,
     extent: sp.Expr,
-    piece: Piece,
-    given: tuple[sp.Expr, ...],
+    loops: tuple[Loop, ...],
+    guard: Boolean,
     assignments: Mapping[Variable, Assignment],
 ) -> Check | None:
-    """The check that is needed of one index of a reference where the expressions ``given`` are >= 0."""
-    known = ranges(piece.loops)
-    if never_negative(index, known, given) and never_negative(extent - 1 - index, known, given):
+    """The check that is needed of one index of a reference where ``guard`` holds."""
+    known = ranges(loops)
+    open_ = [
+        given
+        for given in _cases(guard)
+        if not (never_negative(index, known, given) and never_negative(extent - 1 - index, known, given))
+    ]
+    if not open_:
         return None
-    above, below = (tuple(_bounds(index, given, known, top)) for top in (True, False))
-    names = plain_names(piece.loops, reference.free_symbols - set(known))
+    cases = tuple(_case(index, given, loops) for given in open_)
+    names = plain_names(loops, reference.free_symbols - set(known))
     shown = in_words(reference.xreplace(names), assignments)
+    reached = guard == sp.true and all(never_negative(k.upper - k.lower, known) for k in loops)
+    if reached and not index.has(*_NOT_ATTAINED):
+        (case,) = cases
+        beyond = ((case.highest, lambda end: end - extent), (case.lowest, lambda end: -end - 1))
+        if any(end is not None and never_negative(excess(end), {}) for end, excess in beyond):
+            shown_loops = [k.subs(names) for k in loops]
+            where = ", ".join(f"{k.index} = {readable(k.lower)}..{readable(k.upper)}" for k in shown_loops)
+            raise SymbolicError(f"the index of {shown} ({where}) leaves the range 0..{readable(extent - 1)}")
+    return Check(str(shown), index, extent, loops, guard, cases)
+
+
+def _case(index: sp.Expr, given: tuple[sp.Expr, ...], loops: tuple[Loop, ...]) -> Case:
+    known = ranges(loops)
+    above, below = (tuple(_bounds(index, given, known, top)) for top in (True, False))
     highs = [end for high in above if (end := extreme(high, known, True)) is not None]
     lows = [end for low in below if (end := extreme(low, known, False)) is not None]
-    where = ", ".join(
-        f"{k.index} = {readable(k.lower)}..{readable(k.upper)}" for k in (k.subs(names) for k in piece.loops)
-    )
-    if not highs or not lows:
-        raise SymbolicError(f"the range of the index {index.xreplace(names)} of {shown} ({where}) cannot be told")
-    high, low = sp.Min(*highs), sp.Max(*lows)
+    high, low = sp.Min(*highs) if highs else None, sp.Max(*lows) if lows else None
     if any(not factor.is_Integer for factor in sp.expand(index).as_coefficients_dict().values()):
-        high, low = sp.floor(high), sp.ceiling(low)  # i/2, which is read where i is even
-    reached = piece.guard == sp.true and all(never_negative(k.upper - k.lower, known) for k in piece.loops)
-    if reached and (never_negative(high - extent, {}) or never_negative(-low - 1, {})):
-        raise SymbolicError(f"the index of {shown} ({where}) leaves the range 0..{readable(extent - 1)}")
-    spans = [k.extent for k in piece.loops if not (k.lower.free_symbols | k.upper.free_symbols) & set(known)]
+        # i/2, which is read where i is even
+        high, low = None if high is None else sp.floor(high), None if low is None else sp.ceiling(low)
+    spans = [k.extent for k in loops if not (k.lower.free_symbols | k.upper.free_symbols) & set(known)]
     spans += [end + 1 for expr in given if (end := extreme(expr, known, True)) is not None]
-    loops = tuple((k.index, k.lower, k.upper) for k in piece.loops)
-    return Check(str(shown), low, high, extent, tuple(spans), index, loops, given)
-
-
-@functools.lru_cache(maxsize=1 << 14)
-def held(reference: sp.Indexed, loops: tuple[Loop, ...]) -> int:
-    """How many of the loops around a reference it must stay inside of: it may be read where they are empty only if it
-    is in range there, too."""
-    own = max((k for k, loop in enumerate(loops, 1) if loop.index in reference.free_symbols), default=0)
-    outer = ranges(loops[:own])
-    pairs = zip(reference.indices, reference.base.shape or (), strict=False)
-    if all(never_negative(k, outer) and never_negative(extent - 1 - k, outer) for k, extent in pairs):
-        return own
-    empty = (k for k in range(len(loops), own, -1) if not _never_empty(loops[k - 1], ranges(loops[: k - 1])))
-    return next(empty, own)
-
-
-def _never_empty(loop: Loop, outer: Ranges) -> bool:
-    lower, upper = sp.Max.make_args(loop.lower), sp.Min.make_args(loop.upper)
-    return all(never_negative(high - low, outer) for low in lower for high in upper)
+    return Case(given, low, high, tuple(spans))
 
 
 def _bounds(index: sp.Expr, given: Iterable[sp.Expr], known: Ranges, top: bool) -> Iterator[sp.Expr]:

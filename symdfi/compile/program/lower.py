@@ -18,7 +18,7 @@ from symdfi.symbolic.indexed import guarded
 from symdfi.symbolic.maps import extreme, inequalities, is_index, is_known
 from symdfi.symbolic.ranges import Limits
 from symdfi.symbolic.sets import never_negative
-from symdfi.symbolic.sums import PlainSum, fresh
+from symdfi.symbolic.sums import PlainSum, fresh, renamed
 
 #: A literal of the condition under which a subexpression is evaluated at all.
 Guards = tuple[Boolean, ...]
@@ -49,7 +49,7 @@ class Program:
         self._check_integers(expr)
         names = {loop.index: private.index("a", k) for k, loop in enumerate(loops)}
         loops = tuple(loop.subs(names) for loop in loops)
-        expr = expr.xreplace(names)
+        expr = renamed(expr, names)
         sums: tuple[Loop, ...] = ()
         if isinstance(expr, sp.Sum):
             expr, sums = self._open(expr)
@@ -136,7 +136,7 @@ class Program:
         expr = fresh(expr)
         limits: list[Limits] = [tuple(limit) for limit in reversed(expr.limits)]
         names = {index: private.index("b", k) for k, (index, _, _) in enumerate(limits)}
-        return expr.function.xreplace(names), tuple(Loop(*limit).subs(names) for limit in limits)
+        return renamed(expr.function, names), tuple(Loop(*limit).subs(names) for limit in limits)
 
     def _factor(
         self, expr: sp.Expr, sums: tuple[Loop, ...], loops: tuple[Loop, ...]

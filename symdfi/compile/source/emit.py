@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from symdfi.compile.passes.schedule import Nest, Schedule
-from symdfi.compile.program.bounds import held
+from symdfi.compile.program.levels import held, staged
 from symdfi.compile.program.loops import Definition, Loop, Piece, Variable, variables
 from symdfi.compile.source.printing import Names, Printer, index_code
 from symdfi.symbolic.maps import is_index
@@ -83,6 +83,7 @@ class _NestWriter:
     def __init__(self, writer: Writer, nest: Nest, local: frozenset) -> None:
         self.writer, self.nest, self.local = writer, nest, local
         self.depth = len(nest.loops)
+        self.tests = staged(nest.pieces[0].guard, nest.loops)
         self.guarded = nest.pieces[0].guard != sp.true
         self.before: list[list[str]] = [[] for _ in range(self.depth + 1)]
         self.after: list[list[str]] = [[] for _ in range(self.depth + 1)]
@@ -96,21 +97,21 @@ class _NestWriter:
     def run(self) -> None:
         for piece in self.nest.pieces:
             self.piece(piece)
-        out = self.writer
+        out, margins = self.writer, []
+        margin = 0
         for level, loop in enumerate((None, *self.nest.loops)):
             if loop is not None:
-                out.line(self.header(loop), level - 1)
-            if self.guarded and level == self.depth:
-                condition = self.printer.condition(self.nest.pieces[0].guard)
-                out.line(f"if {condition}:", level)
-                for text in self.before[level]:
-                    out.line(text, level + 1)
-                continue
+                out.line(self.header(loop), margin)
+                margin += 1
+            if self.tests[level] != sp.true:
+                out.line(f"if {self.printer.condition(self.tests[level])}:", margin)
+                margin += 1
+            margins.append(margin)
             for text in self.before[level]:
-                out.line(text, level)
+                out.line(text, margin)
         for level in reversed(range(self.depth + 1)):
             for text in self.after[level]:
-                out.line(text, level)
+                out.line(text, margins[level])
 
     def header(self, loop: Loop) -> str:
         lower, upper = (index_code(b, self.writer.names) for b in (loop.lower, sp.sympify(loop.upper, strict=True) + 1))
