@@ -303,7 +303,7 @@ def _factorise(
     blocks = action.hessian(numbers, path)
     if not all(np.isfinite(array).all() for array in (slope, *blocks)):
         raise ConvergenceError(
-            f"the action's derivatives are not finite on the path {where}: try another guess",
+            f"the derivatives of the action or of the cost are not finite on the path {where}: try another guess",
             partial=path, residual=_size(slope),
         )  # fmt: skip
     try:

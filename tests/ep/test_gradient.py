@@ -388,6 +388,9 @@ def test_a_nudge_that_is_lost_in_rounding_is_refused():
 
 
 def test_a_cost_that_overflows_is_named():
-    trainer = sd.EPTrainer(SPRING, sd.Cost(sp.exp(c * q**2)), sd.FixedEnds(0.4, -0.7, 2.0), 20, [a, c])
+    trainer = sd.EPTrainer(SPRING, sd.Cost(c * q), sd.FixedEnds(40.0, -70.0, 2.0), 20, [a, c])
     with pytest.raises(sd.DivergenceError, match="the cost of the path is not finite at t = 0.05"):
-        trainer.gradient({a: 1.1, c: 1e5})
+        trainer.gradient({a: 1.1, c: 1e308})
+    trainer = sd.EPTrainer(SPRING, sd.Cost(sp.exp(c * q)), sd.FixedEnds(40.0, -70.0, 2.0), 20, [a, c])
+    with pytest.raises(sd.ConvergenceError, match="the derivatives of the action or of the cost are not finite on the"):
+        trainer.gradient({a: 1.1, c: 100.0})
