@@ -9,6 +9,8 @@ import sympy as sp
 
 from symdfi.compile.program.loops import Loop
 from symdfi.dynamics.assembly import Assembly, row_major
+from symdfi.dynamics.forces import Sweep
+from symdfi.linalg.structured import narrow
 from symdfi.symbolic.chains import Strand
 from symdfi.symbolic.structure import Bordered, Chain
 
@@ -24,10 +26,13 @@ class Storage:
     #: The border's place from which on a ring has the unknowns at which it was cut.
     first: int
     symmetric: bool
+    #: What gives the forcing, where the kernel writes it; whether its elimination is that of ``narrow``.
+    sweep: Sweep | None = None
+    narrow: bool = False
 
     def __post_init__(self) -> None:
         sites, chain = self.chain.sites, self.chain
-        self.blocks = chain.is_blocks and sites.is_full
+        self.blocks = chain.is_blocks and sites.is_full and not self.narrow
         self.breadth, self.width = chain.breadth, max(chain.width, 0)
         self.length = sp.expand(sites.count * self.breadth)
         self.a, self.c, self.f = (f"{letter}{self.number}" for letter in "acf")
@@ -61,8 +66,8 @@ class Storage:
                 first = 0 if self.symmetric else self.width
                 parts.append((expr, loops, a * self.across + d + first, self.steps(self.breadth * self.across)))
         assembly.output(self.a, parts)
-        each = self.breadth if self.blocks else self.across
         lines = [f"{self.n} = {assembly.code(count if self.blocks else self.length)}"]
+        each = self.breadth if self.blocks else self.across
         lines += self._take(self.a, self.length * each, len(parts) == self.breadth * each)
         for name, entries in ((self.c, chain.columns), (self.r, chain.rows)):
             if name == self.c and entries is chain.rows:
@@ -76,7 +81,17 @@ class Storage:
                     parts.append((expr, loops, a * self.borders + b, self.steps(self.breadth * self.borders)))
             assembly.output(name, parts)
             lines += self._take(name, self.length * self.borders, len(parts) == self.breadth * self.borders)
-        return lines
+        return lines + (self._forced(self.sweep) if self.sweep is not None else [])
+
+    def _forced(self, sweep: Sweep) -> list[str]:
+        """The forcing along the chain as an output of the kernel."""
+        parts = []
+        for a, strand in enumerate(self.chain.sites.strands):
+            offset = a * self.chain.sites.count if self.blocks else sp.Integer(a)
+            steps = self.steps(1 if self.blocks else self.breadth)
+            parts.append((sweep.forcing_at(strand.coordinate, strand.place), self.loops(strand), offset, steps))
+        self.assembly.output(self.f, parts)
+        return self._viewed() or self._take(self.f, self.length, True)
 
     def _take(self, name: str, length: sp.Expr, written: bool) -> list[str]:
         """A part of the work array; zeros, unless all of it is written."""
@@ -98,7 +113,12 @@ class Storage:
         return lines
 
     def functions(self) -> dict[str, str]:
-        """The names of ``factor``, ``forward`` and ``backward`` for this chain."""
+        """The names of ``factor``, ``forward`` and ``backward``, or of those of ``narrow``, for this chain."""
+        if self.narrow:
+            load, suffix = f"narrow.load({self.width}, {self.borders})", f"{self.width}_{self.borders}"
+            names = {name: f"{name}_{suffix}" for name in ("eliminate", "substitute")}
+            self.assembly.modules |= {own: f"{load}.{name}" for name, own in names.items()}
+            return names
         if self.blocks:
             kind, constants = "blocks", {"SIZE": self.breadth, "BORDERS": self.borders}
         else:
@@ -110,7 +130,7 @@ class Storage:
     @property
     def cut(self) -> str:
         """How many unknowns are eliminated along the chain itself."""
-        return f"{self.n} - {self.width}" if self.chain.ring else self.n
+        return f"({self.n} - {self.width}*opened)" if self.chain.ring else self.n
 
     def place(self, strand: int) -> tuple[str, str]:
         """``(start, step)`` of a strand among the unknowns of the chain."""
@@ -132,18 +152,35 @@ class Storage:
                 return None
         return start if sites.is_full else None
 
-    def gather(self) -> list[str]:
+    def _viewed(self) -> list[str]:
         start = self.view()
-        if start is not None:
-            return [f"{self.f} = out[{self.assembly.code(start)}:{self.assembly.code(start + self.length)}]"]
-        return [*self._take(self.f, self.length, True), *self._moves(f"{self.f}[{{there}}] = out[{{here}}]")]
+        if start is None:
+            return []
+        return [f"{self.f} = out[{self.assembly.code(start)}:{self.assembly.code(start + self.length)}]"]
+
+    def gather(self) -> list[str]:
+        """The right-hand side along the chain, which the kernel writes or ``out`` holds."""
+        if self.sweep is not None:
+            return []
+        moved = [*self._take(self.f, self.length, True), *self._moves(f"{self.f}[{{there}}] = out[{{here}}]")]
+        return self._viewed() or moved
 
     def scatter(self) -> list[str]:
         return [] if self.view() is not None else self._moves(f"out[{{here}}] = {self.f}[{{there}}]")
 
-    def order(self, start: sp.Expr) -> list[str]:
-        """Lines that say where in the state each unknown of the full matrix lies."""
-        return self._moves(f"order[{self.assembly.code(start)} + {{there}}] = {{here}}")
+    def put(self, start: str, wraps: str) -> str:
+        """The line that puts the chain from ``start`` on where ``pivoted`` takes it."""
+        kind, own = ("put_blocks", [self.breadth]) if self.blocks else ("put_band", [self.width, self.symmetric, wraps])
+        given = [start, self.cut, *own, self.borders, self.a, self.c, self.r, self.f]
+        put = self.assembly.load(kind, "bordered", kind)
+        return f"{put}({', '.join(map(str, given))}, reach, band, columns, rows, rest)"
+
+    def take(self, start: str) -> list[str]:
+        """Lines that take the solution from there."""
+        if self.blocks:
+            take = self.assembly.load("take_blocks", "bordered", "take_blocks")
+            return [f"{take}({start}, {self.n}, {self.breadth}, rest, {self.f})"]
+        return [f"for k in range({self.cut}):", f"    {self.f}[k] = rest[{start} + k]"]
 
     def _moves(self, line: str) -> list[str]:
         lines = []
@@ -158,102 +195,133 @@ class Storage:
 _STEPS = ("factor", "forward", "backward")
 
 
-def bordered(assembly: Assembly, found: Bordered) -> list[str]:
+def bordered(assembly: Assembly, found: Bordered, sweep: Sweep | None = None, *, pivots: bool = False) -> list[str]:
+    """Lines that solve with a bordered matrix: for ``out``, or for the forcing that a ``sweep`` gives. By elimination
+    without pivots, and with them where that breaks down or, if ``pivots``, at once."""
     symmetric = assembly.symmetric and not found.auxiliaries
     first, storages = found.borders, []
-    rings = sum(chain.width for chain in found.chains if chain.ring)
-    borders = found.borders + rings
+    borders = found.borders + sum(chain.width for chain in found.chains if chain.ring)
+    bands = all(chain.width <= narrow.WIDTH for chain in found.chains) and borders <= narrow.BORDERS
+    held = symmetric and bands and sweep is not None
     for number, chain in enumerate(found.chains):
-        storages.append(Storage(assembly, chain, number, borders, first, symmetric))
+        storages.append(Storage(assembly, chain, number, borders, first, symmetric, sweep, held))
         first += chain.width if chain.ring else 0
     fill = [line for s in storages for line in s.fill()]
-    corner = [(expr, (), sp.Integer(b * borders + d), ()) for (b, d), expr in found.corner.items() if expr != 0]
-    if assembly.output("corner", corner) or borders:
-        fill.append(f"corner = np.zeros({borders**2})")
-    fill += ["FILL", *(line for s in storages for line in s.pads())]
-    lines = _opened(assembly, storages, borders)
-    lines += _eliminated(assembly, found, storages, borders)
+    if borders:
+        fill += [f"corner = np.zeros({borders**2})", f"tail = np.zeros({borders})"]
+        corner = [(expr, (), sp.Integer(b * borders + d), ()) for (b, d), expr in found.corner.items() if expr != 0]
+        assembly.output("corner", corner)
+        if sweep is not None:
+            assembly.output(
+                "tail", [(sweep.forcing_at(*at), (), sp.Integer(b), ()) for b, at in enumerate(found.border)]
+            )
+    fill += ["FILL", *(line for s in storages for line in s.pads()), *_opened(assembly, storages, borders)]
+    places = [natural(assembly, r, at) for r, at in found.border]
+    tail = [] if sweep is not None else [f"tail[{b}] = out[{place}]" for b, place in enumerate(places)]
+    right = [*(line for s in storages for line in s.gather()), *tail]
+    for s in storages:
+        if s.chain.ring:
+            right += [f"for k in range({s.width} if opened else 0):", f"    tail[{s.first} + k] = {s.f}[{s.cut} + k]"]
     # One array: what is given back as a whole is at hand for the next call.
     work = f"work = np.empty({assembly.code(sum((s.room for s in storages), sp.S.Zero))})"
-    again = ["end = 0", *fill, *_in_full(assembly, found, storages, borders)]
-    return [work, "end = 0", *fill, *lines, *(f"    {line}" for line in again)]
+    begin = [work, "end = 0", *fill, *right]
+    exactly = _pivoted(assembly, storages, borders)
+    if pivots:
+        lines = [*begin, *exactly]
+    else:
+        again = ["end = 0", *fill, *right, *exactly]
+        lines = [*begin, *_eliminated(assembly, storages, borders), "if not good:", *(f"    {line}" for line in again)]
+    for s in storages:
+        if s.chain.ring:
+            lines += [f"for k in range({s.width} if opened else 0):", f"    {s.f}[{s.cut} + k] = tail[{s.first} + k]"]
+        lines += s.scatter()
+    return [*lines, *(f"out[{place}] = tail[{b}]" for b, place in enumerate(places))]
 
 
-def _corner(borders: int) -> str:
-    return "corner" if borders else "out"
+def _border(borders: int) -> tuple[str, str]:
+    """Corner and right-hand side of the border; without one any arrays, as nothing is read there."""
+    return ("corner", "tail") if borders else ("work", "work")
 
 
 def _opened(assembly: Assembly, storages: Sequence[Storage], borders: int) -> list[str]:
-    """``good`` where every ring is long enough to be cut open, which is then done."""
+    """Every ring cut open if all of them are long enough: ``opened``."""
     rings = [s for s in storages if s.chain.ring]
-    long = " and ".join(f"{s.n} > {2 * s.width}" for s in rings)
-    lines = [f"good = {long or 'True'}"]
-    if rings:
-        ring = assembly.load("open_ring", "bordered", "open_ring")
-        lines.append("if good:")
-        for s in rings:
-            lines.append(
-                f"    {ring}({s.n}, {s.width}, {s.symmetric}, {borders}, {s.first}, {s.a}, {s.c}, {s.r}, corner)"
-            )
+    if not rings:
+        return []
+    ring = assembly.load("open_ring", "bordered", "open_ring")
+    lines = [f"opened = {' and '.join(f'{s.n} > {2 * s.width}' for s in rings)}", "if opened:"]
+    for s in rings:
+        arguments = [s.n, s.width, s.symmetric, borders, s.first, s.a, s.c, s.r, "corner"]
+        lines.append(f"    {ring}({', '.join(map(str, arguments))})")
     return lines
 
 
-def _eliminated(assembly: Assembly, found: Bordered, storages: Sequence[Storage], borders: int) -> list[str]:
-    """Elimination along the chains, then of the border; up to the ``else`` of where that breaks down."""
-    corner, lines = _corner(borders), []
+def _eliminated(assembly: Assembly, storages: Sequence[Storage], borders: int) -> list[str]:
+    """Elimination along the chains, then of the border; ``good`` where that does without pivots."""
+    corner, tail = _border(borders)
+    lines = ["good = " + ("opened" if any(s.chain.ring for s in storages) else "True")]
     if borders:
         lines.append(f"scale = np.empty({borders})")
         lines.append(f"{assembly.load('measure', 'dense', 'measure', PANEL=0)}({borders}, corner, scale)")
-    functions = [s.functions() for s in storages]
-    for s, step in zip(storages, functions, strict=True):
-        lines.append(f"good = good and {step['factor']}({s.cut}, {s.a}, {s.c}, {s.r}, {corner})")
+        # What sums along the chains are off by grows like the root of their length.
+        lines += [f"for k in range({borders}):", "    scale[k] *= np.sqrt(1.0 + out.size)"]
+    steps = [s.functions() for s in storages]
+    for s, step in zip(storages, steps, strict=True):
+        if s.narrow:
+            lines.append(f"good = good and {step['eliminate']}({s.cut}, {s.a}, {s.c}, {s.f}, {corner}, {tail})")
+        else:
+            lines.append(f"good = good and {step['factor']}({s.cut}, {s.a}, {s.c}, {s.r}, {corner})")
     if borders:
         lines.append(f"pivots = np.empty({borders}, np.int64)")
         factor = assembly.load("factor_dense", "dense", "factor", PANEL=0)
         lines.append(f"good = good and {factor}({borders}, corner, scale, pivots)")
-    inside = [line for s in storages for line in s.gather()]
-    tail = "tail" if borders else "out"
-    places = [natural(assembly, r, at) for r, at in found.border]
+    lines.append("if good:")
+    for s, step in zip(storages, steps, strict=True):
+        if not s.narrow:
+            lines.append(f"    {step['forward']}({s.cut}, {s.a}, {s.c}, {s.r}, {s.f}, {tail})")
     if borders:
-        inside.append(f"tail = np.zeros({borders})")
-        inside += [f"tail[{b}] = out[{place}]" for b, place in enumerate(places)]
-    for s in storages:
-        if s.chain.ring:
-            inside += [f"for k in range({s.width}):", f"    tail[{s.first} + k] = {s.f}[{s.cut} + k]"]
-    for s, step in zip(storages, functions, strict=True):
-        inside.append(f"{step['forward']}({s.cut}, {s.a}, {s.c}, {s.r}, {s.f}, {tail})")
-    if borders:
-        inside.append(f"{assembly.load('solve_dense', 'dense', 'solve', PANEL=0)}({borders}, corner, pivots, tail)")
-    for s, step in zip(storages, functions, strict=True):
-        inside.append(f"{step['backward']}({s.cut}, {s.a}, {s.c}, {s.r}, {s.f}, {tail})")
-        if s.chain.ring:
-            inside += [f"for k in range({s.width}):", f"    {s.f}[{s.cut} + k] = tail[{s.first} + k]"]
-        inside += s.scatter()
-    inside += [f"out[{place}] = tail[{b}]" for b, place in enumerate(places)]
-    return [*lines, "if good:", *(f"    {line}" for line in inside), "else:"]
+        lines.append(f"    {assembly.load('solve_dense', 'dense', 'solve', PANEL=0)}({borders}, corner, pivots, tail)")
+    for s, step in zip(storages, steps, strict=True):
+        if s.narrow:
+            lines.append(f"    {step['substitute']}({s.cut}, {s.a}, {s.c}, {s.f}, {tail})")
+        else:
+            lines.append(f"    {step['backward']}({s.cut}, {s.a}, {s.c}, {s.r}, {s.f}, {tail})")
+    return lines
 
 
-def _in_full(assembly: Assembly, found: Bordered, storages: Sequence[Storage], borders: int) -> list[str]:
-    """The solution by a full matrix, of systems that are not too large for that."""
-    total = sp.expand(sp.Add(*(s.length for s in storages)) + borders)
-    limit = assembly.load("largest", "bordered", "FULL")
-    lines = [f"total = {assembly.code(total)}", f"if total > {limit}:", "    out[:] = np.nan", "    return"]
-    lines += ["full = np.zeros(total*total)", "order = np.full(total, -1)"]
-    start: sp.Expr = sp.S.Zero
+def _pivoted(assembly: Assembly, storages: Sequence[Storage], borders: int) -> list[str]:
+    """The solution by a band with pivots. A ring that is too short to be opened lies in the band as a whole."""
+    wraps = "not opened" if any(s.chain.ring for s in storages) else "False"
+    reach = max(2 * s.width if s.chain.ring else s.breadth - 1 if s.blocks else s.width for s in storages)
+    room, more = assembly.load("room", "pivoted", "ROOM"), assembly.load("more", "pivoted", "MORE")
+    lines = []
+    starts, start = [], "0"
     for s in storages:
-        kind, own = ("add_blocks", [s.breadth]) if s.blocks else ("add_band", [s.width, s.symmetric])
-        add = assembly.load(kind, "bordered", kind)
-        arguments = [s.n, *own, borders, s.a, s.c, s.r]
-        lines.append(f"{add}(total, {assembly.code(start)}, {', '.join(map(str, arguments))}, full)")
-        lines += s.order(start)
-        start = sp.expand(start + s.length)
+        starts.append(start)
+        start = f"{start} + {s.cut}" if start != "0" else s.cut
+    lines += [f"reach, total, most = {reach}, {start}, {borders} + {more}"]
+    lines += [f"if total > {room} // (3*reach + 1):", "    out[:] = np.nan", "    return"]
+    lines += ["band, rest = np.zeros((total, 3*reach + 1)), np.empty(total)"]
+    lines += ["columns, rows = np.zeros((total, most)), np.zeros((most, total))"]
+    lines += ["whole, ends = np.zeros((most, most)), np.zeros(most)"]
+    lines += [s.put(start, wraps) for s, start in zip(storages, starts, strict=True)]
     if borders:
-        for k in range(found.borders, borders):
-            lines.append(f"corner[{k * borders + k}] = 1.0")
-        lines.append(f"{assembly.load('add_corner', 'bordered', 'add_corner')}(total, {borders}, corner, full)")
-        for b, (r, at) in enumerate(found.border):
-            lines.append(f"order[{assembly.code(start)} + {b}] = {natural(assembly, r, at)}")
-    lines.append(f"{assembly.load('solve_in_full', 'bordered', 'solve_in_full')}(total, order, full, out)")
+        lines += [f"for k in range({borders}):", "    ends[k] = tail[k]"]
+        lines += [f"    for j in range({borders}):", f"        whole[k, j] = corner[{borders}*k + j]"]
+    for s in storages:
+        if s.chain.ring:
+            # Of a ring that is not opened nothing lies in the border.
+            lines += [f"for k in range(0 if opened else {s.width}):", f"    whole[{s.first} + k, {s.first} + k] = 1.0"]
+    solve = assembly.load("solve_pivoted", "pivoted", "solve")
+    lines += [
+        f"if not {solve}(reach, {borders}, band, columns, rows, whole, rest, ends):",
+        "    out[:] = np.nan",
+        "    return",
+    ]
+    for s, start in zip(storages, starts, strict=True):
+        lines += s.take(start)
+    if borders:
+        lines += [f"for k in range({borders}):", "    tail[k] = ends[k]"]
     return lines
 
 

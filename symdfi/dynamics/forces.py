@@ -69,6 +69,15 @@ class Sweep:
             for force, p, loops in zip(self.generalized_forces, self.momenta, self.loops, strict=True)
         ]
 
+    def forcing_at(self, position: int, place: Sequence[sp.Expr]) -> sp.Expr:
+        """F of one element of a coordinate."""
+        pairs = zip(self.loops[position], place, strict=True)
+        return self._forcing_values[position].xreplace({loop.index: k for loop, k in pairs})
+
+    @functools.cached_property
+    def _forcing_values(self) -> list[sp.Expr]:
+        return [sp.sympify(expr, strict=True) for expr in self.values(self.forcing)]
+
     def assigned(self, exprs: Iterable[sp.Expr]) -> list[Assignment]:
         """Right-hand sides over the loops of their coordinates, stored."""
         return [self.program.assign(expr, loops) for expr, loops in zip(exprs, self.loops, strict=True)]

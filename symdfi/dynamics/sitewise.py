@@ -175,7 +175,7 @@ class _Solution:
 
     def __init__(self, assembly: Assembly, found: Bordered, sweep: Sweep) -> None:
         self.assembly, self.found = assembly, found
-        self.values, self.places = sweep.values(sweep.forcing), sweep.loops
+        self.forcing = sweep.forcing_at
         self.out: list[Part] = []
         #: D⁻¹C: what differs from site to site, and what does not.
         self.varying: list[Part] = []
@@ -189,11 +189,6 @@ class _Solution:
         self.before: list[str] = []
         for chain in found.chains:
             self.eliminate(_Site(assembly, chain))
-
-    def forcing(self, r: int, place: Sequence[sp.Expr]) -> sp.Expr:
-        """The right-hand side of one unknown of a coordinate."""
-        pairs = zip(self.places[r], place, strict=True)
-        return sp.sympify(self.values[r], strict=True).xreplace({loop.index: k for loop, k in pairs})
 
     def eliminate(self, site: _Site) -> None:
         block, strands = _Block(site), site.chain.sites.strands

@@ -103,15 +103,18 @@ def plans_of(assembly: Assembly, found: Sparse, renaming: Renaming) -> Plans:
     return Plans(assembly.builder.build(), renaming, number_of(found.entries), unknowns, places)
 
 
-_LINES: dict[type, Callable] = {Dense: _dense, Diagonal: _diagonal, Bordered: bordered, Sparse: _sparse}
+_LINES: dict[type, Callable] = {Dense: _dense, Diagonal: _diagonal, Sparse: _sparse}
 
 
 def solving_kernel(
     assembly: Assembly, found: Structure, sweep: Sweep | None, renaming: Renaming, more: tuple[Group, ...] = ()
 ) -> CompiledKernel:
     """A kernel ``out = A⁻¹F``, or, without the ``sweep`` that gives the forcing F, ``out = A⁻¹ out``."""
-    lines = _LINES[type(found)](assembly, found)
-    if sweep is not None:
+    if isinstance(found, Bordered):
+        lines = bordered(assembly, found, sweep)
+    else:
+        lines = _LINES[type(found)](assembly, found)
+    if sweep is not None and not isinstance(found, Bordered):
         assembly.builder.output("out", sweep.assigned(sweep.forcing))
         assembly.outputs.append("out")
     # Of a system as small as that a call of ``kernel`` would take as long as what it does.
@@ -132,9 +135,7 @@ def sitewise_kernel(
     modules = dict(assembly.modules)
     if may_need_pivots(found):
         slow, again = other
-        steps = bordered(slow, found)
-        slow.builder.output("out", again.assigned(again.forcing))
-        slow.outputs.append("out")
+        steps = bordered(slow, found, again, pivots=True)
         _, whole = _functions(slow, steps, renaming, names=("fill", "pivoting"))
         functions, modules = [*whole, "", *functions], {**slow.modules, **modules}
     return replace(built, source=_module(modules, functions), entry="solve")
@@ -142,7 +143,13 @@ def sitewise_kernel(
 
 def _module(modules: dict[str, str], functions: list[str]) -> str:
     loads = (f"{name} = {load}" for name, load in modules.items())
-    head = ["from symdfi.linalg import small, structured", "", f"# {structured.version()}", *loads]
+    head = [
+        "from symdfi.linalg import small, structured",
+        "from symdfi.linalg.structured import narrow",
+        "",
+        f"# {structured.version()}",
+        *loads,
+    ]
     return "\n".join([*head, "", "", *functions])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 
 import sympy as sp
@@ -14,6 +15,8 @@ from symdfi.symbolic.structures import Bordered, Chain
 
 #: The widest band of a chain.
 _WIDTH = 32
+#: Up to so many strands all their orders are compared.
+_ORDERED = 6
 
 
 class Reader:
@@ -160,6 +163,8 @@ class Reader:
         return found
 
     def _chain(self, c: int, sites: Sites, strands: list[int]) -> Chain:
+        meetings = {(a, b, shift) for chain, a, b, shift in self.blocks if chain == c and a in strands}
+        strands = _narrowest(strands, meetings)
         own = Sites(sites.indices, sites.extents, tuple(sites.strands[a] for a in strands))
         place = {a: k for k, a in enumerate(strands)}
         bands = {}
@@ -170,6 +175,19 @@ class Reader:
         columns = {(place[a], b): sp.Add(*t) for (b, k, a), t in self.columns.items() if k == c and a in place}
         rows = {(place[a], b): sp.Add(*t) for (b, k, a), t in self.rows_of.items() if k == c and a in place}
         return Chain(own, any((c, a) in self.wrapped for a in strands), bands, columns, rows)
+
+
+def _narrowest(strands: list[int], meetings: set[tuple[int, int, int]]) -> list[int]:
+    """The order of a site's strands, as they come if that does as well, in which what meets lies closest together;
+    ``meetings``: a strand, another one and how many sites further."""
+    if len(strands) > _ORDERED:
+        return strands
+
+    def width(order: tuple[int, ...]) -> int:
+        place = {a: k for k, a in enumerate(order)}
+        return max((abs(shift * len(order) + place[b] - place[a]) for a, b, shift in meetings), default=0)
+
+    return list(min(itertools.permutations(strands), key=width))
 
 
 def _components(count: int, blocks: Iterable[tuple[int, int, int, int]]) -> list[list[int]]:

@@ -52,7 +52,7 @@ def test_singular_matrices_are_refused(size):
     """What the border holds is a difference of numbers that cancel."""
     for L, q, speeds, total in (
         (sp.Sum((v[i] + V) ** 2 / 2 - x[i] ** 2, every) + R, [x, R], [v, V], size + 1),
-        (sp.Sum((v[i] + V / 10) ** 2 / 3 - x[i] ** 2, every) + R, [x, R], [v, V], size + 1),
+        (sp.Sum((v[i] + sp.sin(x[i]) * V / 10) ** 2 / 3 - x[i] ** 2, every) + R, [x, R], [v, V], size + 1),
         (sp.Sum((w[i, 0] - w[i, 1]) ** 2 + w[i, 2] ** 2 + (w[i, 1] - w[i, 0]) * w[i, 2], every), b, w, 3 * size),
     ):
         kernels = sd.Lagrangian(L - 1, q, speeds).compile()

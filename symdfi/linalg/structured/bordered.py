@@ -1,15 +1,9 @@
-"""Rings and full matrices out of the storage of chains (``banded``, ``blocks``). Run from the kernel cache."""
-
-import numpy as np
+"""The storage of chains (``banded``, ``blocks``): rings opened, and all of it handed to ``pivoted``. Run from the
+kernel cache, not imported."""
 
 from symdfi.compile.source.runtime import jit
-from symdfi.linalg.structured import load
 
-solve_dense = load("dense").solve_with
-
-V, P = "float64[::1]", "int64[::1]"
-#: The largest matrix that is solved with in full where elimination along its chains breaks down.
-FULL = 1500
+V, M = "float64[::1]", "float64[:, ::1]"
 
 
 @jit(f"void(int64, int64, boolean, int64, int64, {V}, {V}, {V}, {V})")
@@ -43,53 +37,43 @@ def open_ring(n, width, symmetric, borders, first, a, columns, rows, corner):
                 corner[b * borders + first + p - cut] += other[p * borders + b]
 
 
-@jit(f"void(int64, int64, int64, int64, boolean, int64, {V}, {V}, {V}, {V})")
-def add_band(total, start, n, width, symmetric, borders, a, columns, rows, full):
-    """Put a chain of bands, open or a ring, into the full matrix; its border lies at the end."""
+@jit(f"void(int64, int64, int64, boolean, boolean, int64, {V}, {V}, {V}, {V}, int64, {M}, {M}, {M}, {V})")
+def put_band(
+    start, n, width, symmetric, wraps, borders, a, columns, rows, f, reach, band, all_columns, all_rows, all_f
+):
+    """Put a chain of bands where ``pivoted`` takes it; one that is a ring still is short enough for its reach."""
     m = width + 1 if symmetric else 2 * width + 1
     for p in range(n):
         for d in range(0 if symmetric else -width, width + 1):
-            q = (p + d) % n
-            value = a[p * m + d + (0 if symmetric else width)]
-            full[(start + p) * total + start + q] += value
-            if symmetric and d != 0:
-                full[(start + q) * total + start + p] += value
+            q = (p + d) % n if wraps else p + d
+            if 0 <= q < n:
+                value = a[p * m + d + (0 if symmetric else width)]
+                band[start + p, q - p + reach] += value
+                if symmetric and d != 0:
+                    band[start + q, p - q + reach] += value
         for b in range(borders):
-            last = total - borders + b
-            full[(start + p) * total + last] += columns[p * borders + b]
-            full[last * total + start + p] += columns[p * borders + b] if symmetric else rows[p * borders + b]
+            all_columns[start + p, b] = columns[p * borders + b]
+            all_rows[b, start + p] = columns[p * borders + b] if symmetric else rows[p * borders + b]
+        all_f[start + p] = f[p]
 
 
-@jit(f"void(int64, int64, int64, int64, int64, {V}, {V}, {V}, {V})")
-def add_blocks(total, start, n, size, borders, a, columns, rows, full):
-    """Put a chain of blocks into the full matrix; its border lies at the end."""
+@jit(f"void(int64, int64, int64, int64, {V}, {V}, {V}, {V}, int64, {M}, {M}, {M}, {V})")
+def put_blocks(start, n, size, borders, a, columns, rows, f, reach, band, all_columns, all_rows, all_f):
+    """Put a chain of blocks where ``pivoted`` takes it, one block after the other."""
     for i in range(n):
         for r in range(size):
-            row = start + r * n + i
+            p = start + i * size + r
             for c in range(size):
-                full[row * total + start + c * n + i] += a[(r * size + c) * n + i]
+                band[p, c - r + reach] += a[(r * size + c) * n + i]
             for b in range(borders):
-                last = total - borders + b
-                full[row * total + last] += columns[(r * borders + b) * n + i]
-                full[last * total + row] += rows[(r * borders + b) * n + i]
+                all_columns[p, b] = columns[(r * borders + b) * n + i]
+                all_rows[b, p] = rows[(r * borders + b) * n + i]
+            all_f[p] = f[r * n + i]
 
 
-@jit(f"void(int64, int64, {V}, {V})")
-def add_corner(total, borders, corner, full):
-    """Put the border's own entries into the full matrix."""
-    for b in range(borders):
-        for d in range(borders):
-            full[(total - borders + b) * total + total - borders + d] += corner[b * borders + d]
-
-
-@jit(f"void(int64, {P}, {V}, {V})")
-def solve_in_full(total, order, full, out):
-    """Overwrite ``out`` with the solution, unknown p of the full matrix at ``out[order[p]]``; none for -1."""
-    f = np.zeros(total)
-    for p in range(total):
-        if order[p] >= 0:
-            f[p] = out[order[p]]
-    solve_dense(total, full, f)
-    for p in range(total):
-        if order[p] >= 0:
-            out[order[p]] = f[p]
+@jit(f"void(int64, int64, int64, {V}, {V})")
+def take_blocks(start, n, size, all_f, f):
+    """The solution along a chain of blocks."""
+    for i in range(n):
+        for r in range(size):
+            f[r * n + i] = all_f[start + i * size + r]
