@@ -15,8 +15,7 @@ from symdfi.compile.kernels import cache
 from symdfi.compile.kernels.index_values import Ends, IndexValues
 from symdfi.compile.passes.accumulate import accumulated
 from symdfi.compile.passes.components import apart
-from symdfi.compile.passes.recompute import recomputed
-from symdfi.compile.passes.schedule import schedule
+from symdfi.compile.passes.fuse import planned
 from symdfi.compile.passes.split import definition
 from symdfi.compile.program.bounds import Check, checks
 from symdfi.compile.program.loops import Assignment, Definition, Variable, box, variables
@@ -203,9 +202,9 @@ class KernelBuilder:
         definitions = _live([definition(a, self.program) for a in assignments], frozenset(outputs))
         definitions = accumulated(definitions, frozenset(outputs), self.program)
         definitions = apart(definitions, frozenset(outputs))
-        definitions = recomputed(definitions, frozenset(outputs))
-        once = schedule([d for d in definitions if not d.batched], self._kept(definitions, outputs))
-        each = schedule([d for d in definitions if d.batched], frozenset(outputs))
+        given = [count_of([v]) for v in (*(m for g in self.groups for m in g.members), *outputs)]
+        plan = planned(definitions, frozenset(outputs), self.program, given)
+        definitions, once, each = plan.definitions, plan.once, plan.each
 
         batched, batched_outputs = any(g.batched for g in self.groups), self._batched_outputs()
         layout = Layout([Parameter("sizes", "int64[::1]")])
@@ -310,11 +309,6 @@ class KernelBuilder:
                 raise CompileError(f"the symbol {unknown[0]} in {term} is neither an argument nor a size")
             function = self.program.in_words(functions[0].xreplace(own))
             raise CompileError(f"{function} in {term} is an undefined function")
-
-    @staticmethod
-    def _kept(definitions: list[Definition], outputs: dict[Variable, Storage]) -> frozenset:
-        later = frozenset().union(*(d.reads for d in definitions if d.batched))
-        return frozenset(outputs) | later
 
     def _storage(
         self,

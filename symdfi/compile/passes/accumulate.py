@@ -26,11 +26,14 @@ def accumulated(definitions: Iterable[Definition], kept: frozenset, program: Pro
         own: list[Piece] = []
         taken = False
         terms = list(sp.Add.make_args(d.assignment.expr)) if not d.assignment.sums else []
-        for term in list(terms):
+        # Those that add to their targets first: where one is taken over, what only stores a sum can add it, too.
+        for term in sorted(terms, key=lambda term: not _adds(result.get(_base(term)))):
             factor, reference = term.as_coeff_Mul()
-            base = reference.base if isinstance(reference, sp.Indexed) else reference
+            base = _base(term)
             found = result.get(base)
-            if found is None or not found.fill or base in kept or readers[base] > 1 or not _in_step(found, d):
+            if found is None or base in kept or readers[base] > 1 or not _in_step(found, d):
+                continue
+            if not found.fill and not (found.assignment.sums and (taken or any(piece.add for piece in d.pieces))):
                 continue
             others = [other for other in terms if other is not term]
             if reference == _here(found, d) and not any(base in variables(other) for other in others):
@@ -39,6 +42,16 @@ def accumulated(definitions: Iterable[Definition], kept: frozenset, program: Pro
                 terms, taken = others, True
         result[d.target] = _merged(d, own, sp.Add(*terms), program) if taken else d
     return list(result.values())
+
+
+def _base(term: sp.Expr) -> sp.Basic:
+    """What a term is a multiple of: a scalar, or the array that it is an element of."""
+    reference = term.as_coeff_Mul()[1]
+    return reference.base if isinstance(reference, sp.Indexed) else reference
+
+
+def _adds(found: Definition | None) -> bool:
+    return found is not None and found.fill
 
 
 def _in_step(found: Definition, d: Definition) -> bool:

@@ -1,13 +1,18 @@
-"""Loop fusion: pieces over the same ranges share one nest where their data dependences allow it."""
+"""Loop fusion: pieces over the same ranges share one nest where their data dependences allow it.
+
+A nest is a tree: in the body of its loops stand pieces, one after the other, and nests of further loops. Only what is
+held in a scalar of the loops around it (see ``fuse``) makes pieces share some of their loops.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import sympy as sp
 
-from symdfi.compile.program.loops import Definition, Piece, Variable
+from symdfi.compile.program.loops import Definition, Loop, Piece, Variable
 from symdfi.symbolic.private import index
 
 #: Straight-line code of more stores than this is split, to be compiled in parts.
@@ -16,14 +21,20 @@ MAX_STRAIGHT_STORES = 100
 
 @dataclass
 class Nest:
-    """Pieces over the same loops, run in order in one body; ``inner``: elements stored and read at once."""
+    """Loops and their body, run in order. ``inner``: elements that are stored or held, and may be read at once, each
+    with the place in the body from which on."""
 
-    pieces: list[Piece] = field(default_factory=list)
-    inner: dict[Variable, tuple[sp.Expr, ...]] = field(default_factory=dict)
+    loops: tuple[Loop, ...]
+    body: list[Piece | Nest] = field(default_factory=list)
+    inner: dict[Variable, tuple[tuple[sp.Expr, ...], int]] = field(default_factory=dict)
+    #: Of those that share loops: which held elements are computed in it.
+    stage: int | None = None
 
     @property
-    def loops(self):
-        return self.pieces[0].loops
+    def pieces(self) -> Iterator[Piece]:
+        """The pieces in it, in order."""
+        for part in self.body:
+            yield from part.pieces if isinstance(part, Nest) else (part,)
 
 
 @dataclass(frozen=True)
@@ -37,31 +48,132 @@ class Schedule:
 
 def schedule(definitions: Iterable[Definition], kept: frozenset) -> Schedule:
     """Order and fuse the pieces of definitions given in order of evaluation; ``kept`` stay in memory."""
-    definitions = [_arranged(d) for d in _scalars_first(definitions)]
-    nests: list[Nest] = []
-    complete: dict[Variable, int] = {}  # the position from which a target may be read
+    definitions = list(definitions)
+    held = {d.target: (len(d.assignment.loops), d.held.stage) for d in definitions if d.held is not None}
+    definitions = [_arranged(d, held.keys()) for d in _scalars_first(definitions)]
+    placed = _Placed(held)
     for d in definitions:
+        placed.add(d)
+    local = {target for nest in placed.nests for target in _targets(nest)} - kept
+    for nest in placed.nests:
+        for piece, reached in _with_reach(nest, frozenset()):
+            local -= bases(piece) - reached
+    fills = (d for d in definitions if (d.fill or not d.pieces) and d.target not in local)
+    return Schedule(tuple(fills), tuple(placed.nests), frozenset(local))
+
+
+def _targets(nest: Nest) -> Iterator[Variable]:
+    yield from nest.inner
+    for part in nest.body:
+        if isinstance(part, Nest):
+            yield from _targets(part)
+
+
+def _with_reach(nest: Nest, around: frozenset) -> Iterator[tuple[Piece, frozenset]]:
+    """The pieces, each with the elements that the loops around it store or hold."""
+    around |= set(nest.inner)
+    for part in nest.body:
+        if isinstance(part, Nest):
+            yield from _with_reach(part, around)
+        else:
+            yield part, around
+
+
+class _Placed:
+    """Nests, and where each piece went; ``held``: how many loops are around each target that is held, its stage."""
+
+    def __init__(self, held: dict[Variable, tuple[int, int]]) -> None:
+        self.held = held
+        self.nests: list[Nest] = []
+        #: The position from which a target may be read.
+        self.complete: dict[Variable, int] = {}
+
+    def add(self, d: Definition) -> None:
         last = stored = 0
         for piece in d.pieces:
             piece = standard_names(piece)
             # What is added to an element comes after what is stored there.
-            place = _place(piece, nests, complete, stored if piece.add else 0)
-            if place == len(nests):
-                nests.append(Nest())
-            nests[place].pieces.append(piece)
+            place, path = self.place(piece, stored if piece.add else 0)
             last = max(last, place + 1)
             if not piece.add:
                 stored = last
-            if len(d.pieces) == 1 and not (piece.n_sums or piece.add or piece.guard != sp.true):
-                nests[place].inner[d.target] = piece.indices
-        complete[d.target] = last
-    local = {target for nest in nests for target in nest.inner} - kept
-    for position, nest in enumerate(nests):
-        for piece in nest.pieces:
-            for target in local & _bases(piece):
-                if target not in nests[position].inner:
-                    local.discard(target)
-    return Schedule(tuple(d for d in definitions if d.fill or not d.pieces), tuple(nests), frozenset(local))
+            if d.target in self.held:
+                own = next(k for k in range(len(path)) if _depth(path[: k + 1]) == self.held[d.target][0])
+                following = path[own + 1] if own + 1 < len(path) else piece
+                indices = piece.indices
+                path[own].inner[d.target] = indices, _position(path[own].body, following) + 1
+            elif len(d.pieces) == 1 and not (piece.n_sums or piece.add or piece.guard != sp.true):
+                path[-1].inner[d.target] = piece.indices, len(path[-1].body)
+        self.complete[d.target] = last
+
+    def place(self, piece: Piece, first: int) -> tuple[int, list[Nest]]:
+        """Put the piece into the nest from ``first`` on that it can join, else into one after the last: the nest's
+        position, and those around the piece from there inwards."""
+        reads = bases(piece)
+        held = [self.held[v] for v in reads | {piece.target} if v in self.held]
+        ends = sorted({depth for depth, _ in held} | {len(piece.loops)})
+        stage = held[0][1] if held else None
+        parts = [piece.loops[a:b] for a, b in zip([0, *ends], ends, strict=False)]
+        for position, nest in enumerate(self.nests[first:], first):
+            if not piece.loops and len(nest.body) >= MAX_STRAIGHT_STORES:
+                continue
+            guarded = piece.guard != sp.true or any(p.guard != sp.true for p in nest.pieces)
+            if guarded or nest.stage != stage:
+                continue
+            path = _join(nest, parts, piece, {v for v in reads if self.complete.get(v, 0) > position})
+            if path is not None:
+                return position, path
+        path = _new(parts, piece, stage)
+        self.nests.append(path[0])
+        return len(self.nests) - 1, path
+
+
+def _depth(path: list[Nest]) -> int:
+    return sum(len(nest.loops) for nest in path)
+
+
+def _position(body: list[Piece | Nest], part: Piece | Nest) -> int:
+    return next(k for k, other in enumerate(body) if other is part)
+
+
+def _new(parts: list[tuple[Loop, ...]], piece: Piece, stage: int | None) -> list[Nest]:
+    """New nests, one in the other, around a piece."""
+    path = [Nest(loops, stage=stage) for loops in parts]
+    for outer, inner in itertools.pairwise(path):
+        outer.body.append(inner)
+    path[-1].body.append(piece)
+    return path
+
+
+def _join(nest: Nest, parts: list[tuple[Loop, ...]], piece: Piece, reads: set[Variable]) -> list[Nest] | None:
+    """Put the piece into the nest, if ``parts`` begin with its loops and it stores or holds what of ``reads``, not
+    complete before, the piece reads; the nests around it then."""
+    if nest.loops != parts[0]:
+        return None
+    here = {v for v in reads if _inner(piece, v, nest)}
+    open_reads, first = reads - here, max((nest.inner[v][1] for v in here), default=0)
+    if len(parts) == 1:
+        if open_reads:
+            return None
+        nest.body.append(piece)
+        return [nest]
+    for part in nest.body[first:]:
+        path = _join(part, parts[1:], piece, open_reads) if isinstance(part, Nest) else None
+        if path is not None:
+            return [nest, *path]
+    if open_reads:
+        return None
+    path = _new(parts[1:], piece, nest.stage)
+    nest.body.append(path[0])
+    return [nest, *path]
+
+
+def _inner(piece: Piece, variable: Variable, nest: Nest) -> bool:
+    """Whether all that the piece reads of ``variable`` is the element the nest has just stored or holds."""
+    if variable not in nest.inner:
+        return False
+    refs = [ref for ref in piece.value.atoms(sp.Indexed) if ref.base == variable]
+    return all(tuple(ref.indices) == nest.inner[variable][0] for ref in refs)
 
 
 def _scalars_first(definitions: Iterable[Definition]) -> list[Definition]:
@@ -72,20 +184,21 @@ def _scalars_first(definitions: Iterable[Definition]) -> list[Definition]:
         place = len(result)
         if not any(piece.loops for piece in d.pieces):
             reads = d.reads
-            while place and result[place - 1].target not in reads and result[place - 1].shape:
+            while place and result[place - 1].target not in reads and result[place - 1].assignment.loops:
                 place -= 1
         result.insert(place, d)
     return result
 
 
-def _arranged(d: Definition) -> Definition:
+def _arranged(d: Definition, held: Collection[Variable]) -> Definition:
     """A reduction whose matrix rows lie along its free loop becomes an update of all its targets, row by row.
 
     ``y[j] = Σ_k A[k, j] x[k]`` walks A down its columns; the order k, j with ``y[j] += ...`` walks its rows.
     """
-    if not any(_prefers_rows(piece) for piece in d.pieces) or not (d.fill or len(d.pieces) == 1):
+    rows = [_prefers_rows(p) and d.target not in held and not bases(p) & set(held) for p in d.pieces]
+    if not any(rows) or not (d.fill or len(d.pieces) == 1):
         return d
-    return replace(d, pieces=tuple(_by_rows(p) if _prefers_rows(p) else p for p in d.pieces), fill=True)
+    return replace(d, pieces=tuple(_by_rows(p) if r else p for p, r in zip(d.pieces, rows, strict=True)), fill=True)
 
 
 def _by_rows(piece: Piece) -> Piece:
@@ -111,30 +224,7 @@ def standard_names(piece: Piece) -> Piece:
     return piece.rename({loop.index: index("l", k) for k, loop in enumerate(piece.loops)})
 
 
-def _bases(piece: Piece) -> set[Variable]:
+def bases(piece: Piece) -> set[Variable]:
     """The variables read by a piece."""
     reads: set[Variable] = {ref.base for e in (piece.value, piece.guard, *piece.indices) for ref in e.atoms(sp.Indexed)}
     return reads | piece.value.atoms(sp.Symbol)
-
-
-def _place(piece: Piece, nests: list[Nest], complete: dict[Variable, int], first: int) -> int:
-    """The nest from ``first`` on that the piece can join, else the position after the last."""
-    reads = _bases(piece)
-    for position, nest in enumerate(nests):
-        if position < first:
-            continue
-        if not piece.loops and len(nest.pieces) >= MAX_STRAIGHT_STORES:
-            continue
-        if nest.loops != piece.loops or piece.guard != sp.true or nest.pieces[0].guard != sp.true:
-            continue
-        if all(complete.get(v, 0) <= position or _inner(piece, v, nest) for v in reads):
-            return position
-    return len(nests)
-
-
-def _inner(piece: Piece, variable: Variable, nest: Nest) -> bool:
-    """Whether all that the piece reads of ``variable`` is the element the nest has just stored."""
-    if variable not in nest.inner:
-        return False
-    refs = [ref for ref in piece.value.atoms(sp.Indexed) if ref.base == variable]
-    return all(tuple(ref.indices) == nest.inner[variable] for ref in refs)

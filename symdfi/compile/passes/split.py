@@ -246,11 +246,10 @@ def restrict(piece: Piece, literal: Boolean) -> Piece | None:
     """The piece where ``literal`` holds: tighter ranges if they can say it, else a guard; None if nowhere."""
     if literal in (sp.true, sp.false):
         return piece if literal == sp.true else None
-    known = ranges(piece.loops)
     bounds = inequalities(literal)
-    if bounds and all(never_negative(bound, known) for bound in bounds):
+    if bounds and all(_is_known(bound, piece.loops) for bound in bounds):
         return piece
-    if any(never_negative(-bound - 1, known) for bound in bounds):
+    if any(_is_known(-bound - 1, piece.loops) for bound in bounds):
         return None
     loops: tuple[Loop, ...] | None = piece.loops
     for bound in bounds:
@@ -260,6 +259,13 @@ def restrict(piece: Piece, literal: Boolean) -> Piece | None:
     if any(_is_empty(loop, loops) for loop in loops):
         return None
     return replace(piece, loops=loops)
+
+
+def _is_known(bound: sp.Expr, loops: tuple[Loop, ...]) -> bool:
+    """Whether ``bound >= 0`` in all iterations, by the ranges, or by there being one of each loop."""
+    known = ranges(loops)
+    spans = (span for loop in loops for span in _spans(loop))
+    return never_negative(bound, known) or any(never_negative(bound - span, known) for span in spans)
 
 
 def _narrow(loops: tuple[Loop, ...], expr: sp.Expr) -> tuple[Loop, ...] | None:

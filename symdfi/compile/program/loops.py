@@ -154,12 +154,27 @@ class Piece:
 
 
 @dataclass(frozen=True)
+class Held:
+    """One element a time is a scalar of the loops around it, in which all that reads it follows (see ``fuse``).
+
+    ``origin`` is the target that it is an element of, ``stage`` tells nests over the same loops apart.
+    """
+
+    origin: Variable
+    stage: int
+
+
+@dataclass(frozen=True)
 class Definition:
-    """All the pieces that together compute one assignment; ``fill``: its target is zeroed before them."""
+    """All the pieces that together compute one assignment; ``fill``: its target is zeroed before them.
+
+    Where it is ``held`` the first loops of every piece are those of the assignment.
+    """
 
     assignment: Assignment
     pieces: tuple[Piece, ...]
     fill: bool
+    held: Held | None = None
 
     @property
     def target(self) -> Variable:

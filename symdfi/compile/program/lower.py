@@ -215,7 +215,8 @@ class Program:
         for value, condition in expr.args:
             here = earlier + tuple(sp.And.make_args(condition))
             here = tuple(c for c in here if c != sp.true and self.is_index_condition(c))
-            branches.append((visit(value, guards + here), condition))
+            asked = visit(condition, guards + earlier) if condition.has(sp.Sum) else condition
+            branches.append((visit(value, guards + here), asked))
             if self.is_index_condition(condition):
                 earlier += (sp.Not(condition),)
         return sp.Piecewise(*branches)

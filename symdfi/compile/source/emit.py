@@ -18,6 +18,8 @@ from symdfi.compile.program.loops import Definition, Loop, Piece, Variable, vari
 from symdfi.compile.source.printing import Names, Printer, index_code
 from symdfi.symbolic.maps import is_index
 
+INDENT = "    "
+
 
 @dataclass(frozen=True)
 class Storage:
@@ -56,7 +58,7 @@ class Writer:
         self.segments: list[list[str]] = []
 
     def line(self, text: str, level: int = 0) -> None:
-        self.segments[-1].append("    " * level + text)
+        self.segments[-1].append(INDENT * level + text)
 
     def fill(self, d: Definition) -> None:
         place = self.storage[d.target]
@@ -78,40 +80,62 @@ class Writer:
 
 
 class _NestWriter:
-    """One nest: a buffer of lines a loop level, and what is to be done once the loops inside have ended."""
+    """One nest: the lines of each open loop, and what is to be done once the loop in it has ended."""
 
     def __init__(self, writer: Writer, nest: Nest, local: frozenset) -> None:
         self.writer, self.nest, self.local = writer, nest, local
-        self.depth = len(nest.loops)
-        self.tests = staged(nest.pieces[0].guard, nest.loops)
-        self.guarded = nest.pieces[0].guard != sp.true
-        self.before: list[list[str]] = [[] for _ in range(self.depth + 1)]
-        self.after: list[list[str]] = [[] for _ in range(self.depth + 1)]
-        self.levels = {loop.index: k + 1 for k, loop in enumerate(nest.loops)}
+        self.blocks: list[list[str]] = [[]]
+        self.after: list[list[str]] = [[]]
+        #: What is known by a name, by the loop in which it has it.
+        self.named_in: list[list[sp.Basic]] = [[]]
+        self.path: tuple[Loop, ...] = ()
+        #: The loop that an index, or what this nest stores or holds, belongs to.
+        self.levels: dict[sp.Basic, int] = {}
+        pieces = list(nest.pieces)
+        guard = pieces[0].guard
+        self.guarded = guard != sp.true
+        self.tests = staged(guard, nest.loops) if self.guarded else ()
         self.known: dict[sp.Basic, str] = {}
         self.uses: Counter = Counter()
         self.printer = Printer(self.named, writer.names, self.is_integer)
-        for piece in nest.pieces:
+        for piece in pieces:
             self.count(piece.value)
 
+    @property
+    def depth(self) -> int:
+        return len(self.path)
+
     def run(self) -> None:
-        for piece in self.nest.pieces:
-            self.piece(piece)
-        out, margins = self.writer, []
-        margin = 0
-        for level, loop in enumerate((None, *self.nest.loops)):
-            if loop is not None:
-                out.line(self.header(loop), margin)
-                margin += 1
-            if self.tests[level] != sp.true:
-                out.line(f"if {self.printer.condition(self.tests[level])}:", margin)
-                margin += 1
-            margins.append(margin)
-            for text in self.before[level]:
-                out.line(text, margin)
-        for level in reversed(range(self.depth + 1)):
-            for text in self.after[level]:
-                out.line(text, margins[level])
+        self.visit(self.nest)
+        for text in self.ended():
+            self.writer.line(text)
+
+    def visit(self, nest: Nest) -> None:
+        for loop in nest.loops:
+            self.path += (loop,)
+            self.levels[loop.index] = self.depth
+            for stack in (self.blocks, self.after, self.named_in):
+                stack.append([])
+        self.levels |= dict.fromkeys(nest.inner, self.depth)
+        for part in nest.body:
+            if isinstance(part, Nest):
+                self.visit(part)
+            else:
+                self.piece(part)
+        for loop in reversed(nest.loops):
+            body = self.ended()
+            self.blocks[-1] += [self.header(loop), *(INDENT + line for line in body), *self.after[-1]]
+            self.after[-1].clear()
+            for expr in self.named_in.pop():
+                self.known.pop(expr, None)
+            self.path = self.path[:-1]
+
+    def ended(self) -> list[str]:
+        """The lines of the innermost open loop, or of what is around all."""
+        body, level = self.blocks.pop() + self.after.pop(), len(self.blocks)
+        if not self.guarded or self.tests[level] == sp.true:
+            return body
+        return [f"if {self.printer.condition(self.tests[level])}:", *(INDENT + line for line in body)]
 
     def header(self, loop: Loop) -> str:
         lower, upper = (index_code(b, self.writer.names) for b in (loop.lower, sp.sympify(loop.upper, strict=True) + 1))
@@ -120,31 +144,54 @@ class _NestWriter:
 
     def piece(self, piece: Piece) -> None:
         code = self.code(piece.value, self.depth)
-        place = self.writer.storage.get(piece.target)
-        free = self.depth - piece.n_sums
-        inner = self.before[self.depth]
         if piece.target in self.local:
-            # Read only in this nest: the element is a scalar under the name of its value.
-            name = code if code.isidentifier() else self.assign(code, self.level(piece.value))
-            self.known[self.reference(piece)] = name
+            self.hold(piece, code)
             return
-        assert place is not None
+        place = self.writer.storage[piece.target]
         if place.array is None:
             where = place.scalar
         else:
             where = place.element(tuple(index_code(i, self.writer.names) for i in piece.indices))
-        if not piece.n_sums:
-            if piece.add:
-                inner.append(f"{where} += {code}")
+        if piece.n_sums:
+            free = self.depth - piece.n_sums
+            self.after[free].append(f"{where} {'+=' if piece.add else '='} {self.total(code, free)}")
+        elif piece.add:
+            self.blocks[-1].append(f"{where} += {code}")
+        else:
+            name = code if code.isidentifier() else self.assign(code, self.depth)
+            self.know(self.reference(piece), name, self.depth)
+            self.blocks[-1].append(f"{where} = {name}")
+
+    def hold(self, piece: Piece, code: str) -> None:
+        """An element that is read in this nest alone: a scalar under the name of its value."""
+        reference, own = self.reference(piece), self.levels[piece.target]
+        if not piece.add:
+            if piece.n_sums:
+                name = self.total(code, own)
             else:
-                name = code if code.isidentifier() else self.assign(code, self.depth)
-                self.known[self.reference(piece)] = name
-                inner.append(f"{where} = {name}")
+                name = code if code.isidentifier() else self.assign(code, self.level(piece.value))
+            self.know(reference, name, own)
             return
-        total = self.writer.names.fresh("_r")
-        inner.append(f"{total} += {code}")
-        self.before[free].append(f"{total} = 0.0")
-        self.after[free].append(f"{where} {'+=' if piece.add else '='} {total}")
+        if reference not in self.known:
+            name = self.writer.names.fresh("_x")
+            self.blocks[own].append(f"{name} = 0.0")
+            self.know(reference, name, own)
+        if piece.n_sums:
+            self.after[own].append(f"{self.known[reference]} += {self.total(code, own)}")
+        else:
+            self.blocks[-1].append(f"{self.known[reference]} += {code}")
+
+    def total(self, code: str, free: int) -> str:
+        """The name of a sum over the loops from ``free`` on."""
+        name = self.writer.names.fresh("_r")
+        self.blocks[-1].append(f"{name} += {code}")
+        self.blocks[free].append(f"{name} = 0.0")
+        return name
+
+    def know(self, expr: sp.Basic, name: str, level: int) -> None:
+        """From now on ``expr`` goes by a name, in the loop of that level."""
+        self.known[expr] = name
+        self.named_in[level].append(expr)
 
     @staticmethod
     def reference(piece: Piece) -> sp.Basic:
@@ -152,7 +199,7 @@ class _NestWriter:
 
     def assign(self, code: str, level: int) -> str:
         name = self.writer.names.fresh("_x")
-        self.before[self.depth if self.guarded else level].append(f"{name} = {code}")
+        self.blocks[level].append(f"{name} = {code}")
         return name
 
     def count(self, expr: sp.Basic) -> None:
@@ -166,10 +213,8 @@ class _NestWriter:
         """The innermost loop that an expression's value depends on."""
         if self.guarded:
             return self.depth
-        if any(v in self.nest.inner for v in variables(expr)):
-            return self.depth
-        own = max((self.levels.get(s, 0) for s in expr.free_symbols), default=0)
-        return max([own, *(held(r, self.nest.loops) for r in expr.atoms(sp.Indexed))]) if own < self.depth else own
+        own = max((self.levels.get(s, 0) for s in variables(expr)), default=0)
+        return max([own, *(held(r, self.path) for r in expr.atoms(sp.Indexed))]) if own < self.depth else own
 
     def is_index(self, expr: sp.Basic) -> bool:
         """Whether ``expr`` is integer arithmetic on indices and sizes."""
@@ -184,7 +229,9 @@ class _NestWriter:
         """An identifier for a value that is written more than once in an operation."""
         text = self.code(expr)
         if not text.isidentifier():
-            text = self.known[expr] = self.assign(text, self.level(expr))
+            level = self.level(expr)
+            text = self.assign(text, level)
+            self.know(expr, text, level)
         return text
 
     def code(self, expr: sp.Basic, parent_level: int | None = None) -> str:
@@ -213,7 +260,7 @@ class _NestWriter:
         outer = parent_level is not None and level < parent_level
         if self.uses[expr] > 1 or outer:
             text = self.assign(text, level)
-            self.known[expr] = text
+            self.know(expr, text, level)
         return text
 
 
