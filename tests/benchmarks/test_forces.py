@@ -135,6 +135,11 @@ def test_acceleration(table, name: str, size: int) -> None:
     # Neighbours in memory, as a mesh has them.
     places = [(np.arange(count) // 3 + 1 + c * 2 + rng.integers(0, 2, count)) % size for c in range(gathers)]
     params = {mass: 1.3, strength: 0.7, rest: 0.4} | dict(zip(ends, places, strict=False))
+    compare(table, f"{name}, {size} particles", system, q, places, params, hand, target)
+
+
+def compare(table, label: str, system, q: np.ndarray, places: list, params: dict, hand, target: str) -> None:
+    """The compiled acceleration against a loop by hand."""
     model = system.compile()
     sizes, ints, packed = model.pack(params, q.size)
     kernel, out, still, none = model.acceleration_kernel.function, np.empty(q.size), np.zeros(q.size), np.empty(0)
@@ -144,13 +149,132 @@ def test_acceleration(table, name: str, size: int) -> None:
         kernel(sizes, ints, q.ravel(), still, packed, none, 0.0, out)
 
     def theirs() -> None:
-        hand(q, *places, 1.3, 0.7, 0.4, expected)
+        hand(q, *places, *(params[symbol] for symbol in (mass, strength, rest)), expected)
 
     ours()
     theirs()
     np.testing.assert_allclose(out.reshape(q.shape), expected, rtol=1e-8, atol=1e-9 * np.abs(expected).max())
-    scale = 1 if not gathers else 100_000 // size
-    table.ratio(f"acceleration, {name}, {size} particles / hand-written", ours, theirs, target, rounds=21, scale=scale)
+    scale = 1 if not places else max(100_000 // len(q), 1)
+    table.ratio(f"acceleration, {label} / hand-written", ours, theirs, target, rounds=21, scale=scale)
+
+
+d = sp.Symbol("d", integer=True, positive=True)
+y, u = sd.coordinates("y", (n, d))
+
+
+def square(a: sp.Expr, b: sp.Expr) -> sp.Expr:
+    return sp.Sum((y[a, k] - y[b, k]) ** 2, (k, 0, d - 1))
+
+
+#: The same with any number of components, and atoms that are embedded in what all others give them.
+IN_SPACE = {
+    "springs": sp.Sum(strength / 2 * (sp.sqrt(square(ends[0][e], ends[1][e])) - rest) ** 2, (e, 0, m - 1)),
+    "gravity": -sp.Sum(strength / sp.sqrt(square(i, j) + rest**2), (j, 0, i - 1), (i, 0, n - 1)),
+    "Lennard-Jones": sp.Sum(
+        strength * (1 / (square(i, j) + rest) ** 6 - 1 / (square(i, j) + rest) ** 3), (j, 0, i - 1), (i, 0, n - 1)
+    ),
+    "embedded": sp.Sum(sp.sqrt(strength + sp.Sum(sp.exp(-rest * square(i, j)), (j, 0, n - 1))), (i, 0, n - 1)),
+}
+
+
+@numba.njit(fastmath=runtime.FASTMATH, error_model="numpy")
+def springs_in_space(q, end0, end1, mass, strength, rest, out):
+    out[:] = 0.0
+    for e in range(end0.size):
+        a, b = end0[e], end1[e]
+        s = 0.0
+        for c in range(q.shape[1]):
+            s += (q[b, c] - q[a, c]) ** 2
+        r = np.sqrt(s)
+        f = strength * (r - rest) / r
+        for c in range(q.shape[1]):
+            out[a, c] += f * (q[b, c] - q[a, c])
+            out[b, c] -= f * (q[b, c] - q[a, c])
+    for a in range(out.shape[0]):
+        for c in range(q.shape[1]):
+            out[a, c] /= mass
+
+
+def pairs_in_space(force):
+    @numba.njit(fastmath=runtime.FASTMATH, error_model="numpy")
+    def loop(q, mass, strength, rest, out):
+        out[:] = 0.0
+        for a in range(q.shape[0]):
+            for b in range(a):
+                s = 0.0
+                for c in range(q.shape[1]):
+                    s += (q[b, c] - q[a, c]) ** 2
+                w = force(s, strength, rest)
+                for c in range(q.shape[1]):
+                    out[a, c] += w * (q[b, c] - q[a, c])
+                    out[b, c] -= w * (q[b, c] - q[a, c])
+        for a in range(out.shape[0]):
+            for c in range(q.shape[1]):
+                out[a, c] /= mass
+
+    return loop
+
+
+@numba.njit(fastmath=runtime.FASTMATH, error_model="numpy")
+def gravity(s, strength, rest):
+    return strength / ((s + rest * rest) * np.sqrt(s + rest * rest))
+
+
+@numba.njit(fastmath=runtime.FASTMATH, error_model="numpy")
+def lennard_jones(s, strength, rest):
+    inverse = 1 / (s + rest)
+    cube = inverse * inverse * inverse
+    return strength * inverse * (6 * cube - 12 * cube * cube)
+
+
+exp = runtime.compiled_names()["exp"]
+
+
+@numba.njit(fastmath=runtime.FASTMATH, error_model="numpy")
+def embedded(q, mass, strength, rest, out):
+    out[:] = 0.0
+    slope = np.empty(q.shape[0])
+    for a in range(q.shape[0]):
+        total = strength
+        for b in range(q.shape[0]):
+            s = 0.0
+            for c in range(q.shape[1]):
+                s += (q[b, c] - q[a, c]) ** 2
+            total += exp(-rest * s)
+        slope[a] = 0.5 / np.sqrt(total)
+    for a in range(q.shape[0]):
+        for b in range(q.shape[0]):
+            s = 0.0
+            for c in range(q.shape[1]):
+                s += (q[b, c] - q[a, c]) ** 2
+            w = -2 * rest * exp(-rest * s) * (slope[a] + slope[b])
+            for c in range(q.shape[1]):
+                out[a, c] += w * (q[b, c] - q[a, c])
+    for a in range(out.shape[0]):
+        for c in range(q.shape[1]):
+            out[a, c] /= mass
+
+
+IN_SPACE_BY_HAND = {
+    "springs": (springs_in_space, 2, "≤ 2"),
+    "gravity": (pairs_in_space(gravity), 0, "≤ 1.5"),
+    "Lennard-Jones": (pairs_in_space(lennard_jones), 0, "≤ 1.5"),
+    "embedded": (embedded, 0, "≤ 1.5"),
+}
+
+
+@pytest.mark.parametrize("components", [3, 16])
+@pytest.mark.parametrize("name", IN_SPACE_BY_HAND)
+def test_acceleration_in_space(table, name: str, components: int) -> None:
+    """The number of components is a size."""
+    hand, gathers, target = IN_SPACE_BY_HAND[name]
+    size = 1500 if name == "embedded" else 3000
+    system = sd.Lagrangian(sp.Sum(mass * u[i, k] ** 2 / 2, (k, 0, d - 1), (i, 0, n - 1)) - IN_SPACE[name], y, u)
+    rng = np.random.default_rng(0)
+    q, count = rng.normal(size=(size, components)), 3 * size
+    places = [(np.arange(count) // 3 + 1 + c * 2 + rng.integers(0, 2, count)) % size for c in range(gathers)]
+    params = {mass: 1.3, strength: 0.7, rest: 0.4, d: components} | dict(zip(ends, places, strict=False))
+    compare(table, f"{name}, {size} particles in {components} dimensions", system, q, places, params, hand, target)
 
 
 COLD = """

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import sympy as sp
 
+from symdfi.compile.passes.interchange import reordered
 from symdfi.compile.program.loops import Definition, Loop, Piece, Variable
 from symdfi.symbolic.private import index
 
@@ -158,7 +159,9 @@ def _join(nest: Nest, parts: list[tuple[Loop, ...]], piece: Piece, reads: set[Va
         nest.body.append(piece)
         return [nest]
     for part in nest.body[first:]:
-        path = _join(part, parts[1:], piece, open_reads) if isinstance(part, Nest) else None
+        if not isinstance(part, Nest) or (len(parts) == 2 and _may_meet(part, piece)):
+            continue
+        path = _join(part, parts[1:], piece, open_reads)
         if path is not None:
             return [nest, *path]
     if open_reads:
@@ -166,6 +169,13 @@ def _join(nest: Nest, parts: list[tuple[Loop, ...]], piece: Piece, reads: set[Va
     path = _new(parts[1:], piece, nest.stage)
     nest.body.append(path[0])
     return [nest, *path]
+
+
+def _may_meet(nest: Nest, piece: Piece) -> bool:
+    """Whether the body adds to other elements of the piece's target, which one loop cannot do to many at a time: that
+    they differ is not known."""
+    others = [part for part in nest.body if isinstance(part, Piece) and part.target == piece.target]
+    return piece.add and any(other.add and other.indices != piece.indices for other in others)
 
 
 def _inner(piece: Piece, variable: Variable, nest: Nest) -> bool:
@@ -191,14 +201,39 @@ def _scalars_first(definitions: Iterable[Definition]) -> list[Definition]:
 
 
 def _arranged(d: Definition, held: Collection[Variable]) -> Definition:
-    """A reduction whose matrix rows lie along its free loop becomes an update of all its targets, row by row.
+    """The definition with loops that walk arrays along their rows, but where what is held settles their order.
 
-    ``y[j] = Σ_k A[k, j] x[k]`` walks A down its columns; the order k, j with ``y[j] += ...`` walks its rows.
+    ``y[j] = Σ_k A[k, j] x[k]`` walks A down its columns; the order k, j with ``y[j] += ...``, an update of all its
+    targets, walks its rows. So does e, k where ``y[p[e], k] += ...`` for each e and k.
     """
-    rows = [_prefers_rows(p) and d.target not in held and not bases(p) & set(held) for p in d.pieces]
-    if not any(rows) or not (d.fill or len(d.pieces) == 1):
+    if d.target in held:
         return d
-    return replace(d, pieces=tuple(_by_rows(p) if r else p for p, r in zip(d.pieces, rows, strict=True)), fill=True)
+    own = [p if bases(p) & set(held) else _along_rows(p) for p in d.pieces]
+    if not (d.fill or len(d.pieces) == 1) or all(new is old for new, old in zip(own, d.pieces, strict=True)):
+        return d
+    return replace(d, pieces=tuple(own), fill=True)
+
+
+def _along_rows(piece: Piece) -> Piece:
+    if _prefers_rows(piece):
+        return _by_rows(piece)
+    if not piece.add or piece.n_sums or len(piece.loops) < 2:
+        return piece
+    references = [*piece.value.atoms(sp.Indexed), *([piece.target[piece.indices]] if piece.indices else [])]
+    scores = {loop.index: sum(_along(ref, loop.index) for ref in references) for loop in piece.loops}
+    best, last = max(scores, key=scores.__getitem__), piece.loops[-1].index
+    if scores[best] <= scores[last]:
+        return piece
+    loops = reordered(piece.loops, [loop.index for loop in piece.loops if loop.index != best])
+    return piece if loops is None else replace(piece, loops=loops)
+
+
+def _along(reference: sp.Indexed, index: sp.Symbol) -> int:
+    """1 where neighbours in memory are met one after the other, -1 where rows are left out."""
+    *outer, last = reference.indices
+    if any(index in k.free_symbols for k in outer):
+        return -1
+    return int(index in last.free_symbols and not any(index in inner.free_symbols for inner in last.atoms(sp.Indexed)))
 
 
 def _by_rows(piece: Piece) -> Piece:

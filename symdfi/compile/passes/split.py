@@ -162,8 +162,13 @@ def _expand(piece: Piece, atoms: dict[Private, Boolean], modular: bool, asked: b
             yield _without_single(asked_inside(piece, atoms) if atoms else piece)
         return
     for literal, truth in _cases(atom, piece.loops):
+        bounds = inequalities(literal) if symbol is not None else []
+        if any(_is_reached(-bound - 1, piece.loops) for bound in bounds):
+            continue
         narrowed = _strided(piece, literal) if isinstance(literal, sp.Eq) else None
-        narrowed = restrict(piece, literal) if narrowed is None else narrowed
+        if narrowed is None:
+            reached = bounds and all(_is_reached(bound, piece.loops) for bound in bounds)
+            narrowed = piece if reached else restrict(piece, literal)
         if narrowed is not None:
             inside = atoms
             if isinstance(literal, sp.Eq) and (put := _stride(literal, piece.loops)) is not None:
@@ -246,10 +251,11 @@ def restrict(piece: Piece, literal: Boolean) -> Piece | None:
     """The piece where ``literal`` holds: tighter ranges if they can say it, else a guard; None if nowhere."""
     if literal in (sp.true, sp.false):
         return piece if literal == sp.true else None
+    known = ranges(piece.loops)
     bounds = inequalities(literal)
-    if bounds and all(_is_known(bound, piece.loops) for bound in bounds):
+    if bounds and all(never_negative(bound, known) for bound in bounds):
         return piece
-    if any(_is_known(-bound - 1, piece.loops) for bound in bounds):
+    if any(never_negative(-bound - 1, known) for bound in bounds):
         return None
     loops: tuple[Loop, ...] | None = piece.loops
     for bound in bounds:
@@ -261,11 +267,9 @@ def restrict(piece: Piece, literal: Boolean) -> Piece | None:
     return replace(piece, loops=loops)
 
 
-def _is_known(bound: sp.Expr, loops: tuple[Loop, ...]) -> bool:
-    """Whether ``bound >= 0`` in all iterations, by the ranges, or by there being one of each loop."""
-    known = ranges(loops)
-    spans = (span for loop in loops for span in _spans(loop))
-    return never_negative(bound, known) or any(never_negative(bound - span, known) for span in spans)
+def _is_reached(bound: sp.Expr, loops: tuple[Loop, ...]) -> bool:
+    """Whether ``bound >= 0`` follows from there being an iteration of a loop."""
+    return any(never_negative(bound - span, ranges(loops)) for loop in loops for span in _spans(loop))
 
 
 def _narrow(loops: tuple[Loop, ...], expr: sp.Expr) -> tuple[Loop, ...] | None:
