@@ -358,13 +358,15 @@ class Lagrangian(Rebuilt):
             own = self.indices[position]
             if own and not isinstance(key, sp.Indexed):
                 raise SymbolicError(f"the force on {key} needs indices: forces={{{base}[j]: ...}}")
-            renamed, force = {}, normalise(force)
+            renamed, hits = {}, []
             for index, row in zip(key.indices if own else (), own, strict=True):
                 if isinstance(index, sp.Symbol) and index not in renamed and index not in base.free_symbols:
                     renamed[index] = row
                 else:
-                    force *= sp.KroneckerDelta(row, index)
-            result[position] += canonical(force.xreplace(renamed))
+                    hits.append((row, index))
+            # The user's indices may be called as those of rows are.
+            deltas = (sp.KroneckerDelta(row, index.xreplace(renamed)) for row, index in hits)
+            result[position] += canonical(sp.Mul(normalise(force).xreplace(renamed), *deltas))
         return tuple(result)
 
     def _check_accelerations(

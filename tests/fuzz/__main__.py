@@ -12,6 +12,7 @@ import argparse
 import concurrent.futures
 import sys
 import time
+import traceback
 from collections import Counter
 
 from tests.fuzz import compare, expressions, lagrangians
@@ -37,6 +38,14 @@ def lagrangian(seed: int, compiled_every: int) -> tuple[str, str]:
     return outcome.kind, text
 
 
+def run(what: str, seed: int, compiled_every: int) -> tuple[str, str]:
+    """Kind and report of one seed, a crash of the fuzz itself among them."""
+    try:
+        return (expression if what == "expressions" else lagrangian)(seed, compiled_every)
+    except Exception:
+        return "crash", f"seed {seed}: crash of the fuzz\n{traceback.format_exc()}"
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("expressions", "lagrangians"))
@@ -47,12 +56,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--refused", action="store_true", help="print what is refused, too")
     parser.add_argument("--compiled-every", type=int, default=40, help="every so many cases through Numba")
     options = parser.parse_args(arguments)
-    run = expression if options.what == "expressions" else lagrangian
     counts: Counter = Counter()
     start = time.perf_counter()
     seeds = range(options.first, options.last)
     with concurrent.futures.ProcessPoolExecutor(options.workers) as pool:
-        futures = {pool.submit(run, seed, options.compiled_every): seed for seed in seeds}
+        futures = {pool.submit(run, options.what, seed, options.compiled_every): seed for seed in seeds}
         for done in concurrent.futures.as_completed(futures):
             kind, text = done.result()
             counts[kind] += 1

@@ -213,6 +213,9 @@ def condition(expr: sp.Basic) -> Callable[[World, dict], bool]:
     if isinstance(expr, sp.Not):
         inner = condition(expr.args[0])
         return lambda world, at: not inner(world, at)
+    if isinstance(expr, sp.logic.boolalg.ITE):
+        test, true, false = map(condition, expr.args)
+        return lambda world, at: true(world, at) if test(world, at) else false(world, at)
     if isinstance(expr, sp.And | sp.Or):
         parts, decisive = [condition(arg) for arg in expr.args], isinstance(expr, sp.Or)
 

@@ -86,6 +86,17 @@ def test_index_of_a_force_does_not_capture_bound_ones():
     assert own not in {limit[0] for limit in shown.limits}
 
 
+def test_forces_on_a_row_of_a_family():
+    """Q[0, j] acts on each component of one element, whatever j is called."""
+    m = sp.Symbol("m", integer=True, positive=True)
+    q, s = sd.coordinates("q", (n, m))
+    T = sp.Sum(s[i, j] ** 2, (i, 0, n - 1), (j, 0, m - 1)) / 2
+    for index in sp.symbols("i j k l", integer=True):
+        (force,) = Lagrangian(T, q, s, forces={q[0, index]: index * q[1, index]}).generalized_forces
+        row, column = sorted(force.free_symbols & set(sp.symbols("i j k l", integer=True)), key=str)
+        assert force == column * q[1, column] * sp.KroneckerDelta(0, row)
+
+
 @pytest.mark.parametrize(
     ("build", "match"),
     [
