@@ -8,6 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from symdfi.numbers import count, reals
+
+#: Nodes of higher order than this take minutes to find (an eigenvalue problem of that size).
+_HIGHEST = 2000
+
 
 @dataclass(frozen=True, init=False)
 class Box:
@@ -17,11 +22,17 @@ class Box:
     periodic: tuple[bool, ...]
 
     def __init__(self, bounds: Sequence[tuple[float, float]], periodic: bool | Sequence[bool] = False) -> None:
-        pairs = tuple((float(a), float(b)) for a, b in bounds)
+        ends = reals(bounds, "the bounds of the box")
+        if ends.ndim != 2 or ends.shape[1] != 2 or len(ends) == 0:
+            raise ValueError(f"a box is given by a pair of numbers a dimension, [(a, b), ...], not by {bounds}")
+        pairs = tuple((float(a), float(b)) for a, b in ends)
         for a, b in pairs:
-            if not (np.isfinite(a) and np.isfinite(b) and a < b):
+            if not (np.isfinite(a) and np.isfinite(b) and a < b and np.isfinite(b - a)):
                 raise ValueError(f"the interval ({a}, {b}) of the box is empty or not finite")
-        flags = (periodic,) * len(pairs) if isinstance(periodic, bool) else tuple(periodic)
+        flags = (periodic,) * len(pairs) if isinstance(periodic, bool) else periodic
+        if not isinstance(flags, Sequence) or not all(isinstance(flag, bool) for flag in flags):
+            raise TypeError(f"periodic is True, False or a list of them, a dimension each, not {periodic!r}")
+        flags = tuple(flags)
         if len(flags) != len(pairs):
             raise ValueError(f"{len(flags)} periodic flags for a box of dimension {len(pairs)}")
         object.__setattr__(self, "bounds", pairs)
@@ -82,10 +93,10 @@ class Grid(Quadrature):
         return _product(axes)
 
     def _sizes(self, domain: Box) -> tuple[int, ...]:
-        sizes = (self.size,) * domain.dim if isinstance(self.size, int) else tuple(self.size)
-        if len(sizes) != domain.dim or min(sizes) < 1:
+        sizes = self.size if isinstance(self.size, Sequence) else (self.size,) * domain.dim
+        if len(sizes) != domain.dim:
             raise ValueError(f"Grid({self.size}) does not fit a domain of dimension {domain.dim}")
-        return sizes
+        return tuple(count(size, "the size of a Grid", 1) for size in sizes)
 
     @staticmethod
     def _cells(bounds: tuple[float, float], n: int, shift: float) -> tuple[np.ndarray, np.ndarray]:
@@ -101,15 +112,16 @@ class GaussLegendre(Quadrature):
     panels: int = 1
 
     def nodes(self, domain: Box) -> tuple[np.ndarray, np.ndarray]:
-        return self._composite(domain, self.order, self.panels)
+        return self._composite(domain, 0)
 
     def independent(self, domain: Box) -> tuple[np.ndarray, np.ndarray]:
-        return self._composite(domain, self.order + 1, self.panels)
+        return self._composite(domain, 1)
 
-    @staticmethod
-    def _composite(domain: Box, order: int, panels: int) -> tuple[np.ndarray, np.ndarray]:
-        if order < 1 or panels < 1:
-            raise ValueError(f"Gauss-Legendre needs at least one node and panel, not {order} and {panels}")
+    def _composite(self, domain: Box, more: int) -> tuple[np.ndarray, np.ndarray]:
+        order = count(self.order, "the order of GaussLegendre", 1) + more
+        panels = count(self.panels, "the panels of GaussLegendre", 1)
+        if order > _HIGHEST:
+            raise ValueError(f"the order of GaussLegendre is {order}: above {_HIGHEST} take more panels")
         nodes, weights = np.polynomial.legendre.leggauss(order)
         axes = []
         for a, b in domain.bounds:

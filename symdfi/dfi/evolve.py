@@ -14,6 +14,10 @@ from symdfi.dfi.solution import Solution
 from symdfi.dfi.steppers import Solves, Stepper
 from symdfi.errors import DivergenceError, Interrupted, SingularMatrixError
 from symdfi.linalg.blas import one_blas_thread
+from symdfi.numbers import count, finite_reals, real
+
+#: From here on t + h = t to within a few digits.
+_MOST_STEPS = 1e14
 
 
 def evolve(
@@ -41,12 +45,8 @@ def evolve(
     from tqdm.auto import tqdm  # slow to import
 
     motion = _initial(problem, theta0, velocity0)
-    start, stop = (float(x) for x in t_span)
-    if not stop > start or not 0 < dt <= (stop - start) * (1 + 1e-12):
-        raise ValueError(f"dt = {dt} must be positive and at most the length of t_span = {t_span}")
-    if save_every < 1:
-        raise ValueError(f"save_every = {save_every} must be at least 1")
-    steps = max(1, round((stop - start) / dt))
+    start, stop, steps = _read_steps(t_span, dt)
+    save_every = count(save_every, "save_every", 1)
     h = (stop - start) / steps
     record = _Record(problem, stepper, h)
     solves = Solves(problem)
@@ -97,6 +97,19 @@ def evolve(
             ) from error
         record.add(stop, motion.theta, final, solves)
     return record.solution(motion)
+
+
+def _read_steps(t_span: tuple[float, float], dt: float) -> tuple[float, float, int]:
+    """The ends of the interval, and the number of steps."""
+    ends, dt = finite_reals(t_span, "t_span"), real(dt, "dt")
+    if ends.shape != (2,):
+        raise ValueError(f"t_span = {t_span} is no interval of time: give its two ends")
+    start, stop = map(float, ends)
+    if not start < stop or not 0 < dt <= (stop - start) * (1 + 1e-12):
+        raise ValueError(f"dt = {dt} must be positive and at most the length of t_span = {t_span}")
+    if not (stop - start) / dt < _MOST_STEPS:
+        raise ValueError(f"t_span = {t_span} in steps of dt = {dt} makes {(stop - start) / dt:.3g} steps")
+    return start, stop, max(1, round((stop - start) / dt))
 
 
 def _initial(problem: Problem, theta0: Theta | Motion, velocity0: Theta | None) -> Motion:

@@ -12,9 +12,10 @@ import sympy as sp
 from symdfi.compile.kernels.function import compile as compile_function
 from symdfi.dfi.problem import Problem, Theta, finite_points
 from symdfi.dfi.start import Rows, proposals
-from symdfi.errors import ConvergenceError, Interrupted, SingularMatrixError
+from symdfi.errors import ConvergenceError, DivergenceError, Interrupted, SingularMatrixError
 from symdfi.linalg import Cholesky
 from symdfi.linalg.blas import one_blas_thread
+from symdfi.numbers import count, real, reals
 
 #: A SymPy expression in the variables, a function of points (n, dim) or (n,), or ``(points, values)``.
 Target = sp.Expr | Callable | tuple
@@ -54,6 +55,8 @@ def fit(
     Warns if the relative error (``fit_error``) stays above 1e-2. Raises ``ValueError`` for bad input,
     ``ConvergenceError`` (θ so far as ``partial``) if it stays above ``required``, or û is finite at no start tried.
     """
+    seed, iterations = count(seed, "seed", 0), count(iterations, "iterations", 0)
+    tolerance, required = real(tolerance, "tolerance"), None if required is None else real(required, "required")
     points, weights, values = _samples(problem, u0)
     rows = lambda theta: problem.fit_rows(theta, points, weights)  # noqa: E731
     goal = np.sqrt(weights) * values
@@ -155,17 +158,23 @@ class _Search:
 
 
 def fit_error(problem: Problem, theta: Theta, u0: Target) -> float:
-    """‖û − u₀‖/‖u₀‖ in the problem's quadrature (or over the data)."""
+    """‖û − u₀‖/‖u₀‖ in the problem's quadrature (or over the data). ``DivergenceError`` where it is not finite."""
     points, weights, values = _samples(problem, u0)
     root = np.sqrt(weights)
-    difference = root * (problem.evaluate(theta, points) - values)
-    return float(np.linalg.norm(difference) / (np.linalg.norm(root * values) or 1.0))
+    with np.errstate(over="ignore", invalid="ignore"):
+        difference = root * (problem.evaluate(theta, points) - values)
+        error = float(np.linalg.norm(difference) / (np.linalg.norm(root * values) or 1.0))
+    if not np.isfinite(error):
+        raise DivergenceError("‖û − u₀‖/‖u₀‖ is not finite: û overflows at some point, or its square does")
+    return error
 
 
 def _samples(problem: Problem, u0: Target) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Points (n, dim), weights and values."""
     if isinstance(u0, tuple):
-        points, values = (np.asarray(a, dtype=float) for a in u0)
+        if len(u0) != 2:
+            raise ValueError(f"u0 is data (points, values), not {len(u0)} arrays")
+        points, values = reals(u0[0], "u0, the points of the data,"), reals(u0[1], "u0, the values of the data,")
         points = points[:, None] if points.ndim == 1 else points
         if points.ndim != 2 or points.shape[1] != problem.domain.dim or values.shape != (len(points),):
             raise ValueError(
@@ -190,7 +199,7 @@ def _evaluated(problem: Problem, u0: Any, points: np.ndarray) -> np.ndarray:
         function = compile_function({"value": u0}, list(variables))
         values = function({x: points[:, k] for k, x in enumerate(variables)})["value"]
     elif callable(u0):
-        values = np.asarray(u0(points[:, 0] if problem.domain.dim == 1 else points), dtype=float)
+        values = reals(u0(points[:, 0] if problem.domain.dim == 1 else points), "what u0 gave")
     else:
         raise TypeError(f"u0 is a SymPy expression, a function or (points, values), not {type(u0).__name__}")
     if values.shape != (len(points),):

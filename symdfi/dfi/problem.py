@@ -19,11 +19,12 @@ from symdfi.compile.passes.autodiff import adjoint, gradient_loops, tangent
 from symdfi.compile.program.loops import Variable
 from symdfi.dfi.domain import Box, Quadrature
 from symdfi.errors import SymbolicError
+from symdfi.numbers import one_real, reals
 from symdfi.pickling import Rebuilt
 from symdfi.symbolic.ansatz import Ansatz
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.evolution import EvolutionEquation
-from symdfi.symbolic.given import Lookup
+from symdfi.symbolic.given import Lookup, name_of
 from symdfi.symbolic.private import Private, like
 from symdfi.symbolic.renaming import Renaming
 
@@ -66,7 +67,7 @@ class Problem(Rebuilt):
         self._equation, self._ansatz = equation.renamed(self._renaming), ansatz.renamed(self._renaming)
         lookup = Lookup(equation.parameters, "parameters of the equation")
         given = {
-            p: float(v)
+            p: one_real(v, f"the parameter {name_of(p)} of the equation")
             for p, v in lookup.read(params, lambda name: f"unknown parameter {name} of the equation").items()
         }
         for p in equation.parameters:
@@ -196,7 +197,7 @@ class Problem(Rebuilt):
 
         Raises ``ValueError``, calling it ``name``, if it does not fit the ansatz or is not finite.
         """
-        theta = self.ansatz.pack(values) if isinstance(values, Mapping) else np.array(values, dtype=float)
+        theta = self.ansatz.pack(values) if isinstance(values, Mapping) else np.array(reals(values, name))
         if theta.ndim != 1:
             raise ValueError(f"{name} has shape {theta.shape}, expected (p,)")
         self.ansatz.size_values(theta.size)
@@ -207,12 +208,13 @@ class Problem(Rebuilt):
         return theta
 
     def evaluate(self, theta: Theta, points: np.ndarray) -> np.ndarray:
-        """û(x; θ) at ``points`` of shape (n, dim) (or (n,) in one dimension).
+        """û(x; θ) at ``points`` of shape (n, dim) (or (n,) in one dimension): what its formula gives, infinite or NaN
+        where that overflows.
 
         Raises ``ValueError`` naming the entry of θ or the point that is not finite.
         """
         theta = self.theta(theta)
-        points = np.asarray(points, dtype=float)
+        points = reals(points, "points")
         points = np.require(points[:, None] if points.ndim == 1 else points, requirements=["C", "W"])
         if points.ndim != 2 or points.shape[1] != self.domain.dim:
             raise ValueError(f"points of shape {points.shape} for a domain of dimension {self.domain.dim}")
@@ -238,9 +240,14 @@ class Problem(Rebuilt):
         return moved[:, 0], rhs[:, 0]
 
     def residual(self, theta: Theta, velocity: np.ndarray, time: float, fresh: bool = True) -> tuple[float, float]:
-        """‖J v − f‖ and ‖f‖ in L², on points independent of those solved on (or on those, ``fresh=False``)."""
-        moved, rhs = self.tangents(self.theta(theta), velocity, time, fresh)
-        return float(np.linalg.norm(moved - rhs)), float(np.linalg.norm(rhs))
+        """‖J v − f‖ and ‖f‖ in L², on points independent of those solved on (or on those, ``fresh=False``); infinite or
+        NaN where they overflow."""
+        theta, velocity = self.theta(theta), reals(velocity, "velocity")
+        if velocity.shape != theta.shape:
+            raise ValueError(f"velocity has shape {velocity.shape}, expected {theta.shape}")
+        moved, rhs = self.tangents(theta, velocity, one_real(time, "time"), fresh)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return float(np.linalg.norm(moved - rhs)), float(np.linalg.norm(rhs))
 
 
 def finite_points(points: np.ndarray, name: str) -> None:
@@ -252,7 +259,7 @@ def finite_points(points: np.ndarray, name: str) -> None:
 
 def _sound(rule: tuple[np.ndarray, np.ndarray], domain: Box, name: str) -> tuple[np.ndarray, np.ndarray]:
     """A quadrature rule whose points and weights can be used."""
-    points, weights = (np.ascontiguousarray(part, dtype=float) for part in rule)
+    points, weights = (np.ascontiguousarray(reals(part, f"the quadrature's {name}s")) for part in rule)
     if points.shape != (len(weights), domain.dim) or weights.ndim != 1 or len(weights) == 0:
         raise ValueError(f"the quadrature gave {name}s {points.shape} and weights {weights.shape}")
     finite_points(points, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,16 @@ import numpy as np
 
 from symdfi.dfi.problem import Problem
 from symdfi.dfi.schemes import Motion
+from symdfi.errors import DivergenceError
+from symdfi.numbers import real, reals
 from symdfi.pickling import Bare
 from symdfi.plotting import plot_field
 from symdfi.results import distinct, hermite, save
 
 #: What a solution holds at each saved time.
 _SAVED = ("t", "theta", "velocity", "residual", "residual_solved", "rate", "gamma", "effective_rank")
+#: The logarithm of the largest number.
+_LARGEST = float(np.log(np.finfo(float).max))
 #: ... and of each step.
 _STEPS = ("step_t", "step_dt", "step_residual", "step_defect")
 
@@ -57,11 +62,12 @@ class Solution(Bare):
 
     def evaluate(self, x: np.ndarray, t: float | np.ndarray | None = None) -> np.ndarray:
         """û at points ``x`` ((n,) or (n, dim)) and time ``t`` (default: the last), shape (n,), or (len(t), n) for
-        several times; θ is interpolated between saves by cubic Hermite polynomials of θ and v.
+        several times, as ``Problem.evaluate`` gives it; θ is interpolated between saves by cubic Hermite polynomials of
+        θ and v.
 
         Raises ``ValueError`` for a time outside those computed.
         """
-        times = np.asarray(self.t[-1] if t is None else t, dtype=float)
+        times = reals(self.t[-1] if t is None else t, "t")
         if times.ndim > 1:
             raise ValueError(f"times of shape {times.shape}: expected a number or (k,)")
         values = [self.problem.evaluate(theta, x) for theta in self.theta_at(np.atleast_1d(times))]
@@ -100,12 +106,16 @@ class Solution(Bare):
         step, or its defect ‖û⁺ − û − ∫f dt‖ if that is larger, as it is where the path is not resolved
         (THEORY-DFI, §1; ``dfi.defect``). Both what the ansatz cannot follow and the error of the time steps are in it,
         the latter with order 1 (Euler), 2 (BDF2) and 3 (RK4, the resolution). It is as good as the quadratures in
-        space and time: of what no independent point sees it knows nothing.
+        space and time: of what no independent point sees it knows nothing. ``DivergenceError`` where it overflows.
         """
-        grown = [float(initial_error)]
-        for h, strayed in zip(self.step_dt, np.maximum(self.step_residual, self.step_defect), strict=True):
-            factor = np.exp(lipschitz * h)
+        lipschitz, grown = real(lipschitz, "lipschitz"), [real(initial_error, "initial_error")]
+        strays = np.maximum(self.step_residual, self.step_defect)
+        for h, strayed in zip(self.step_dt.tolist(), strays.tolist(), strict=True):
+            factor = math.exp(min(lipschitz * h, _LARGEST))
             grown.append(factor * grown[-1] + max(1.0, factor) * strayed)
+        if not np.isfinite(grown).all():
+            step = int(np.argmin(np.isfinite(grown)))
+            raise DivergenceError(f"the bound is not finite after step {step}, of lipschitz = {lipschitz:g}", step=step)
         # A saved time is the end of as many steps as have their middle before it.
         return np.array(grown)[np.searchsorted(self.step_t + 0.5 * self.step_dt, self.t)]
 

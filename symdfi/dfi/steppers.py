@@ -14,6 +14,7 @@ import numpy as np
 from symdfi.dfi.problem import Problem
 from symdfi.dfi.schemes import BDF2, RK4, Euler, ExtrapolatedRK4, Motion, Scheme
 from symdfi.linalg import AnchoredSolution, AnchoredSolver, Cholesky, TruncatedSVD
+from symdfi.numbers import one_real
 
 SCHEMES: dict[str, type[Scheme]] = {
     "euler": Euler,
@@ -133,14 +134,17 @@ class DFI(Stepper):
     def __post_init__(self) -> None:
         super().__post_init__()
         _exactly_one(epsilon=self.epsilon, gamma=self.gamma)
-        if not 0 <= self.mu <= 1:
+        if not 0 <= one_real(self.mu, "mu") <= 1:
             raise ValueError(f"mu = {self.mu} must lie between 0 (no inertia) and 1")
         if self.initial not in ("tikhonov", "truncated-svd", "zero"):
             raise ValueError(f"initial = {self.initial!r}: one of tikhonov, truncated-svd, zero")
 
     def _weight(self, h: float, factor: float) -> tuple[float, bool]:
         if self.epsilon is not None:
-            return factor * self.epsilon / h, False
+            gamma = factor * self.epsilon / h
+            if not np.isfinite(gamma):
+                raise ValueError(f"epsilon = {self.epsilon} in steps of {h:.3g} makes epsilon/h infinite")
+            return gamma, False
         assert self.gamma is not None
         return factor * self.gamma, True
 
@@ -171,5 +175,5 @@ def _exactly_one(**values: float | None) -> None:
     if len(given) != 1:
         raise ValueError(f"give exactly one of {' and '.join(values)}")
     for name, value in given.items():
-        if not (np.isfinite(value) and value >= 0):
+        if not 0 <= one_real(value, name) < np.inf:
             raise ValueError(f"{name} = {value} must be finite and not negative")

@@ -11,6 +11,7 @@ import numpy as np
 import sympy as sp
 
 from symdfi.errors import SymbolicError
+from symdfi.numbers import count, reals
 from symdfi.pickling import Rebuilt
 from symdfi.symbolic import given
 from symdfi.symbolic.given import Lookup, expression, name_of, sequence
@@ -112,7 +113,7 @@ class Ansatz(Rebuilt):
         for size in self.sizes:
             if size not in given:
                 raise ValueError(f"no value for size {size} of the ansatz")
-        return int(self.count.subs({s: int(value) for s, value in given.items()}))
+        return int(self.count.subs({s: count(value, f"the size {s}", 1) for s, value in given.items()}))
 
     def size_values(self, length: int) -> dict[sp.Symbol, int]:
         """The sizes that make θ ``length`` long. ``ValueError`` if none or several do."""
@@ -141,7 +142,7 @@ class Ansatz(Rebuilt):
     def pack(self, values: Mapping[Any, Any]) -> np.ndarray:
         """θ from values by symbol or name. ``ValueError`` for a missing, unknown or misshapen one."""
         found = Lookup(self.parameters).read(values, lambda name: f"unknown parameter {name}")
-        given = {name_of(p): np.asarray(value, float) for p, value in found.items()}
+        given = {name_of(p): reals(value, f"the parameter {name_of(p)}") for p, value in found.items()}
         for name in self.names:
             if name not in given:
                 raise ValueError(f"no value for parameter {name}")
@@ -153,7 +154,7 @@ class Ansatz(Rebuilt):
 
     def unpack(self, theta: np.ndarray) -> dict[str, np.ndarray]:
         """The parameters by name from θ of shape ``(..., p)``."""
-        theta = np.asarray(theta, dtype=float)
+        theta = np.atleast_1d(reals(theta, "theta"))
         sizes = self.size_values(theta.shape[-1])
         result, begin = {}, 0
         for name, parameter in zip(self.names, self.parameters, strict=True):
@@ -307,9 +308,10 @@ def mlp(
 
     Parameters W1 (widths[0], features), b1, W2, b2, ..., c, d.
     """
-    variables, widths = given.variables(variables, "variables"), sequence(widths, "widths")
-    if not widths or min(widths) < 1:
-        raise SymbolicError("an mlp needs at least one hidden layer, each at least one wide")
+    variables = given.variables(variables, "variables")
+    widths = [count(width, "a width of the mlp", 1) for width in sequence(widths, "widths of the mlp")]
+    if not widths:
+        raise SymbolicError("an mlp needs at least one hidden layer")
     periods = _periods(period, variables)
     features: list[sp.Expr] = []
     for x, length in zip(variables, periods, strict=True):
@@ -323,17 +325,17 @@ def mlp(
         parameters.append(_array(name, *shape))
         return parameters[-1]
 
-    first, offset = declare("W1", int(widths[0]), len(features)), declare("b1", int(widths[0]))
+    first, offset = declare("W1", widths[0], len(features)), declare("b1", widths[0])
 
     def layer(k: sp.Symbol) -> sp.Expr:
         return _applied(activation, sp.Add(*(first[k, d] * f for d, f in enumerate(features))) + offset[k])
 
     for level in range(2, len(widths) + 1):
-        layer = _next_layer(layer, level, int(widths[level - 2]), int(widths[level - 1]), declare, activation)
+        layer = _next_layer(layer, level, widths[level - 2], widths[level - 1], declare, activation)
     j = Private("e", 0, "j", integer=True)
-    c, d = declare("c", int(widths[-1])), Private("e", 0, "d", real=True)
+    c, d = declare("c", widths[-1]), Private("e", 0, "d", real=True)
     parameters.append(d)
-    expr = sp.Sum(c[j] * layer(j), (j, 0, int(widths[-1]) - 1)) + d
+    expr = sp.Sum(c[j] * layer(j), (j, 0, widths[-1] - 1)) + d
 
     return Ansatz(expr, variables, parameters, _NetworkStart(shapes, periods))
 

@@ -29,6 +29,8 @@ def expression(value: Any, what: str) -> Any:
     # Containers as well: SymPy would evaluate the text in them.
     if isinstance(value, sp.MatrixBase | Iterable):
         raise TypeError(f"{what} is a {type(value).__name__}: give one SymPy expression")
+    if isinstance(value, bool | np.bool_):
+        raise TypeError(f"{what} is {value}: give a SymPy expression or a number")
     try:
         return sp.sympify(value, strict=True)
     except sp.SympifyError:
