@@ -262,7 +262,7 @@ def _eliminated(assembly: Assembly, storages: Sequence[Storage], borders: int) -
     lines = ["good = " + ("opened" if any(s.chain.ring for s in storages) else "True")]
     if borders:
         lines.append(f"scale = np.empty({borders})")
-        lines.append(f"{assembly.load('measure', 'dense', 'measure', PANEL=0)}({borders}, corner, scale)")
+        lines.append(f"{assembly.load('measure', 'dense', 'measure')}({borders}, corner, scale)")
         # What sums along the chains are off by grows like the root of their length.
         lines += [f"for k in range({borders}):", "    scale[k] *= np.sqrt(1.0 + out.size)"]
     steps = [s.functions() for s in storages]
@@ -273,14 +273,14 @@ def _eliminated(assembly: Assembly, storages: Sequence[Storage], borders: int) -
             lines.append(f"good = good and {step['factor']}({s.cut}, {s.a}, {s.c}, {s.r}, {corner})")
     if borders:
         lines.append(f"pivots = np.empty({borders}, np.int64)")
-        factor = assembly.load("factor_dense", "dense", "factor", PANEL=0)
+        factor = assembly.load("factor_dense", "dense", "factor")
         lines.append(f"good = good and {factor}({borders}, corner, scale, pivots)")
     lines.append("if good:")
     for s, step in zip(storages, steps, strict=True):
         if not s.narrow:
             lines.append(f"    {step['forward']}({s.cut}, {s.a}, {s.c}, {s.r}, {s.f}, {tail})")
     if borders:
-        lines.append(f"    {assembly.load('solve_dense', 'dense', 'solve', PANEL=0)}({borders}, corner, pivots, tail)")
+        lines.append(f"    {assembly.load('solve_dense', 'dense', 'solve')}({borders}, corner, pivots, tail)")
     for s, step in zip(storages, steps, strict=True):
         if s.narrow:
             lines.append(f"    {step['substitute']}({s.cut}, {s.a}, {s.c}, {s.f}, {tail})")

@@ -22,6 +22,8 @@ from symdfi.dynamics.states import Ensemble, read_ensemble
 from symdfi.dynamics.system import Lagrangian
 from symdfi.dynamics.trajectory import Trajectory
 from symdfi.errors import DivergenceError, Interrupted, SingularMatrixError
+from symdfi.linalg.blas import one_blas_thread
+from symdfi.linalg.structured import AT_ONCE
 from symdfi.numbers import count, finite_reals, real
 from symdfi.workers import blocks, run
 
@@ -153,9 +155,13 @@ def _integrated(task: Task, ensemble: Ensemble, report: Callable[[float], Any] =
     def shared(part: float) -> None:
         report(part * ensemble.size)
 
+    # Full matrices are solved with by LAPACK.
+    full = system.mass_structure.kind == "dense" or isinstance(method, ImplicitMidpoint)
+    alone = one_blas_thread() if full and ensemble.q.shape[1] > AT_ONCE else contextlib.nullcontext()
     try:
         go = run_steps if isinstance(method, Method) else type(method).run
-        outcome = go(method, model, plan, shared)
+        with alone:
+            outcome = go(method, model, plan, shared)
     except (DivergenceError, SingularMatrixError) as error:
         return _begun(plan, ensemble, error)
     if model.constraints and isinstance(plan, Schedule):

@@ -27,9 +27,6 @@ _STATE = "int64[::1], int64[::1], float64[::1], float64[::1], float64[::1], floa
 
 _ARGUMENTS = ("sizes", "ints", "q", "v", "params", "inputs", "t")
 
-#: Up to this many unknowns a dense matrix is eliminated without products of blocks, which take long to compile.
-_AT_ONCE = 64
-
 
 def _dense(assembly: Assembly, found: Dense) -> list[str]:
     assembly.output("matrix", dense_parts(assembly, found))
@@ -37,9 +34,11 @@ def _dense(assembly: Assembly, found: Dense) -> list[str]:
     if _is_small(assembly):
         assembly.modules["solve_small"] = f"small.load({total})"
         return [f"matrix = stack({assembly.code(assembly.total**2)})", "FILL", "solve_small(matrix, out)"]
-    few = assembly.total.is_Integer and assembly.total <= _AT_ONCE
-    solve = assembly.load("solve_dense", "dense", "solve_with", **({"PANEL": 0} if few else {}))
-    return [f"matrix = np.empty({assembly.code(assembly.total**2)})", "FILL", f"{solve}({total}, matrix, out)"]
+    matrix = f"matrix = np.empty({assembly.code(assembly.total**2)})"
+    if assembly.total.is_Integer and assembly.total <= structured.AT_ONCE:
+        return [matrix, "FILL", f"{assembly.load('solve_dense', 'dense', 'solve_with')}({total}, matrix, out)"]
+    solve = assembly.load("solve_full", "full", "solve")
+    return [matrix, "FILL", f"{solve}({total}, {assembly.symmetric}, matrix, out)"]
 
 
 def _is_small(assembly: Assembly) -> bool:

@@ -9,7 +9,7 @@ from symdfi.linalg import structured
 from symdfi.linalg.structured import narrow, ordering
 
 EPS = np.finfo(float).eps
-dense, bordered, sparse, pivoted = (structured.load(kind) for kind in ("dense", "bordered", "sparse", "pivoted"))
+dense, full, bordered, sparse, pivoted = map(structured.load, ("dense", "full", "bordered", "sparse", "pivoted"))
 NONE = np.empty(0)
 
 
@@ -38,16 +38,33 @@ def bands_of(matrix: np.ndarray, width: int, symmetric: bool, *, wrap: bool = Fa
     return np.array(rows, dtype=float).ravel()
 
 
-@pytest.mark.parametrize("panel", [0, 32])
+@pytest.mark.parametrize("kind", ["general", "definite", "indefinite"])
 @pytest.mark.parametrize("n", [1, 2, 5, 30, 64, 65, 130])
-def test_dense(n, panel):
-    """At once, and by panels of columns, which are eliminated together from 65 unknowns on."""
-    dense = structured.load("dense", PANEL=panel)
+def test_full(n, kind):
+    """Own code for a few unknowns, LAPACK for more: Cholesky's factor, and LU where there is none."""
     rng = np.random.default_rng(n)
     matrix, b = rng.normal(size=(n, n)), rng.normal(size=n)
+    if kind != "general":
+        matrix = matrix + matrix.T + (3 * n * np.eye(n) if kind == "definite" else 0)
     x = b.copy()
-    dense.solve_with(n, matrix.ravel().copy(), x)
+    full.solve(n, kind != "general", matrix.ravel().copy(), x)
     check(matrix, x, b)
+
+
+@pytest.mark.parametrize("kind", ["zero", "rounding", "nan"])
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_full_singular_gives_nan(symmetric, kind):
+    """A column of zeros; springs of thirds of a unit without an anchor; a number that is none."""
+    n, rng = 100, np.random.default_rng(0)
+    springs = np.triu(rng.integers(1, 4, (n, n)), 1) / 3
+    springs += springs.T
+    matrix, x = np.diag(springs.sum(axis=1)) - springs, np.ones(n)
+    if kind == "zero":
+        matrix[7] = matrix[:, 7] = 0.0
+    if kind == "nan":
+        matrix[7, 7] = np.nan
+    full.solve(n, symmetric, matrix.ravel(), x)
+    assert np.isnan(x).all()
 
 
 def test_dense_needs_its_pivots():

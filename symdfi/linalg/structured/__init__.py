@@ -4,7 +4,8 @@ Each file is a module of the kernel cache, compiled once for all systems (``load
 A singular matrix gives NaN: code that runs inside a compiled loop cannot raise through a function pointer, so the
 callers in Python test their result.
 
-``dense``, ``blocks`` (on the diagonal) and ``banded`` (the last two with a border), ``bordered`` (rings).
+``dense`` and, by LAPACK, ``full``; ``blocks`` (on the diagonal) and ``banded``, both with a border, without pivots,
+``bordered`` (rings); ``pivoted``, bands with a border and pivots; ``sparse``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from pathlib import Path
 from types import ModuleType
 
 from symdfi.compile.kernels import cache
+
+#: Up to so many unknowns LAPACK's calls cost more than its blocks save.
+AT_ONCE = 64
 
 
 def load(kind: str, **constants: int) -> ModuleType:

@@ -1,4 +1,4 @@
-"""LU with partial pivoting. Run from the kernel cache, not imported."""
+"""LU with partial pivoting of small matrices. Run from the kernel cache, not imported."""
 
 import numpy as np
 
@@ -7,15 +7,24 @@ from symdfi.compile.source.runtime import jit
 V, P = "float64[::1]", "int64[::1]"
 #: 16 units of rounding: a pivot below this times the size of its column holds rounding errors only.
 TINY = 16 * 2.0**-52
-#: Columns that are eliminated one by one before the rest is updated by one matrix product; 0: all of them. The product
-#: takes seconds to compile, and pays from about a hundred unknowns on.
-PANEL = 32
 
 
-@jit(f"boolean(int64, int64, int64, {V}, {V}, {P})")
-def eliminate(n, start, stop, a, scale, pivots):
-    """Columns start..stop-1 of the rows from ``start`` on, rows exchanged in full."""
-    for k in range(start, stop):
+@jit(f"void(int64, {V}, {V})")
+def measure(n, a, scale):
+    """The size of every column."""
+    scale[:] = 0.0
+    for i in range(n):
+        for j in range(n):
+            scale[j] = max(scale[j], abs(a[i * n + j]))
+
+
+@jit(f"boolean(int64, {V}, {V}, {P})")
+def factor(n, a, scale, pivots):
+    """P A = L U in place of A by rows; False for a matrix that is singular to working precision.
+
+    ``scale`` are the sizes of the columns before rounding errors came in.
+    """
+    for k in range(n):
         pivot = k
         for i in range(k + 1, n):
             if abs(a[i * n + k]) > abs(a[pivot * n + k]):
@@ -28,52 +37,12 @@ def eliminate(n, start, stop, a, scale, pivots):
                 a[k * n + j], a[pivot * n + j] = a[pivot * n + j], a[k * n + j]
         inverse = 1.0 / a[k * n + k]
         for i in range(k + 1, n):
-            factor = a[i * n + k] * inverse
-            a[i * n + k] = factor
-            if factor != 0.0:
-                for j in range(k + 1, stop):
-                    a[np.uint64(i * n + j)] -= factor * a[np.uint64(k * n + j)]
+            multiplier = a[i * n + k] * inverse
+            a[i * n + k] = multiplier
+            if multiplier != 0.0:
+                for j in range(k + 1, n):
+                    a[np.uint64(i * n + j)] -= multiplier * a[np.uint64(k * n + j)]
     return True
-
-
-@jit(f"void(int64, {V}, {V})")
-def measure(n, a, scale):
-    """The size of every column."""
-    scale[:] = 0.0
-    for i in range(n):
-        for j in range(n):
-            scale[j] = max(scale[j], abs(a[i * n + j]))
-
-
-def in_panels(n, a, scale, pivots):
-    """As ``at_once``, by panels of columns: the rows below one are updated by a product of matrices, by BLAS."""
-    full = a[: n * n].reshape((n, n))
-    width = n if n <= 2 * PANEL else PANEL
-    for start in range(0, n, width):
-        stop = min(start + width, n)
-        if not eliminate(n, start, stop, a, scale, pivots):
-            return False
-        if stop < n:
-            for k in range(start, stop):
-                for i in range(k + 1, stop):
-                    multiplier = a[i * n + k]
-                    for j in range(stop, n):
-                        a[np.uint64(i * n + j)] -= multiplier * a[np.uint64(k * n + j)]
-            below = np.ascontiguousarray(full[stop:, start:stop])
-            right = np.ascontiguousarray(full[start:stop, stop:])
-            full[stop:, stop:] -= np.dot(below, right)
-    return True
-
-
-def at_once(n, a, scale, pivots):
-    """P A = L U in place of A by rows; False for a matrix that is singular to working precision.
-
-    ``scale`` are the sizes of the columns before rounding errors came in.
-    """
-    return eliminate(n, 0, n, a, scale, pivots)
-
-
-factor = jit(f"boolean(int64, {V}, {V}, {P})")(in_panels if PANEL else at_once)
 
 
 @jit(f"void(int64, {V}, {P}, {V})")

@@ -14,7 +14,7 @@ import numpy as np
 from symdfi.compile.source.runtime import jit
 from symdfi.linalg.structured import load
 
-factor_dense, solve_dense = load("dense", PANEL=0).factor, load("dense", PANEL=0).solve
+factor_dense, solve_dense = load("dense").factor, load("dense").solve
 
 V, M = "float64[::1]", "float64[:, ::1]"
 #: Of rows and columns scaled to at most one: below TINY there are rounding errors only. Pivots below SMALL would let

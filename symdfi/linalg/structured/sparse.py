@@ -15,7 +15,7 @@ import numpy as np
 from symdfi.compile.source.runtime import jit
 from symdfi.linalg.structured import load
 
-solve_dense = load("dense").solve_with
+solve_full = load("full").solve
 
 V, P = "float64[::1]", "int64[::1]"
 #: 16 units of rounding: a pivot below this times the size of its column holds rounding errors only.
@@ -161,7 +161,7 @@ def solve_in_full(plan, entries, f):
         place = plan[at + e]
         if place >= 0:
             full[row_of[place] * n + column_of[place]] += entries[e]
-    solve_dense(n, full, f)
+    solve_full(n, False, full, f)
 
 
 @jit(f"void({P}, boolean, {V}, {V})")

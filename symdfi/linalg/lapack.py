@@ -1,0 +1,30 @@
+"""LAPACK for compiled code: SciPy's own, by name.
+
+Kernels on disk refer to a routine by its symbol, which is given its address here in every process that loads them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import llvmlite.binding as llvm
+from numba import types
+from numba.extending import get_cython_function_address
+
+_INT, _CHAR, _FLOAT = (types.CPointer(kind) for kind in (types.int32, types.uint8, types.float64))
+
+
+def _routine(name: str, *arguments: Any) -> Any:
+    symbol = f"symdfi_{name}"
+    llvm.add_symbol(symbol, get_cython_function_address("scipy.linalg.cython_lapack", name))
+    return types.ExternalFunction(symbol, types.void(*arguments))
+
+
+#: ``potrf(uplo, n, a, lda, info)``: A = L Lᵀ of a symmetric positive definite matrix.
+potrf = _routine("dpotrf", _CHAR, _INT, _FLOAT, _INT, _INT)
+#: ``potrs(uplo, n, nrhs, a, lda, b, ldb, info)``: the solution from that factor.
+potrs = _routine("dpotrs", _CHAR, _INT, _INT, _FLOAT, _INT, _FLOAT, _INT, _INT)
+#: ``getrf(m, n, a, lda, ipiv, info)``: P A = L U.
+getrf = _routine("dgetrf", _INT, _INT, _FLOAT, _INT, _INT, _INT)
+#: ``getrs(trans, n, nrhs, a, lda, ipiv, b, ldb, info)``: the solution from those factors.
+getrs = _routine("dgetrs", _CHAR, _INT, _INT, _FLOAT, _INT, _INT, _FLOAT, _INT, _INT)
