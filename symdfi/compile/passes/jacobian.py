@@ -102,7 +102,7 @@ class _Tangents:
 
     def _add(self, unknown: int, term: Variation, outer: sp.Expr, inner: sp.Expr) -> None:
         term = self._named(replace(term, coefficient=term.coefficient * outer * inner))
-        kept, inside = _split(term.indices, term.sums)
+        kept, inside = _split(term)
         own, summed_over = ({i for i, _, _ in sums} for sums in (kept, inside))
         within = [c for c in term.conditions if c.free_symbols & summed_over]
         place = _Place(unknown, term.indices, kept, tuple(c for c in term.conditions if c not in within))
@@ -124,7 +124,7 @@ class _Tangents:
         of_values = [c for c in term.conditions if not self.program.is_index_condition(c)]
         conditions = prune((c for c in term.conditions if c not in of_values), known)
         indices = tuple(unwrap(sp.expand(k), known) for k in term.indices)
-        kept, _ = _split(indices, term.sums)
+        kept, _ = _split(replace(term, indices=indices))
         names: dict = {}
         for role, sums in (("e", kept), ("f", [s for s in term.sums if s not in kept])):
             names |= {i: private.index(role, k) for k, (i, _, _) in enumerate(reversed(sums))}
@@ -169,15 +169,16 @@ class _Tangents:
         return {loop.index for loop in self.assignment.loops}
 
 
-def _split(indices: Iterable[sp.Expr], sums: tuple[Limits, ...]) -> tuple[tuple[Limits, ...], tuple[Limits, ...]]:
-    """The sums that ``indices`` depend on, and the others."""
-    used = {s for k in indices for s in k.free_symbols}
+def _split(term: Variation) -> tuple[tuple[Limits, ...], tuple[Limits, ...]]:
+    """The sums that a term is told apart by, through its place or a delta that says which row it is in; the others."""
+    deltas = (f for f in sp.Mul.make_args(term.coefficient) if isinstance(f, sp.KroneckerDelta))
+    used = {s for k in (*term.indices, *deltas) for s in k.free_symbols}
     kept = []
-    for limit in sums:
+    for limit in term.sums:
         if limit[0] in used:
             kept.append(limit)
             used |= limit[1].free_symbols | limit[2].free_symbols
-    return tuple(kept), tuple(limit for limit in sums if limit not in kept)
+    return tuple(kept), tuple(limit for limit in term.sums if limit not in kept)
 
 
 def _under(term: Variation, names: Mapping[sp.Basic, sp.Basic]) -> Variation:

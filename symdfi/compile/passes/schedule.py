@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import sympy as sp
 
 from symdfi.compile.passes.interchange import reordered
-from symdfi.compile.program.loops import Definition, Loop, Piece, Variable
+from symdfi.compile.program.loops import Definition, Loop, Piece, Variable, is_storable
 from symdfi.symbolic.private import index
 
 #: Straight-line code of more stores than this is split, to be compiled in parts.
@@ -55,12 +55,42 @@ def schedule(definitions: Iterable[Definition], kept: frozenset) -> Schedule:
     placed = _Placed(held)
     for d in definitions:
         placed.add(d)
+    _repeat(placed.nests, {d.target for d in definitions if d.held is None and not is_storable(d.assignment.loops)})
     local = {target for nest in placed.nests for target in _targets(nest)} - kept
     for nest in placed.nests:
         for piece, reached in _with_reach(nest, frozenset()):
             local -= bases(piece) - reached
     fills = (d for d in definitions if (d.fill or not d.pieces) and d.target not in local)
     return Schedule(tuple(fills), tuple(placed.nests), frozenset(local))
+
+
+def _repeat(nests: list[Nest], targets: set[Variable]) -> None:
+    """Compute ``targets`` in every nest that reads them: what varies over a row of a list of neighbours, of which sizes
+    do not tell how much there is, is a scalar or nothing."""
+    made = {
+        p.target: (p, nest.loops) for nest in nests for p in nest.body if isinstance(p, Piece) and p.target in targets
+    }
+    for nest in nests:
+        own = [part for part in nest.body if isinstance(part, Nest) or part.target not in made]
+        needed = set().union(*(_reads(part) for part in own)) & set(made)
+        for target in reversed(list(made)):  # from the last to the first, so that what they read is found as well
+            if target in needed:
+                needed |= bases(made[target][0]) & set(made)
+        if not targets & set(nest.inner) | needed or any(made[target][1] != nest.loops for target in needed):
+            continue
+        first = next((k for k, part in enumerate(own) if _reads(part) & needed), 0)
+        guard = next((p.guard for p in nest.pieces), sp.true)
+        again: list[Piece | Nest] = [replace(made[t][0], guard=guard) for t in made if t in needed]
+        after = {t: nest.body[k - 1] for t, (_, k) in nest.inner.items() if t not in made}
+        after |= {p.target: p for p in again if isinstance(p, Piece)}
+        nest.body = [*own[:first], *again, *own[first:]]
+        places = {t: at for t, (at, _) in nest.inner.items()} | {t: made[t][0].indices for t in needed}
+        nest.inner = {t: (places[t], _position(nest.body, part) + 1) for t, part in after.items()}
+    nests[:] = [nest for nest in nests if nest.body]
+
+
+def _reads(part: Piece | Nest) -> set[Variable]:
+    return set().union(*map(bases, part.pieces)) if isinstance(part, Nest) else bases(part)
 
 
 def _targets(nest: Nest) -> Iterator[Variable]:

@@ -84,6 +84,11 @@ def box(loops: tuple[Loop, ...]) -> tuple[Loop, ...]:
     return found
 
 
+def is_storable(loops: tuple[Loop, ...]) -> bool:
+    """Whether sizes tell how much there is for all iterations of the loops."""
+    return all(is_known(loop.upper) for loop in hull(loops))
+
+
 def _not_stored(loop: Loop, loops: tuple[Loop, ...]) -> CompileError:
     shown = loop.subs(plain_names(loops))
     return CompileError(f"what varies over {shown.index} = {shown.lower}..{shown.upper} cannot be stored")

@@ -89,3 +89,41 @@ def test_sums_added_up_at_other_places_stay_apart(points) -> None:
     p, values = np.array([0, 2, 2, 3]), np.arange(4.0)
     counts = 0.5 * np.bincount(p, minlength=4)
     np.testing.assert_allclose(f(a=values, first=p, c=0.5)["y"], counts + values + np.roll(counts, -1) ** 2)
+
+
+def test_neighbours_are_one_loop(points) -> None:
+    """Lennard-Jones over a list of neighbours by rows: its shared distance is a scalar, its forces one loop."""
+    ptr = sp.IndexedBase(sp.Symbol("ptr", integer=True), shape=(n + 1,))
+    squared = bond(i, second[e]) ** 2
+    energy = sp.Sum(sp.Sum(1 / squared**6 - c / squared**3, (e, ptr[i], ptr[i + 1] - 1)), (i, 0, n - 1))
+    f = sd.compile({"g": sd.gradient(energy, x)}, [x, second, ptr, c])
+    starts, others = np.array([0, 2, 2, 5, 5, 6, 7]), np.array([1, 2, 0, 4, 5, 3, 1])
+    got = f(x=points, second=others, ptr=starts, c=0.7)["g"]
+    rows = np.repeat(np.arange(6), np.diff(starts))
+
+    def lennard_jones(z: np.ndarray) -> complex:
+        squares = [distance(z[a], z[b]) ** 2 for a, b in zip(rows, others, strict=True)]
+        return sum(1 / s**6 - 0.7 / s**3 for s in squares)
+
+    expected = complex_step(lennard_jones, points)
+    np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-12 * np.abs(expected).max())
+    assert "np.empty" not in f.source and f.source.count("range(ptr") == 1
+
+
+def test_sums_over_neighbours_in_a_potential(points) -> None:
+    """An embedded-atom density takes a loop of its own, in which its distances are computed again."""
+    ptr = sp.IndexedBase(sp.Symbol("ptr", integer=True), shape=(n + 1,))
+    density = sp.Sum(sp.exp(-c * bond(i, second[e])) * bond(i, second[e]), (e, ptr[i], ptr[i + 1] - 1))
+    f = sd.compile({"g": sd.gradient(sp.Sum(sp.sqrt(1 + density), (i, 0, n - 1)), x)}, [x, second, ptr, c])
+    starts, others = np.array([0, 2, 2, 5, 5, 6, 7]), np.array([1, 2, 0, 4, 5, 3, 1])
+    got = f(x=points, second=others, ptr=starts, c=0.7)["g"]
+
+    def embedded(z: np.ndarray) -> complex:
+        total = 0.0
+        for a in range(6):
+            bonds = [distance(z[a], z[b]) for b in others[starts[a] : starts[a + 1]]]
+            total += np.sqrt(1 + sum(np.exp(-0.7 * r) * r for r in bonds))
+        return total
+
+    expected = complex_step(embedded, points)
+    np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-12 * np.abs(expected).max())

@@ -52,6 +52,7 @@ ENERGIES = {
     "components": (Sum(exp(sin(z[i, 0] * z[i, 1]) + z[i, 0]), every), "blocks"),
     "bonds": (Sum((bond(p[e], f[e]) - 1) ** 2 * exp(-bond(p[e], f[e])), edges), "sparse"),
     "bonds on a line": (Sum(nested(x[p[e]] - x[f[e]], 2), edges), "sparse"),
+    "rows": (Sum(Sum(nested(x[i] * x[f[e]], 2), (e, ptr[i], ptr[i + 1] - 1)), every), "sparse"),
     "pairs": (Sum(1 / (1 + (x[i] - x[j]) ** 2) ** 3, (j, 0, i - 1), every), "dense"),
     "embedded": (Sum(sqrt(1 + Sum(exp(-((x[i] - x[j]) ** 2)), (j, 0, n - 1))), every), "dense"),
     "layers": (Sum(tanh(Sum(W[i, j] * tanh(Sum(W[j, k] * x[k], (k, 0, n - 1))), (j, 0, n - 1))) ** 2, every), "dense"),
