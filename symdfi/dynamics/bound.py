@@ -3,77 +3,44 @@
 from __future__ import annotations
 
 import functools
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import sympy as sp
 
 from symdfi.compile.kernels import cache
 from symdfi.compile.kernels.call import floats
 from symdfi.compile.kernels.kernel import CompiledKernel
-from symdfi.compile.program.loops import Variable
 from symdfi.dynamics.kernels import Kernels
-from symdfi.numbers import one_real, reals
-from symdfi.symbolic.given import name_of
+from symdfi.numbers import one_real
 
 _FLOAT = np.dtype(np.float64)
-
-
-@dataclass(frozen=True)
-class Settled:
-    """What the shapes of states and parameters decide.
-
-    ``own`` are the axes of one state as given, ``n`` its length, ``order`` the sizes as the kernels take them,
-    ``batch`` the batch axes of the parameters, ``shapes`` those of one set. ``checked`` remembers which kernels'
-    indices are in range, with which ends of the index arrays.
-    """
-
-    own: tuple[int, ...]
-    n: int
-    sizes: dict[sp.Symbol, int]
-    order: np.ndarray
-    shapes: dict[Variable, tuple[int, ...]]
-    batch: tuple[int, ...]
-    checked: dict[tuple, None] = field(default_factory=dict)
-
-    def packed(self, values: Mapping[Variable, Any]) -> np.ndarray:
-        """The float parameters one after the other: ``(count,)``, or ``(*batch, count)`` where they have batch axes."""
-        arrays = [reals(values[p], f"the parameter {name_of(p)}") for p in self.shapes]
-        if not arrays:
-            return np.empty(0)
-        if not self.batch:
-            return np.concatenate([array.reshape(-1) for array in arrays])
-        rows = [
-            np.broadcast_to(array, self.batch + shape).reshape((*self.batch, math.prod(shape)))
-            for array, shape in zip(arrays, self.shapes.values(), strict=True)
-        ]
-        return np.concatenate(rows, axis=-1)
 
 
 class BoundLagrangian:
     """A compiled system whose sizes, parameters and inputs are settled. Made by ``CompiledLagrangian.bind``.
 
-    States are flat arrays ``(n_dof,)``; those that are C-contiguous and float64 are passed on as they are. Every result
-    is a new array, or is written into ``out``, a C-contiguous float64 array of its shape. Numbers that overflow are
-    infinite or NaN, as in ``CompiledLagrangian``. Raises ``ValueError`` for states of another length.
+    States are flat arrays ``(n_dof,)``, or in the shape of the system's only coordinate; results are flat. States that
+    are flat, C-contiguous and float64 are passed on as they are. Every result is a new array, or is written into
+    ``out``, a C-contiguous float64 array of its shape. Numbers that overflow are infinite or NaN, as in
+    ``CompiledLagrangian``. Raises ``ValueError`` for states of another length.
     """
 
     def __init__(
         self,
         kernels: Kernels,
         n_dof: int,
+        own: tuple[int, ...],
         packed: tuple[np.ndarray, np.ndarray],
         drive: np.ndarray,
         prepare: Callable[[CompiledKernel], np.ndarray],
         refuse: Callable[[Any, Any, float], Any],
     ) -> None:
-        """``packed`` are the sizes and the float parameters, ``drive`` the inputs, as kernels take them.
-        ``prepare(kernel)`` checks its indices and returns its index arrays; ``refuse(q, v, t)`` tells a singular M.
+        """``own`` is the shape of the only coordinate, ``packed`` are the sizes and the float parameters, ``drive`` the
+        inputs, as kernels take them. ``prepare(kernel)`` checks its indices and returns its index arrays;
+        ``refuse(q, v, t)`` tells a singular M.
         """
-        self._kernels, self.n_dof, self._shape = kernels, n_dof, (n_dof,)
+        self._kernels, self.n_dof, self._shapes = kernels, n_dof, ((n_dof,), own)
         (self._sizes, self._packed), self._drive = packed, drive
         self._prepare, self._refuse = prepare, refuse
         # Not BLAS, which would call its threads together for it.
@@ -157,9 +124,9 @@ class BoundLagrangian:
         array = floats(name, value)
         if array.size == self.n_dof and array.ndim == 0:
             return array.reshape(1)
-        if array.shape != self._shape:
-            raise ValueError(f"{name} has shape {array.shape}, but the system is bound to {self._shape}")
-        return array
+        if array.shape not in self._shapes:
+            raise ValueError(f"{name} has shape {array.shape}, but the system is bound to {self._shapes[0]}")
+        return array.reshape(-1)
 
 
 def _output(out: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import sympy as sp
 
-from symdfi.compile.kernels.kernel import CompiledKernel
-from symdfi.compile.program.loops import Variable
-from symdfi.dynamics.bound import Settled
-from symdfi.dynamics.kernels import Kernels
+from symdfi.dynamics.evaluation import States
+from symdfi.dynamics.singular import Solving
 from symdfi.errors import ConvergenceError, SingularMatrixError, SymbolicError
 from symdfi.linalg import saddle
 from symdfi.symbolic.constraints import Constraint
@@ -25,45 +23,27 @@ _DEPENDENT = 1e-10
 _SEARCHED = 2000
 
 
-class Holding(Kernels):
+class Holding(Solving):
     """What a system does under constraints; states, parameters and inputs as in ``CompiledLagrangian``."""
-
-    if TYPE_CHECKING:
-
-        def _states(
-            self, q: Any, v: Any, params: Any
-        ) -> tuple[np.ndarray, np.ndarray, dict[Variable, Any], Settled]: ...
-        def _run(
-            self, kernel: CompiledKernel, q: np.ndarray, v: np.ndarray, values: Mapping[Variable, Any], at: Settled,
-            time: Any, inputs: Any, length: int,
-        ) -> np.ndarray: ...  # fmt: skip
-        def sizes(self, n_dof: int, params: Any = None) -> dict[sp.Symbol, int]: ...
-        def pack(self, params: Any, n_dof: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]: ...
-        def acceleration(
-            self, q: Any, v: Any, params: Any = None, time: Any = 0.0, inputs: Any = None
-        ) -> np.ndarray: ...
-        def input_values(
-            self, inputs: Mapping[Any, Any] | None, sizes: Mapping[sp.Symbol, int], *, batched: bool = True
-        ) -> np.ndarray: ...
-        def _combination(self, direction: np.ndarray, params: Any) -> str: ...
 
     def multipliers(self, q: Any, v: Any, params: Any = None, time: Any = 0.0, inputs: Any = None) -> np.ndarray:
         """λ of M q̈ = F + Gᵀλ, the constraints one after the other, each in row-major order: ``(..., m)``.
 
         ``SymbolicError`` for a system without constraints, ``SingularMatrixError`` as ``acceleration``.
         """
-        q, v, values, at = self._constrained_states(q, v, params)
+        states = self._constrained_states(q, v, params, time, inputs)
+        at = states.at
         length = at.n + self._count(at.sizes)
-        found = self._run(self.constrained.solution_kernel, q, v, values, at, time, inputs, length)
-        self._check_solved(found, q, v, {**values, **at.sizes}, time, inputs)
+        found = self.evaluate(self.constrained.solution_kernel, states, length)
+        self.check_solved(found, states)
         return found[..., at.n :]
 
     def constraint_forces(self, q: Any, v: Any, params: Any = None, time: Any = 0.0, inputs: Any = None) -> np.ndarray:
         """The generalized forces Gᵀλ of the constraints, ``(..., n_dof)``. Errors as ``multipliers``."""
-        q, v, values, at = self._constrained_states(q, v, params)
-        found = self._run(self.constrained.forces_kernel, q, v, values, at, time, inputs, at.n)
-        self._check_solved(found, q, v, {**values, **at.sizes}, time, inputs)
-        return found.reshape((*found.shape[:-1], *at.own))
+        states = self._constrained_states(q, v, params, time, inputs)
+        found = self.evaluate(self.constrained.forces_kernel, states, states.at.n)
+        self.check_solved(found, states)
+        return states.shaped(found)
 
     def constraint_residual(
         self, q: Any, v: Any, params: Any = None, time: Any = 0.0, inputs: Any = None
@@ -72,9 +52,10 @@ class Holding(Kernels):
 
         ``SymbolicError`` for a system without constraints.
         """
-        q, v, values, at = self._constrained_states(q, v, params)
+        states = self._constrained_states(q, v, params, time, inputs)
+        at = states.at
         m, kept = self._count(at.sizes), []
-        found = self._run(self.constrained.residual_kernel, q, v, values, at, time, inputs, 4 * m)
+        found = self.evaluate(self.constrained.residual_kernel, states, 4 * m)
         for constraint, start, stop in self._rows(at.sizes):
             kept += range(start, stop) if constraint.is_holonomic else ()
         return found[..., kept], found[..., m : 2 * m]
@@ -88,22 +69,23 @@ class Holding(Kernels):
         ``SymbolicError`` for a system without constraints; ``ConvergenceError`` (its ``partial`` the states, NaN where
         they could not be moved) where constraints contradict one another, or q is too far from them.
         """
-        q, v, values, at = self._constrained_states(q, v, params)
-        found = self._run(self.constrained.projected_kernel, q, v, values, at, time, inputs, 2 * at.n)
+        states = self._constrained_states(q, v, params, time, inputs)
+        at = states.at
+        found = self.evaluate(self.constrained.projected_kernel, states, 2 * at.n)
         moved = np.split(found, 2, axis=-1)
-        result = tuple(x.reshape((*x.shape[:-1], *at.own)) for x in moved)
+        result = states.shaped(moved[0]), moved[1].reshape(moved[1].shape[:-1] + at.own_v)
         failed = np.argwhere(~np.isfinite(found).all(axis=-1))
         if len(failed):
             point = tuple(map(int, failed[0]))
             length = 4 * self._count(at.sizes)
-            off = self._run(self.constrained.residual_kernel, q, v, values, at, time, inputs, length)[point]
+            off = self.evaluate(self.constrained.residual_kernel, states, length)[point]
             where = f" of state {point}" if point else ""
             worst = self.worst_constraint(off, at.sizes)
             raise ConvergenceError(
                 f"no state on the constraints was found near q{where}, the one furthest off there is {worst}",
                 partial=result, point=point,
             )  # fmt: skip
-        return result[0], result[1]
+        return result
 
     def worst_constraint(self, residual: np.ndarray, sizes: Sizes) -> str:
         """The constraint that is off the most, in words, and by how much; from what ``residual_kernel`` gives."""
@@ -120,22 +102,20 @@ class Holding(Kernels):
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             return np.where(levels == 0.0, 0.0, levels / scale)
 
-    def refuse_dependent(
-        self, q: np.ndarray, v: np.ndarray, params: Any, time: Any, inputs: Any, *, partial: Any = None,
-        point: tuple[int, ...] = (),
-    ) -> None:  # fmt: skip
-        """``SingularMatrixError`` for constraints of one state that do not tell the accelerations: which of them follow
-        from the others, or along which ``direction`` there is neither mass nor a constraint. Nothing happens if M or G
-        are not finite."""
-        q, v = np.array(q), np.array(v)
-        n = q.size
-        sizes, ints, packed = self.pack(params, n)
-        extents = self.sizes(n, params)
-        drive = self.input_values(inputs, extents, batched=False)
+    def refuse_singular(self, state: States, *, partial: Any = None, point: tuple[int, ...] = ()) -> None:
+        """As of any system where there are no constraints. ``SingularMatrixError`` for constraints of one state that do
+        not tell the accelerations: which of them follow from the others, or along which ``direction`` there is neither
+        mass nor a constraint. Nothing happens if M or G are not finite."""
+        if not self.system.constraints:
+            super().refuse_singular(state, partial=partial, point=point)
+            return
+        q, v, n, ints = state.q, state.v, state.at.n, state.ints
         plan = ints[ints.size - ints[-1] : -1]
         m, counts = int(plan[1]), [int(plan[3]), int(plan[4])]
         entries = [np.empty(counts[0]), np.empty(counts[1]), np.empty(2 * m)]
-        self.constrained.geometry.function(sizes, ints, q, v, packed, drive, float(time), *entries)
+        self.constrained.geometry.function(
+            state.at.order, ints, q, v, state.packed, state.drive, float(state.time), *entries
+        )
         if not all(np.isfinite(x).all() for x in entries[:2]):
             return
         where = f"q{f' of state {point}' if point else ''} = {np.array2string(q, threshold=8)}"
@@ -147,7 +127,7 @@ class Holding(Kernels):
         mass, jacobian = saddle.matrices(plan, entries[0], entries[1])
         dependent = _dependent_rows(jacobian)
         if dependent.size:
-            names = "; ".join(self._named(int(k), extents) for k in dependent[:3])
+            names = "; ".join(self._named(int(k), state.at.sizes) for k in dependent[:3])
             reason = "follow from others" if jacobian[dependent[0]].any() else "are changed by no velocity"
             raise SingularMatrixError(
                 f"constraints {reason} at {where}: {names}"
@@ -158,20 +138,14 @@ class Holding(Kernels):
         values, vectors = np.linalg.eigh(free @ mass @ free.T)
         direction = free.T @ vectors[:, np.argmin(np.abs(values))]
         raise SingularMatrixError(
-            f"the mass matrix is singular at {where}, along {self._combination(direction, params)}, which no "
+            f"the mass matrix is singular at {where}, along {self.combination(direction, state.at.sizes)}, which no "
             "constraint holds", partial=partial, point=point, direction=direction,
         )  # fmt: skip
 
-    def _check_solved(self, found: np.ndarray, q: Any, v: Any, params: Any, time: Any, inputs: Any) -> None:
-        if not np.isfinite(found).all():
-            self.acceleration(q, v, params, time, inputs)
-
-    def _constrained_states(
-        self, q: Any, v: Any, params: Any
-    ) -> tuple[np.ndarray, np.ndarray, dict[Variable, Any], Settled]:
+    def _constrained_states(self, q: Any, v: Any, params: Any, time: Any, inputs: Any) -> States:
         if not self.system.constraints:
             raise SymbolicError("the system has no constraints: give Lagrangian(..., constraints=[...])")
-        return self._states(q, v, params)
+        return self.read_states(q, v, params, time, inputs)
 
     def _count(self, sizes: Sizes) -> int:
         return int(self.constrained.count.subs(sizes))

@@ -145,8 +145,9 @@ class Model:
         """``SingularMatrixError`` if the mass matrix of a member is singular at its initial state."""
         start = self.ensemble
         try:
+            q, v, params = start.q[member], start.v[member], start.parameters(member)
             self.kernels.refuse_singular(
-                start.q[member], start.v[member], start.parameters(member), time, self.inputs_at(time)
+                self.kernels.read_states(q, v, {**params, **self.size_values}, time, self.inputs_at(time))
             )
         except SingularMatrixError as error:
             error.details["member"] = member

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from symdfi.compile.kernels.function import solve_sizes
 from symdfi.compile.kernels.kernel import shape_of
 from symdfi.compile.program.loops import Variable
-from symdfi.dynamics.system import CompiledLagrangian, name_of
+from symdfi.dynamics.axes import read_axes
+from symdfi.dynamics.system import CompiledLagrangian
 from symdfi.numbers import finite_reals, reals
-from symdfi.symbolic import lagrangian as symbolic
+from symdfi.symbolic.given import name_of
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,7 @@ class Ensemble:
 def read_ensemble(kernels: CompiledLagrangian, q0: Any, v0: Any, params: Mapping[Any, Any] | None) -> Ensemble:
     """The members from what was given, leading axes being batch axes, which broadcast.
 
-    One state is flat, (n_dof,) or a number; that of a system with a single coordinate may have the coordinate's
-    shape, which then tells its sizes: n = 4 and m = 3 of a (4, 3) for a coordinate of shape (n, m).
+    States are flat or in the shape of the only coordinate, as ``axes.read_axes`` tells.
 
     Raises ``ValueError`` for any other shape, for one that contradicts the sizes among ``params``, for batch axes
     that do not broadcast, and for a number that is not finite.
@@ -57,10 +56,7 @@ def read_ensemble(kernels: CompiledLagrangian, q0: Any, v0: Any, params: Mapping
     q, v = (finite_reals(np.atleast_1d(reals(x, name)), name) for name, x in (("q0", q0), ("v0", v0)))
     if q.ndim == v.ndim == 1 and q.size != v.size:
         raise ValueError(f"q0 has {q.size} degrees of freedom, v0 has {v.size}")
-    axes: dict[str, tuple[int, ...]] = {}
-    # The one with more axes first: its shape may tell the sizes that the other leaves open.
-    for name, values in sorted((("q0", q), ("v0", v)), key=lambda pair: -pair[1].ndim):
-        axes[name], shared = _read_state(kernels, name, values.shape, shared)
+    axes, shared = read_axes(kernels.system, kernels.sizes, {"q0": q.shape, "v0": v.shape}, shared)
     leading = {"q0": q.shape[: q.ndim - len(axes["q0"])], "v0": v.shape[: v.ndim - len(axes["v0"])], **extents}
     try:
         batch = np.broadcast_shapes(*leading.values())
@@ -96,64 +92,3 @@ def _read_parameters(
             varied[symbol], extents[name_of(key)] = values, values.shape[:extra]
             shared[key] = values[(0,) * extra]
     return shared, varied, extents
-
-
-def _read_state(
-    kernels: CompiledLagrangian, name: str, shape: tuple[int, ...], params: dict[Any, Any]
-) -> tuple[tuple[int, ...], dict[Any, Any]]:
-    """The axes of one state among those of ``shape``, and ``params`` with the sizes that they tell."""
-    coordinates = kernels.system.coordinates
-    declared = shape_of(coordinates[0]) if len(coordinates) == 1 else ()
-    readings, refusals = [], []
-    for own in (declared, None) if len(shape) >= len(declared) > 1 else (None,):
-        try:
-            readings.append(_reading(kernels, name, shape, own, params))
-        except ValueError as error:
-            refusals.append(error)
-    if not readings:
-        raise refusals[0]
-    if len(readings) == 2 and len(shape) > len(declared):
-        extents = ", ".join(map(str, declared))
-        raise ValueError(
-            f"{name} of shape {shape} may be flat states or states in the shape ({extents}) of "
-            f"{name_of(coordinates[0])}: give the sizes in params"
-        )
-    return readings[0]
-
-
-def _reading(
-    kernels: CompiledLagrangian, name: str, shape: tuple[int, ...], declared: Any, params: dict[Any, Any]
-) -> tuple[tuple[int, ...], dict[Any, Any]]:
-    """One way to read a state: in the ``declared`` shape, or flat (None)."""
-    own = shape[-1:] if declared is None else shape[len(shape) - len(declared) :]
-    given = params if declared is None else _with_told(kernels.system, name, own, params)
-    kernels.sizes(math.prod(own), given)
-    return own, given
-
-
-def with_sizes(
-    system: symbolic.Lagrangian, name: str, shape: tuple[int, ...], params: Mapping[Any, Any] | None
-) -> dict[Any, Any]:
-    """``params`` and the sizes that follow from the shape of the one state called ``name``, flat or in the shape of
-    the system's only coordinate. ``ValueError`` for any other shape, and for one that contradicts the sizes among
-    ``params``."""
-    given = dict(params or {})
-    if len(shape) <= 1:
-        return given
-    declared = shape_of(system.coordinates[0]) if len(system.coordinates) == 1 else ()
-    if len(declared) != len(shape):
-        of = ", ".join(name_of(q) for q in system.coordinates)
-        expected = f"or ({', '.join(map(str, declared))})" if len(declared) > 1 else "of one state"
-        raise ValueError(f"the coordinates {of}: {name} has shape {shape}, expected (n_dof,) {expected}")
-    return _with_told(system, name, shape, given)
-
-
-def _with_told(system: symbolic.Lagrangian, name: str, own: tuple[int, ...], params: dict[Any, Any]) -> dict[Any, Any]:
-    """``params`` with the sizes that a state in the shape of the only coordinate tells."""
-    declared = shape_of(system.coordinates[0])
-    by_name = {s.name: s for s in system.sizes}
-    known = {by_name[name_of(key)]: int(value) for key, value in params.items() if name_of(key) in by_name}
-    label = f"the coordinate {name_of(system.coordinates[0])}: {name}"
-    pairs = zip(declared, own, strict=True)
-    found = solve_sizes([(label, declared, own, extent, given) for extent, given in pairs], known)
-    return params | {s: value for s, value in found.items() if s not in known}

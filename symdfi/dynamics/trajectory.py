@@ -15,10 +15,11 @@ from numpy.typing import ArrayLike
 from symdfi.compile.kernels.kernel import shape_of
 from symdfi.dynamics.dense import Interpolant
 from symdfi.dynamics.events import Occurrences
-from symdfi.dynamics.system import Lagrangian, name_of
+from symdfi.dynamics.system import Lagrangian
 from symdfi.pickling import Bare
 from symdfi.plotting import plot_trajectory
 from symdfi.results import distinct, hermite, save, within
+from symdfi.symbolic.given import name_of
 
 if TYPE_CHECKING:
     import xarray as xr

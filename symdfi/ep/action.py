@@ -20,7 +20,7 @@ import sympy as sp
 from symdfi.compile.kernels import threads
 from symdfi.compile.kernels.index_values import IndexValues
 from symdfi.compile.kernels.kernel import CompiledKernel, count_of, shape_of
-from symdfi.dynamics.system import Lagrangian, name_of
+from symdfi.dynamics.system import Lagrangian
 from symdfi.ep.boundary import Boundary
 from symdfi.ep.cost import Cost
 from symdfi.ep.kernels import ActionKernels
@@ -28,6 +28,7 @@ from symdfi.errors import DivergenceError
 from symdfi.numbers import finite_reals
 from symdfi.pickling import Rebuilt
 from symdfi.symbolic.coordinates import t
+from symdfi.symbolic.given import name_of
 
 #: Values by symbol or name: arrays over the midpoints, constants, or functions of time.
 Signals = Mapping[Any, Any]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from symdfi.dynamics.states import with_sizes
+from symdfi.dynamics.axes import with_sizes
 from symdfi.dynamics.system import Lagrangian
 from symdfi.numbers import finite_reals, one_real
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from symdfi.dynamics.states import with_sizes
-from symdfi.dynamics.system import Lagrangian, name_of
+from symdfi.dynamics.axes import with_sizes
+from symdfi.dynamics.system import Lagrangian
 from symdfi.ep.action import COST, FREE, DiscreteAction, Numbers, Signals, Weights
 from symdfi.ep.boundary import Boundary
 from symdfi.ep.softness import grid_error
@@ -25,6 +25,7 @@ from symdfi.linalg import BlockTridiagonalLU
 from symdfi.linalg.blas import one_blas_thread
 from symdfi.numbers import count, finite_reals, real
 from symdfi.pickling import Bare
+from symdfi.symbolic.given import name_of
 from symdfi.symbolic.indexed import Variable
 
 #: The largest ``Orbit.grid_error``. From 1 on the Hessians of the grid and of the continuous action differ in the sign

@@ -17,9 +17,10 @@ from symdfi.compile.passes.jacobian import jacobian
 from symdfi.compile.program.loops import Variable
 from symdfi.dynamics.assembly import Assembly, dense_parts
 from symdfi.dynamics.forces import Sweep
-from symdfi.dynamics.system import Lagrangian, name_of
+from symdfi.dynamics.system import Lagrangian
 from symdfi.ep.cost import Cost
 from symdfi.errors import SymbolicError
+from symdfi.symbolic.given import name_of
 from symdfi.symbolic.indexed import normalise
 from symdfi.symbolic.private import Private, like
 from symdfi.symbolic.structure import dense

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from symdfi.compile.program.loops import Variable
-from symdfi.dynamics.system import Lagrangian, name_of
+from symdfi.dynamics.system import Lagrangian
 from symdfi.ep.action import COST, FREE, DiscreteAction, Signals, finite_derivatives
 from symdfi.ep.boundary import Boundary
 from symdfi.ep.cost import Cost
@@ -24,6 +24,7 @@ from symdfi.errors import DivergenceError, SymbolicError
 from symdfi.linalg.blas import one_blas_thread
 from symdfi.numbers import finite_reals, real
 from symdfi.pickling import Rebuilt
+from symdfi.symbolic.given import name_of
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,9 @@ def test_states_in_the_shape_of_the_coordinate():
     with pytest.raises(ValueError, match=r"coordinate z: v0 has shape \(3, 2\), expected \(n, m\) with n = 2, m = 3"):
         sd.integrate(LATTICE, q0, np.swapaxes(v0, 1, 2), **options)
     pairs = sd.Lagrangian(sp.Sum(w[i, j] ** 2 / 2, (i, 0, n - 1), (j, 0, 1)).subs(m, 2), *sd.coordinates("z", (n, 2)))
-    with pytest.raises(ValueError, match="may be flat states or states in the shape"):
+    with pytest.raises(
+        ValueError, match=r"q0 of shape .* may be flat \(n = 1\) or in the shape \(n, 2\) of z \(n = 3\)"
+    ):
         sd.integrate(pairs, np.ones((4, 3, 2)), np.ones((4, 3, 2)), **options)
 
 

@@ -334,12 +334,14 @@ def test_states_in_the_shape_of_the_only_coordinate() -> None:
     assert kernels.energy(q, v, {"m": m}).shape == (7,)
     assert kernels.mass_matrix(q, v, {"m": m}).shape == (7, 10, 10)
     np.testing.assert_allclose(kernels.momenta(q[0], v, {"m": m}), m[:, None] * v)
-    with pytest.raises(ValueError, match="v has"):
-        kernels.acceleration(q, v.ravel(), {"m": m})
+    np.testing.assert_array_equal(kernels.acceleration(q, v.ravel(), {"m": m}), kernels.acceleration(q, v, {"m": m}))
+    with pytest.raises(ValueError, match=r"the coordinate z: v has shape \(5, 3\)|v of shape \(5, 3\) is neither flat"):
+        kernels.acceleration(q, np.ones((5, 3)), {"m": m})
 
     free = sd.Lagrangian(sp.Sum(w[i, k] ** 2 / 2 - z[i, k] ** 4 / 4, *limits), z, w).compile()
+    np.testing.assert_allclose(free.acceleration(v, v), -(v**3))
     with pytest.raises(ValueError, match=r"may be flat \(n = 1\) or in the shape \(n, 2\) of z \(n = 5\)"):
-        free.acceleration(v, v)
+        free.acceleration(q, v)
     np.testing.assert_allclose(free.acceleration(v, v, {n: 5}), -(v**3))
     np.testing.assert_allclose(free.energy(v, v, {n: 1}), (v**2 / 2 + v**4 / 4).sum(1))
     # One body: the saved states of a run are a batch of flat ones.

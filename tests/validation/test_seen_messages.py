@@ -64,7 +64,7 @@ def test_arrays_are_outputs():
 
 @pytest.mark.parametrize("columns", [n, 3])
 def test_states_in_the_shape_of_their_coordinate(columns):
-    """(n, n) and (n, 3) with n a symbol: read where one reading fits, asked back where two do."""
+    """(n, n) and (n, 3) with n a symbol: one state, flat or in that shape; of a batch asked back where both fit."""
     r, w = sd.coordinates("r", (n, columns))
     kernels = sd.Lagrangian(sp.Sum(w[i, j] ** 2 - r[i, j] ** 2, (i, 0, n - 1), (j, 0, columns - 1)) / 2, r, w).compile()
     shape = (5, 3 if columns == 3 else 5)
@@ -74,7 +74,7 @@ def test_states_in_the_shape_of_their_coordinate(columns):
     with pytest.raises(ValueError, match=r"neither flat, .* nor \(\.\.\., n, [n3]\) as r is"):
         kernels.acceleration(np.ones((5, 7)), np.ones((5, 7)))
     with pytest.raises(ValueError, match=r"may be flat \(n = .\) or in the shape \(n, .\) of r \(n = 4\)"):
-        kernels.acceleration(np.ones((4, columns if columns == 3 else 4)), np.ones((4, columns if columns == 3 else 4)))
+        kernels.acceleration(*np.ones((2, 9, 4, columns if columns == 3 else 4)))
 
 
 def test_a_size_in_a_condition_alone():
