@@ -19,6 +19,7 @@ What can be proved of indices is in ``sets``.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -80,8 +81,11 @@ def solve(
     if line is not None:
         slope, offset = line
         value = sp.expand((target - offset) / slope)
-        conditions = [value >= end for end in sp.Max.make_args(lower)]
-        conditions += [value <= end for end in sp.Min.make_args(upper)]
+        lowers, uppers = sp.Max.make_args(lower), sp.Min.make_args(upper)
+        conditions = [value >= end for end in lowers] + [value <= end for end in uppers]
+        if value.has(sp.Indexed):
+            # The entries in it may not be there where the range is empty.
+            conditions += [high >= low for low in lowers for high in uppers if sp.oo not in (high, -low)]
         if abs(slope) != 1:
             denominator = abs(slope.p)
             conditions.append(sp.Eq(sp.Mod(sp.expand((target - offset) * slope.q), denominator), 0))
@@ -97,6 +101,8 @@ def solve(
             if never_negative(modulus - (upper - start + 1), ranges):
                 value = start + sp.Mod(sp.expand(line[0] * (target - line[1]) - start), modulus)
                 inside = [target >= 0, target <= modulus - 1]
+                if value.has(sp.Indexed):
+                    inside += [high >= low for low in lowers for high in uppers]
                 inside += [value >= end for end in lowers if end != start]
                 inside += [value <= end for end in uppers if sp.expand(end - start + 1 - modulus) != 0]
                 return Owner(value, prune(inside, ranges))
@@ -216,6 +222,7 @@ def _innermost(expr: sp.Expr, ranges: Ranges) -> sp.Symbol | None:
     return present[-1] if present else None
 
 
+@functools.lru_cache(maxsize=4096)
 def standard(relation: Boolean) -> tuple[Boolean, bool]:
     """``(atom, positive)``: an inequality as ``e >= 0`` or its negation, so that i < n and i >= n share."""
     if isinstance(relation, sp.Eq | sp.Ne):

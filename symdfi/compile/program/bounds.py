@@ -110,21 +110,41 @@ def checks(definitions: Iterable[Definition]) -> tuple[Check, ...]:
 def _reads(piece: Piece) -> Iterator[tuple[sp.Indexed, tuple[Loop, ...], Boolean]]:
     """The references that a piece reads or writes, in which loops, under which condition."""
     tests = staged(piece.guard, piece.loops)
-    for depth, loop in enumerate(piece.loops):
-        for reference in sorted(loop.lower.atoms(sp.Indexed) | loop.upper.atoms(sp.Indexed), key=sp.default_sort_key):
-            yield reference, piece.loops[:depth], sp.And(*tests[: depth + 1])
-    for reference in sorted(_references(piece), key=sp.default_sort_key):
+    before: tuple[Boolean, ...] = ()
+    for depth, test in enumerate(tests):
+        for reference, condition in _tested(test, before):
+            yield reference, piece.loops[:depth], condition
+        before = (*before, *sp.And.make_args(test))
+        if depth < len(piece.loops):
+            loop = piece.loops[depth]
+            for reference in _ordered(loop.lower.atoms(sp.Indexed) | loop.upper.atoms(sp.Indexed)):
+                yield reference, piece.loops[:depth], sp.And(*before)
+    read = piece.value.atoms(sp.Indexed)
+    if isinstance(piece.target, sp.IndexedBase):
+        read.add(piece.target[piece.indices])
+    # An index array is read wherever an element is.
+    for reference in _ordered(read.union(*(k.atoms(sp.Indexed) for ref in read for k in ref.indices))):
         yield reference, piece.loops, piece.guard
     for reference, condition in piece.required:
         yield reference, piece.loops, sp.And(piece.guard, condition)
 
 
-def _references(piece: Piece) -> set[sp.Indexed]:
-    references = piece.value.atoms(sp.Indexed) | piece.guard.atoms(sp.Indexed)
-    if isinstance(piece.target, sp.IndexedBase):
-        references.add(piece.target[piece.indices])
-    # An index array is read wherever an element is.
-    return references | {inner for ref in references for k in ref.indices for inner in k.atoms(sp.Indexed)}
+def _ordered(references: Iterable[sp.Basic]) -> list[sp.Indexed]:
+    return sorted(references, key=sp.default_sort_key)
+
+
+def _tested(condition: Boolean, before: tuple[Boolean, ...]) -> Iterator[tuple[sp.Indexed, Boolean]]:
+    """The references of a test, each with what holds where it is read: a part of a test with fewer of them comes first,
+    and may decide it."""
+    if isinstance(condition, sp.And | sp.Or):
+        for part in condition.args:
+            rank = len(part.atoms(sp.Indexed))
+            earlier = [c for c in condition.args if len(c.atoms(sp.Indexed)) < rank]
+            passed = earlier if isinstance(condition, sp.And) else [sp.Not(c) for c in earlier]
+            yield from _tested(part, (*before, *passed))
+        return
+    for reference in _ordered(condition.atoms(sp.Indexed)):
+        yield reference, sp.And(*before)
 
 
 def _cases(guard: Boolean) -> Iterator[tuple[sp.Expr, ...]]:

@@ -18,7 +18,7 @@ from symdfi.errors import CompileError
 from symdfi.symbolic import private
 from symdfi.symbolic.maps import extreme, is_known
 from symdfi.symbolic.sets import Ranges
-from symdfi.symbolic.sums import PlainSum, readable
+from symdfi.symbolic.sums import PlainSum, readable, renamed
 
 Variable = sp.Symbol | sp.IndexedBase
 
@@ -151,9 +151,9 @@ class Piece:
         return replace(
             self,
             indices=tuple(i.xreplace(mapping) for i in self.indices),
-            value=self.value.xreplace(mapping),
+            value=renamed(self.value, mapping),
             loops=tuple(loop.subs(mapping) for loop in self.loops),
-            guard=self.guard.xreplace(mapping),
+            guard=renamed(self.guard, mapping),
             required=tuple((r.xreplace(mapping), c.xreplace(mapping)) for r, c in self.required),
         )
 

@@ -256,7 +256,8 @@ class Program:
                 projected = [guard]
             else:
                 ends = [extreme(bound, others, True) for bound in inequalities(guard)]
-                projected = [sp.Ge(end, 0) for end in ends if end is not None and end.free_symbols & set(stored)]
+                ends = [end for end in ends if end is not None and is_known(end)]
+                projected = [sp.Ge(end, 0) for end in ends if end.free_symbols & set(stored)]
             for literal in projected:
                 if literal != sp.true and not (
                     inequalities(literal) and all(never_negative(bound, stored) for bound in inequalities(literal))

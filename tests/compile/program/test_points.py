@@ -92,6 +92,23 @@ def test_a_test_of_entries_stays_in_a_loop_that_may_be_empty():
         np.testing.assert_array_equal(f(x=X[:3], p=np.array([7, 2, 7]))["g"], [0, 0, 2])
 
 
+@pytest.mark.parametrize("of", [lambda term: term, sp.sin])
+def test_no_entry_is_read_where_the_sum_over_it_is_empty(of):
+    """Σ_k x_k Σ_{j = 2k}^{n-1} f(w[j - 2k + p[2k]]), by w: p[2k] is there where the inner sum has a term."""
+    energy = sp.Sum(x[k] * sp.Sum(of(w[j - 2 * k + p[2 * k]]), (j, 2 * k, n - 1)), (k, 0, n - 1))
+    reached = [(b, c - 2 * b) for b in range(4) for c in range(2 * b, 4)]
+    slope = {sp.sin: np.cos}.get(of, np.ones_like)
+    values, entries = np.linspace(0.3, 1.4, 7), np.array([3, 0, 1, 0])
+    expected = np.zeros(7)
+    for b, c in reached:
+        expected[c + entries[2 * b]] += X[b] * slope(values[c + entries[2 * b]])
+    outputs = {"g": sd.gradient(energy, w), "d": (sd.derivative(energy, w[i]), (i, 0, e - 1))}
+    with bounds_checked():
+        result = sd.compile(outputs, [x, w, p])(x=X, w=values, p=entries)
+    np.testing.assert_allclose(result["g"], expected, rtol=1e-14, atol=1e-15)
+    np.testing.assert_allclose(result["d"], expected, rtol=1e-14, atol=1e-15)
+
+
 def test_remainders_by_what_may_be_negative():
     """Mod(k, -3) lies in -2..0: that of a positive number alone is proved to be an index."""
     energy = sp.Sum(x[-sp.Mod(k, p[0])], (k, 0, n - 1))
