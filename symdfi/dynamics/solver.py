@@ -6,12 +6,14 @@ The function ``kernel`` writes the entries, in O(entries), where the solvers of 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
 import sympy as sp
 
 from symdfi.compile.kernels.kernel import CompiledKernel, Group, count_of, shape_of
+from symdfi.compile.source import assemble
 from symdfi.dynamics.assembly import Assembly, dense_parts, row_major
 from symdfi.dynamics.elimination import bordered
 from symdfi.dynamics.forces import Sweep
@@ -130,7 +132,7 @@ def sitewise_kernel(
     lines = sitewise(assembly, found, sweep, f"pivoting({', '.join([*_ARGUMENTS, 'out'])})")
     if lines is None:
         return solving_kernel(other[0], found, other[1], renaming)
-    built, functions = _functions(assembly, lines, renaming)
+    built, functions = _functions(assembly, lines, renaming, inlined=True)
     modules = dict(assembly.modules)
     if may_need_pivots(found):
         slow, again = other
@@ -167,11 +169,13 @@ def _functions(
     call = f"{fill}({', '.join([*arguments, *assembly.outputs])})"
     built = assembly.builder.build()
     own = built.source.replace("def kernel(", f"def {fill}(")
+    makes_arrays = any(re.search(r"np\.(empty|zeros)\(", line) for line in (own, *lines))
+    decorator = "jit" if makes_arrays else "borrowing"
     unpack = [f"{assembly.names[renaming.of(s)]} = sizes[U({k})]" for k, s in enumerate(built.sizes)]
     text = [
-        own.replace("@jit(", "@inlined(") if inlined else own,
+        assemble.inlined(own) if inlined else own,
         "",
-        f'@{"borrowing" if inlined else "jit"}("void({_STATE}{", float64" * len(more)}, float64[::1])")',
+        f'@{decorator}("void({_STATE}{", float64" * len(more)}, float64[::1])")',
         f"def {solve}({', '.join([*arguments, 'out'])}):",
         *(f"    {line}" for line in [*unpack, *(line.replace("FILL", call) for line in lines)]),
         "",

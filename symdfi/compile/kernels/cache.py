@@ -30,7 +30,7 @@ import platformdirs
 from numba.core.compiler_lock import global_compiler_lock
 
 from symdfi.compile.kernels import forks
-from symdfi.compile.source import instructions, runtime, vmath
+from symdfi.compile.source import assemble, instructions, runtime, vmath
 
 _HEADER = "from symdfi.compile.source.runtime import compiled_names\n\nglobals().update(compiled_names())\n\n\n"
 _MANIFEST = "manifest.json"
@@ -78,7 +78,7 @@ def load_around(name: str, kernel: str, entry: str) -> ModuleType:
     ``kernel`` is the kernel's source and ``entry`` its function. It is taken into the loop, which matters where a
     step is as short as a call.
     """
-    return load(kernel.replace("@jit(", "@inlined(") + f"\n\nkernel_step = {entry}\n\n\n" + text(name))
+    return load(assemble.inlined(kernel) + f"\n\nkernel_step = {entry}\n\n\n" + text(name))
 
 
 @functools.cache

@@ -168,7 +168,9 @@ class _Parts:
 
 
 def _function(name: str, parameters: Sequence[Parameter], body: Segment) -> str:
-    lines = [f'@jit("void({", ".join(p.type for p in parameters)})")']
+    # What makes no arrays need not count references.
+    decorator = "jit" if any("np.empty(" in line for line in body) else "borrowing"
+    lines = [f'@{decorator}("void({", ".join(p.type for p in parameters)})")']
     lines.append(f"def {name}({', '.join(p.name for p in parameters)}):")
     return "\n".join([*lines, *(_INDENT + line for line in body)])
 
@@ -196,3 +198,8 @@ def _ordered_words(lines: Sequence[str]) -> list[str]:
 
 def _assigned(lines: Segment) -> set[str]:
     return {match[1] for line in lines if (match := re.match(r"\s*(\w+) \+?= ", line))}
+
+
+def inlined(source: str) -> str:
+    """The source of functions that their one caller takes in (see ``runtime.inlined``)."""
+    return re.sub(r"(?m)^@(jit|borrowing)\(", "@inlined(", source)
