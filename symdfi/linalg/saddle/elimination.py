@@ -1,4 +1,4 @@
-"""LU with partial pivoting of a saddle-point matrix in a band. Run from the kernel cache, not imported.
+"""A saddle-point matrix in a band, for LU with partial pivoting. Run from the kernel cache, not imported.
 
 Row k of the band holds A[k, k - width .. k + 2 width]: the last ``width`` are room for what pivoting fills in. A plan
 is that of ``ordering.plan``.
@@ -7,11 +7,12 @@ is that of ``ordering.plan``.
 import numpy as np
 
 from symdfi.compile.source.runtime import jit
+from symdfi.linalg.structured import load
+
+eliminate, substitute = load("pivoted").eliminate, load("pivoted").substitute
 
 V, P, B = "float64[::1]", "int64[::1]", "float64[:, ::1]"
 HEAD = 5
-#: Of a matrix scaled to entries of at most about one: a pivot below this holds rounding errors only.
-TINY = 64 * 2.0**-52
 #: See ``reach``.
 FLOOR = 2.0**-13
 
@@ -79,44 +80,6 @@ def fill(plan, mass, jacobian, lower, scale, band):
             band[place[r], place[c] - place[r] + width] += lower[e] * factor
 
 
-@jit(f"boolean(int64, {B}, {V})")
-def eliminate(width, band, b):
-    """Overwrite b with A⁻¹b; False, and NaN in b, where A is singular to rounding."""
-    size = b.size
-    for k in range(size):
-        last = min(k + width, size - 1)
-        best, pivot = k, abs(band[k, width])
-        for i in range(k + 1, last + 1):
-            if abs(band[i, k - i + width]) > pivot:
-                best, pivot = i, abs(band[i, k - i + width])
-        if not pivot > TINY:
-            b[:] = np.nan
-            return False
-        right = min(k + 2 * width, size - 1)
-        if best != k:
-            for j in range(k, right + 1):
-                kept = band[k, j - k + width]
-                band[k, j - k + width] = band[best, j - best + width]
-                band[best, j - best + width] = kept
-            kept = b[k]
-            b[k] = b[best]
-            b[best] = kept
-        inverse = 1.0 / band[k, width]
-        for i in range(k + 1, last + 1):
-            factor = band[i, k - i + width] * inverse
-            if factor != 0.0:
-                shift = width - i
-                for j in range(k + 1, right + 1):
-                    band[i, np.uint64(j + shift)] -= factor * band[k, np.uint64(j + width - k)]
-                b[i] -= factor * b[k]
-    for k in range(size - 1, -1, -1):
-        total = b[k]
-        for j in range(k + 1, min(k + 2 * width, size - 1) + 1):
-            total -= band[k, j - k + width] * b[j]
-        b[k] = total / band[k, width]
-    return True
-
-
 @jit(f"boolean({P}, {V}, {V}, {V}, {V})")
 def solve(plan, mass, jacobian, lower, x):
     """Overwrite x with the solution of [[M, Gᵀ], [H, 0]] x = x, H = ``lower``; False, and NaN, where it is singular."""
@@ -129,9 +92,13 @@ def solve(plan, mass, jacobian, lower, x):
     fill(plan, mass, jacobian, lower, scale, band)
     for k in range(size):
         b[place[k]] = x[k] * scale[k]
-    regular = eliminate(width, band, b)
+    # Without a border, and without room for one.
+    columns, rows, corner, tail = np.empty((size, 0)), np.empty((0, size)), np.empty((0, 0)), np.empty(0)
+    regular = eliminate(width, 0, band, columns, rows, corner, corner, b, tail) == 0
+    if regular:
+        substitute(width, 0, band, columns, b, tail)
     for k in range(size):
-        x[k] = b[place[k]] * scale[k]
+        x[k] = b[place[k]] * scale[k] if regular else np.nan
     return regular
 
 

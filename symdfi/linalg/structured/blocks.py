@@ -86,6 +86,21 @@ def invert_each(n, a):
     return True
 
 
+@jit(f"float64(int64, int64, {V}, {V}, int64, int64, {V})")
+def product(n, b, rows, a, d, across, x):
+    """R D⁻¹ x of row b and the column d of ``across`` that x has."""
+    total = 0.0
+    for r in range(SIZE):
+        for c in range(SIZE):
+            for i in range(n):
+                total += (
+                    rows[np.uint64((r * BORDERS + b) * n + i)]
+                    * a[np.uint64((r * SIZE + c) * n + i)]
+                    * x[np.uint64((c * across + d) * n + i)]
+                )
+    return total
+
+
 @jit(f"boolean(int64, {V}, {V}, {V}, {V})")
 def factor(n, a, columns, rows, corner):
     """Put the inverse D⁻¹ of every block in its place, and take R D⁻¹ C off the corner. False if one is singular."""
@@ -99,16 +114,7 @@ def factor(n, a, columns, rows, corner):
         return False
     for b in range(BORDERS):
         for d in range(BORDERS):
-            total = 0.0
-            for r in range(SIZE):
-                for c in range(SIZE):
-                    for i in range(n):
-                        total += (
-                            rows[np.uint64((r * BORDERS + b) * n + i)]
-                            * a[np.uint64((r * SIZE + c) * n + i)]
-                            * columns[np.uint64((c * BORDERS + d) * n + i)]
-                        )
-            corner[b * BORDERS + d] -= total
+            corner[b * BORDERS + d] -= product(n, b, rows, a, d, BORDERS, columns)
     return True
 
 
@@ -116,16 +122,7 @@ def factor(n, a, columns, rows, corner):
 def forward(n, a, columns, rows, f, tail):
     """Take R D⁻¹ f off the right-hand side of the border."""
     for b in range(BORDERS):
-        total = 0.0
-        for r in range(SIZE):
-            for c in range(SIZE):
-                for i in range(n):
-                    total += (
-                        rows[np.uint64((r * BORDERS + b) * n + i)]
-                        * a[np.uint64((r * SIZE + c) * n + i)]
-                        * f[np.uint64(c * n + i)]
-                    )
-        tail[b] -= total
+        tail[b] -= product(n, b, rows, a, 0, 1, f)
 
 
 @jit(f"void(int64, {V}, {V}, {V}, {V}, {V})")

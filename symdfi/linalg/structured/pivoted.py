@@ -116,7 +116,7 @@ def eliminate(width, borders, band, columns, rows, corner, sizes, f, tail):
             factor = band[i, k - i + width] * inverse
             if factor != 0.0:
                 for j in range(k + 1, right + 1):
-                    band[i, j - i + width] -= factor * band[k, j - k + width]
+                    band[i, np.uint64(j + width - i)] -= factor * band[k, np.uint64(j + width - k)]
                 for b in range(borders):
                     columns[i, b] -= factor * columns[k, b]
                 f[i] -= factor * f[k]
@@ -154,6 +154,19 @@ def solve_border(borders, corner, sizes, root, tail):
     return regular
 
 
+@jit(f"void(int64, int64, {M}, {M}, {V}, {V})")
+def substitute(width, borders, band, columns, f, tail):
+    """Overwrite f with the solution along the band, ``tail`` being that in the border."""
+    n = f.size
+    for k in range(n - 1, -1, -1):
+        value = f[k]
+        for b in range(borders):
+            value -= columns[k, b] * tail[b]
+        for j in range(k + 1, min(k + 2 * width, n - 1) + 1):
+            value -= band[k, np.uint64(j - k + width)] * f[np.uint64(j)]
+        f[k] = value / band[k, width]
+
+
 @jit(f"boolean(int64, int64, {M}, {M}, {M}, {M}, {V}, {V})")
 def solve(width, borders, band, columns, rows, corner, f, tail):
     """Overwrite f and the first ``borders`` of ``tail`` with the solution; False where the matrix is singular.
@@ -173,13 +186,7 @@ def solve(width, borders, band, columns, rows, corner, f, tail):
     found = eliminate(width, borders, band, columns, rows, corner, sizes, f, tail)
     if found < 0 or not solve_border(found, corner, sizes, np.sqrt(1.0 + n), tail):
         return False
-    for k in range(n - 1, -1, -1):
-        value = f[k]
-        for b in range(found):
-            value -= columns[k, b] * tail[b]
-        for j in range(k + 1, min(k + 2 * width, n - 1) + 1):
-            value -= band[k, j - k + width] * f[j]
-        f[k] = value / band[k, width]
+    substitute(width, found, band, columns, f, tail)
     for k in range(n):
         f[k] *= scales[total + k]
     for b in range(borders):
