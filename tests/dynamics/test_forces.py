@@ -77,3 +77,16 @@ def test_sweep_and_formulas_agree(name: str) -> None:
     np.testing.assert_allclose(compiled.forcing(*state, params, 0.7), expected["f"], **tolerance)
     energy = state[1] @ expected["p"] - compiled.lagrangian(*state, params, 0.7)
     assert compiled.energy(*state, params, 0.7) == pytest.approx(energy, rel=1e-12)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_a_force_on_what_is_not_there_acts_on_nothing(size: int) -> None:
+    """Σ_i r[i+1, i+1]: of the three components of a row each is pulled in the one row there may be."""
+    r, s = sd.coordinates("r", (n, 3))
+    L = sp.Sum(s[i, j] ** 2, (i, 0, n - 1), (j, 0, 2)) / 2 - sp.Sum(r[i + 1, i + 1], (i, 0, sp.Min(n - 2, 1)))
+    system = sd.Lagrangian(L, r, s)
+    expected = np.zeros((size, 3))
+    for row in range(1, min(size, 3)):
+        expected[row, row] = -1.0
+    states = np.ones((2, size, 3))
+    np.testing.assert_array_equal(system.compile().acceleration(*states), expected)

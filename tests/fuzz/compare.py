@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import re
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -175,9 +176,7 @@ def refusal(name: str, error: Exception) -> Outcome:
     if not isinstance(error, SymbolicError | CompileError | ValueError):
         where = traceback.extract_tb(error.__traceback__)[-1]
         return Outcome("crash", name, f"{text} at {where.filename.rsplit('/', 1)[-1]}:{where.lineno}")
-    named = any(f"{v}[" in text for v in NAMES) or any(
-        sign in text for sign in ("Sum(", "Mod(", "floor(", "Piecewise(")
-    )
+    named = re.search(r"\w\[", text) or any(sign in text for sign in ("Sum(", "Mod(", "floor(", "Piecewise("))
     return Outcome("refused" if named else "unnamed", name, text)
 
 

@@ -263,11 +263,13 @@ def _outcomes(s: System) -> list[Outcome]:
 def _in_world(s: System, kernels: Any, world: World) -> list[Outcome]:
     world = replace(world, _leaves={}, scale=1.0)
     at = f"at n, m, e = {', '.join(map(str, world.sizes.values()))}"
-    outside = ""
+    outside = asked = ""
     try:
         right = motion(s, world)
     except OutOfRange as error:
         right, outside = None, str(error)
+        # The energy reads what L does, and nothing of dissipation and forces.
+        asked = "energy" if _reads_outside(s.L, world) else "forcing"
     except Meaningless as error:
         return [Outcome("meaningless", message=str(error))]
     q, v = (np.concatenate([world.values[pair[w]].ravel() for pair in s.pairs]) for w in (0, 1))
@@ -295,11 +297,19 @@ def _in_world(s: System, kernels: Any, world: World) -> list[Outcome]:
             outcomes.append(refusal(name, error))
             continue
         if right is None:
-            if name == "energy":
+            if name == asked:
                 outcomes.append(Outcome("silent", name, f"{outside} is out of range {at}"))
             continue
         outcomes += _difference(name, got, right, at)
     return outcomes
+
+
+def _reads_outside(expr: sp.Expr, world: World) -> bool:
+    try:
+        closure(expr)(replace(world, _leaves={}), {})
+    except OutOfRange:
+        return True
+    return False
 
 
 def _difference(name: str, got: np.ndarray, right: Motion, at: str) -> list[Outcome]:

@@ -206,8 +206,14 @@ _RELATIONS: dict[str, Callable[[Any, Any], bool]] = {
 }  # fmt: skip
 
 
+def _has_values(expr: sp.Basic) -> bool:
+    """Whether entries or symbols that are no integers are read."""
+    return any(s.is_integer is not True for s in expr.free_symbols if isinstance(s, sp.Symbol))
+
+
 def condition(expr: sp.Basic) -> Callable[[World, dict], bool]:
-    """A test. One literal that decides an And (Or) suffices, whatever the others would read."""
+    """A test. One literal on indices that decides an And (Or) suffices, whatever the others would read. Of those on
+    values none is read in vain: whether it is needed is not known before the call."""
     if expr in (sp.true, sp.false):
         return lambda world, at: expr == sp.true
     if isinstance(expr, sp.Not):
@@ -217,11 +223,14 @@ def condition(expr: sp.Basic) -> Callable[[World, dict], bool]:
         test, true, false = map(condition, expr.args)
         return lambda world, at: true(world, at) if test(world, at) else false(world, at)
     if isinstance(expr, sp.And | sp.Or):
-        parts, decisive = [condition(arg) for arg in expr.args], isinstance(expr, sp.Or)
+        of_indices, of_values = (
+            [condition(arg) for arg in expr.args if _has_values(arg) == kind] for kind in (False, True)
+        )
+        decisive = isinstance(expr, sp.Or)
 
         def several(world: World, at: dict) -> bool:
             failed = None
-            for part in parts:
+            for part in of_indices:
                 try:
                     if part(world, at) == decisive:
                         return decisive
@@ -229,7 +238,8 @@ def condition(expr: sp.Basic) -> Callable[[World, dict], bool]:
                     failed = error
             if failed is not None:
                 raise failed
-            return not decisive
+            found = [part(world, at) for part in of_values]
+            return decisive if decisive in found else not decisive
 
         return several
     compare, left, right = _RELATIONS[expr.rel_op], closure(expr.lhs), closure(expr.rhs)

@@ -73,7 +73,8 @@ def _scatter(assignment: Assignment, value: sp.Expr) -> Piece | None:
             where = {index: found.xreplace(here) for index, found in where.items()} | here
             value = value.xreplace({delta: sp.S.One})
             guard = guard.xreplace(here)
-            if not isinstance(delta, Hit):
+            # An entry of an index array out of range is an error, which a test would hide.
+            if not (isinstance(delta, Hit) and source.has(sp.Indexed)):
                 guard = sp.And(guard, sp.Ge(source, loop.lower), sp.Le(source, loop.upper))
             loops = tuple(k for k in loops if k is not loop)
             break
@@ -137,6 +138,8 @@ def _split_piece(piece: Piece, program: Program) -> Iterator[Piece]:
 
 def _expand(piece: Piece, atoms: dict[Private, Boolean], modular: bool, asked: bool) -> Iterator[Piece]:
     """Split on the first open condition until none is left; ``asked``: only on those without which it is all 0."""
+    if piece.add and piece.value == 0:
+        return
     atoms = {symbol: atom for symbol, atom in atoms.items() if symbol in piece.value.free_symbols}
     bounds = [bound for loop in piece.loops for bound in (loop.lower, loop.upper)]
     exprs = (piece.value, *piece.indices, *atoms.values(), *bounds)
@@ -336,7 +339,7 @@ def _mod_atom(remainders: Iterable[sp.Mod], loops: tuple[Loop, ...]) -> Boolean 
         if len(own) != 1 or indices & modulus.free_symbols or mod.has(sp.Indexed):
             continue
         line = affine(argument, own[0])
-        if line is None or abs(line[0]) != 1:
+        if line is None or abs(line[0]) != 1 or not all(c.is_Integer for c in line[1].as_coefficients_dict().values()):
             continue
         once = all(never_negative(e, known) for e in (argument + modulus, 2 * modulus - 1 - argument))
         if modulus.is_Number and not once:

@@ -16,15 +16,22 @@ def held(reference: sp.Indexed, loops: tuple[Loop, ...]) -> int:
     """How many of the loops around a reference it must stay inside of: it may be read where they are empty only if it
     is in range there, too."""
     own = max((k for k, loop in enumerate(loops, 1) if loop.index in reference.free_symbols), default=0)
-    outer = ranges(loops[:own])
-    pairs = zip(reference.indices, reference.base.shape or (), strict=False)
-    if all(never_negative(k, outer) and never_negative(extent - 1 - k, outer) for k, extent in pairs):
+    if is_inside(reference, loops[:own]):
         return own
-    empty = (k for k in range(len(loops), own, -1) if not _never_empty(loops[k - 1], ranges(loops[: k - 1])))
+    empty = (k for k in range(len(loops), own, -1) if not never_empty(loops[k - 1], ranges(loops[: k - 1])))
     return next(empty, own)
 
 
-def _never_empty(loop: Loop, outer: Ranges) -> bool:
+@functools.lru_cache(maxsize=1 << 14)
+def is_inside(reference: sp.Indexed, loops: tuple[Loop, ...]) -> bool:
+    """Whether a reference is provably in range wherever the indices are."""
+    outer = ranges(loops)
+    pairs = zip(reference.indices, reference.base.shape or (), strict=False)
+    return all(never_negative(k, outer) and never_negative(extent - 1 - k, outer) for k, extent in pairs)
+
+
+def never_empty(loop: Loop, outer: Ranges) -> bool:
+    """Whether a loop provably has an iteration wherever the indices around it are in their ranges."""
     lower, upper = sp.Max.make_args(loop.lower), sp.Min.make_args(loop.upper)
     return all(never_negative(high - low, outer) for low in lower for high in upper)
 
@@ -37,13 +44,18 @@ def staged(condition: Boolean, loops: tuple[Loop, ...]) -> tuple[Boolean, ...]:
     Never before what holds fewer entries, which may keep these in range.
     """
     levels = {loop.index: level for level, loop in enumerate(loops, 1)}
+    #: Entries that the bounds of a loop are read from, level by level.
+    bounds = [loop.lower.atoms(sp.Indexed) | loop.upper.atoms(sp.Indexed) for loop in loops]
     found: list[list[Boolean]] = [[] for _ in range(len(loops) + 1)]
     earliest = 0
     ranked: dict[int, list[tuple[int, Boolean]]] = {}
     for literal in sp.And.make_args(condition):
         entries = literal.atoms(sp.Indexed)
-        own = [levels.get(symbol, 0) for symbol in literal.free_symbols] + [held(entry, loops) for entry in entries]
-        ranked.setdefault(len(entries), []).append((max(own, default=0), literal))
+        own = max((levels.get(symbol, 0) for symbol in literal.free_symbols), default=0)
+        inside = max((held(entry, loops) for entry in entries), default=0)
+        # What a bound is read from anyway can be tested before.
+        needed = (level for level in range(own, inside) if entries and entries <= bounds[level])
+        ranked.setdefault(len(entries), []).append((next(needed, max(own, inside)), literal))
     for rank in sorted(ranked):
         for level, literal in ranked[rank]:
             found[max(level, earliest)].append(literal)

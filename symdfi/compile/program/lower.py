@@ -9,6 +9,7 @@ from dataclasses import replace
 import sympy as sp
 from sympy.logic.boolalg import Boolean
 
+from symdfi.compile.program.levels import is_inside, never_empty
 from symdfi.compile.program.loops import Assignment, Loop, Variable, hull, in_words, ranges, variables
 from symdfi.compile.program.sharing import rebuilt, shared
 from symdfi.compile.program.unroll import unrolled
@@ -155,6 +156,11 @@ class Program:
                     continue
                 found = set(own.lower.free_symbols | own.upper.free_symbols)
                 deps = self._needed(found.union(*(variables(factor) for factor in inside)), others)
+                read = set().union(*(factor.atoms(sp.Indexed) for factor in inside))
+                unsaid = set(ranges(loops + sums)) - set(ranges(deps))
+                depends = any(guard.free_symbols & unsaid for guard in _not_empty(sums))
+                if depends and not all(is_inside(r, (*deps, own)) for r in read):
+                    continue  # what is read may be there only where the other sums are not empty
                 if len(deps) < len(others) and (best is None or len(deps) < len(best[1])):
                     best = own, deps, inside
             if best is None:
@@ -164,8 +170,13 @@ class Program:
             index = private.dummy(own.name)
             body = guarded(sp.Mul(*inside), guards).xreplace({own.index: index})
             part = PlainSum(body, (index, own.lower, own.upper))
-            expr = sp.Mul(self.define(part, deps), *(factor for factor in expr.args if factor not in inside))
+            outside = [factor for factor in expr.args if factor not in inside]
+            expr = sp.Mul(self.define(part, deps), *outside)
             sums = tuple(k for k in sums if k is not own)
+            read = set().union(*(factor.atoms(sp.Indexed) for factor in outside))
+            if not never_empty(own, ranges(loops + sums)) and not all(is_inside(r, loops + sums) for r in read):
+                # Where nothing is summed nothing is read beside it.
+                expr = guarded(expr, (sp.Ge(own.upper, own.lower),))
         return expr, sums
 
     def _flat(self, expr: sp.Expr, loops: tuple[Loop, ...], guards: Guards) -> sp.Expr:

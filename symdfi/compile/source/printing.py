@@ -84,7 +84,7 @@ def index_code(index: sp.Basic | int, names: Names) -> str:
         return f"(-{index_code(-expr.args[0], names)})"
     if isinstance(expr, sp.Abs):
         return f"abs({index_code(expr.args[0], names)})"
-    if isinstance(expr, sp.Add | sp.Mul | sp.Rational):
+    if isinstance(expr, sp.Add | sp.Mul | sp.Pow | sp.Rational):
         numerator, denominator = sp.together(expr).as_numer_denom()
         if denominator != 1:
             return f"(({index_code(sp.expand(numerator), names)}) // {index_code(denominator, names)})"

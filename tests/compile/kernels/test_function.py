@@ -369,3 +369,15 @@ def test_floor_of_large_and_infinite_numbers():
     values = f(z=np.array([1.5, -1.5, 1e22, np.inf, np.nan]))
     np.testing.assert_array_equal(values["low"], [1, -2, 1e22, np.inf, np.nan])
     np.testing.assert_array_equal(values["high"], [2, -1, 1e22, np.inf, np.nan])
+
+
+def test_remainders_of_halves():
+    """B[2j, j mod m] by B[a, b]: a delta of Mod(a/2, m), at even a."""
+    matrix = sp.IndexedBase("matrix", shape=(n, m))
+    energy = sp.Sum(matrix[2 * j, sp.Mod(j, m)], (j, 0, (n - 1) // 2))
+    f = sd.compile({"d": (sd.derivative(energy, matrix[i, k]), (i, 0, n - 1), (k, 0, m - 1))}, [matrix])
+    for shape in ((7, 3), (2, 5), (1, 1)):
+        expected = np.zeros(shape)
+        for row in range(0, shape[0], 2):
+            expected[row, row // 2 % shape[1]] = 1.0
+        np.testing.assert_array_equal(f.python(matrix=np.ones(shape))["d"], expected)

@@ -13,7 +13,7 @@ from symdfi.compile.program.points import Points
 from symdfi.compile.source.checked import bounds_checked
 
 n, m, e = sp.symbols("n m e", integer=True, positive=True)
-i, j, k, l = sp.symbols("i j k l", integer=True)
+i, j, k, l, a = sp.symbols("i j k l a", integer=True)
 x = sp.IndexedBase(sp.Symbol("x", real=True), shape=(n,))
 w = sp.IndexedBase(sp.Symbol("w", real=True), shape=(e,))
 B = sp.IndexedBase(sp.Symbol("B", real=True), shape=(n, e))
@@ -168,3 +168,22 @@ def test_what_is_found_right_is_not_looked_at_again(monkeypatch):
     assert len(looked) == once
     system.energy(X, X, {w: W, ptr: np.array([0, 1, 2, 3, 3])})
     assert len(looked) == 2 * once
+
+
+@pytest.mark.parametrize(
+    "energy",
+    [
+        # Written apart, each factor would be read where the range of another is empty.
+        sp.Sum(k * x[1], (k, 2, n), (j, 0, 0), (i, 0, e)),
+        sp.Sum(x[k], (l, ptr[j], -1), (j, 0, 0), (i, 2, n), (k, 1, n)),
+        # What the bounds of a loop are read from is tested before.
+        sp.Sum(w[k + p[n - 1]] + x[0], (j, 0, 1), (l, 0, ptr[k] - 1), (k, 0, 0)),
+    ],
+)
+def test_nothing_is_read_where_a_range_is_empty(energy):
+    outputs = {"v": energy, "g": sd.gradient(energy, x), "d": (sd.derivative(energy, x[a]), (a, 0, n - 1))}
+    with bounds_checked():
+        result = sd.compile(outputs, [x, w, p, ptr])(x=X[:1], w=W, p=np.array([2]), ptr=np.array([0, 3]))
+    assert result["v"] == 0
+    np.testing.assert_array_equal(result["g"], [0.0])
+    np.testing.assert_array_equal(result["d"], [0.0])
