@@ -6,9 +6,12 @@ the same for any number of workers.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Executor
 from typing import Any
+
+_own = threading.local()
 
 #: Work for an executor makes at most so many blocks.
 _MOST_BLOCKS = 256
@@ -34,7 +37,7 @@ def run(function: Callable[..., Any], parts: Sequence[tuple], executor: Executor
             f"an executor is a concurrent.futures.Executor, such as ProcessPoolExecutor() or Dask's "
             f"client.get_executor(), not {executor!r}"
         )
-    futures = [executor.submit(function, *part) for part in parts]
+    futures = [executor.submit(_as_worker, function, part) for part in parts]
     try:
         for number, future in enumerate(futures):
             try:
@@ -45,3 +48,16 @@ def run(function: Callable[..., Any], parts: Sequence[tuple], executor: Executor
     finally:
         for future in futures:
             future.cancel()
+
+
+def is_worker() -> bool:
+    """Whether this thread does a part of what an executor shares out: the cores are taken."""
+    return getattr(_own, "working", False)
+
+
+def _as_worker(function: Callable[..., Any], part: tuple) -> Any:
+    before, _own.working = is_worker(), True
+    try:
+        return function(*part)
+    finally:
+        _own.working = before

@@ -102,7 +102,7 @@ class BoundLagrangian:
 
     def _bound(self, kernel: CompiledKernel) -> Callable[..., None]:
         """The kernel as a function of q, v, t and its output."""
-        ints, function = self._prepare(kernel), kernel.function
+        ints, function = self._prepare(kernel), kernel.at(self._sizes)
         sizes, packed, drive = self._sizes, self._packed, self._drive
         return lambda q, v, t, out: function(sizes, ints, q, v, packed, drive, t, out)
 

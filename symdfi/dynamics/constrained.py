@@ -223,7 +223,7 @@ def _loops(constraint: Constraint) -> tuple[Loop, ...]:
 def _with_loops(kernel: CompiledKernel, loops: str) -> CompiledKernel:
     """The kernel with loops after it that call it, in one source: all that is compiled for one system at once."""
     text = cache.text(f"symdfi.dynamics.loops.{loops}")
-    return replace(kernel, source=f"{kernel.source}\n\n{_version()}{text}")
+    return replace(kernel, source=f"{kernel.source}\n\n{_version()}{text}", spread=None)
 
 
 def load_loops(name: str) -> ModuleType:

@@ -154,7 +154,7 @@ class Evaluation(Arguments):
         ints = self.with_plan(kernel, at.order, states.ints)
         if q.ndim == v.ndim == packed.ndim == drive.ndim == 1 and states.time.ndim == 0:
             out = np.empty(length)
-            kernel.function(at.order, ints, _row(q), _row(v), packed, drive, float(states.time), out)
+            kernel.at(at.order)(at.order, ints, _row(q), _row(v), packed, drive, float(states.time), out)
             return out
         batch = states.batch
         total = math.prod(batch)

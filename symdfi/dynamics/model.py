@@ -101,6 +101,11 @@ class Model:
             self.ints = with_plans(self._index_arrays, self._plans)
         return kernel.function
 
+    def called(self, kernel: CompiledKernel) -> Callable[..., None]:
+        """As ``function``, for calls from Python."""
+        self.function(kernel)
+        return kernel.at(self.sizes)
+
     def evaluate(self, kernel: CompiledKernel, q: np.ndarray, v: np.ndarray, times: np.ndarray, length: int) -> Any:
         """The output of a kernel at states ``(m, s, n_dof)`` of the members at ``times`` (s,): ``(m, s, length)``."""
         members, count = q.shape[:2]

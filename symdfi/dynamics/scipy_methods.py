@@ -98,7 +98,7 @@ class _Member:
         import scipy.integrate  # slow to import
 
         method, schedule, n = self.method, self.schedule, self.model.n_dof
-        kernel, atol = self.model.function(self.model.kernels.acceleration_kernel), tolerance_of(method.atol, n)
+        kernel, atol = self.model.called(self.model.kernels.acceleration_kernel), tolerance_of(method.atol, n)
         sizes, ints, span = self.model.sizes, self.model.ints, schedule.stop - schedule.start
         ours: list[ValueError] = []
 

@@ -121,7 +121,7 @@ def solving_kernel(
     # Of a system as small as that a call of ``kernel`` would take as long as what it does.
     inlined = isinstance(found, Dense) and _is_small(assembly)
     built, functions = _functions(assembly, lines, renaming, more, inlined=inlined)
-    return replace(built, source=_module(assembly.modules, functions), entry="solve")
+    return replace(built, source=_module(assembly.modules, functions), entry="solve", spread=None)
 
 
 def sitewise_kernel(
@@ -139,7 +139,7 @@ def sitewise_kernel(
         steps = bordered(slow, found, again, pivots=True)
         _, whole = _functions(slow, steps, renaming, names=("fill", "pivoting"))
         functions, modules = [*whole, "", *functions], {**slow.modules, **modules}
-    return replace(built, source=_module(modules, functions), entry="solve")
+    return replace(built, source=_module(modules, functions), entry="solve", spread=None)
 
 
 def _module(modules: dict[str, str], functions: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -62,6 +63,11 @@ class Layout:
     outputs: tuple[Output, ...]
     _checked: dict[tuple, None] = field(default_factory=dict)
 
+    @functools.cached_property
+    def function(self) -> Callable[..., None]:
+        """What the kernel is called by."""
+        return self.kernel.function if self.kernel.batched else self.kernel.at(self.order)
+
     def check(self, index_arrays: Sequence[tuple[sp.IndexedBase, np.ndarray]]) -> None:
         """``ValueError`` where an index leaves its array, given what the index arrays hold."""
         ends = ends_of(array for _, array in index_arrays)
@@ -116,7 +122,7 @@ class BoundFunction:
     ) -> None:
         self._layout, self._ints = layout, ints
         self._names = tuple(names)
-        self._function = layout.kernel.function
+        self._function = layout.function
         self._head = [layout.order] if ints is None else [layout.order, ints]
         # In the order in which a call needs them: a name, a shape, and whether the kernel takes it as it is.
         self._arguments = [(name, shape, len(shape) == 1) for name, shape in zip(names, shapes, strict=True)]

@@ -95,11 +95,11 @@ class Function(Rebuilt):
         Raises ``TypeError`` for a missing or unknown argument, ``ValueError`` for a wrong shape, an index
         out of range, and for what is no array of real numbers.
         """
-        return self._evaluate(self._given(values, named), lambda kernel: kernel.function)
+        return self._evaluate(self._given(values, named), lambda layout: layout.function)
 
     def python(self, values: Mapping[Any, Any] | None = None, /, **named: Any) -> dict[str, np.ndarray]:
         """The same call through the Python interpreter: slow, for debugging."""
-        return self._evaluate(self._given(values, named), lambda kernel: kernel.python)
+        return self._evaluate(self._given(values, named), lambda layout: layout.kernel.python)
 
     def _given(self, values: Mapping[Any, Any] | None, named: dict[str, Any]) -> dict[Variable, Any]:
         """The values of all arguments. ``TypeError`` for a missing, unknown or ambiguous one."""
@@ -147,9 +147,7 @@ class Function(Rebuilt):
         layout.check(ints)
         return BoundFunction(layout, [name for name, _ in rest], [shape for _, shape in rest], _joined(ints))
 
-    def _evaluate(
-        self, values: dict[Variable, Any], form: Callable[[CompiledKernel], Callable]
-    ) -> dict[str, np.ndarray]:
+    def _evaluate(self, values: dict[Variable, Any], form: Callable[[Layout], Callable]) -> dict[str, np.ndarray]:
         arrays, ints, shapes = [], [], []
         for name, argument in zip(self.names, self.arguments, strict=True):
             if argument in self._integer:
@@ -162,7 +160,7 @@ class Function(Rebuilt):
         layout = self._layout(tuple(shapes))
         layout.check(ints)
         buffers = layout.buffers()
-        layout.run(form(layout.kernel), _joined(ints), arrays, buffers)
+        layout.run(form(layout), _joined(ints), arrays, buffers)
         return layout.results(buffers)
 
     def _layout(self, shapes: tuple[tuple[int, ...], ...]) -> Layout:
@@ -256,6 +254,10 @@ def compile(outputs: Mapping[str, Output], arguments: Sequence[Variable]) -> Fun
 
         f = compile({"y": E, "dy": gradient(E, w)}, arguments=[x, w])
         f(x=..., w=...)["dy"]
+
+    A call with batch axes shares the samples out over all cores; one without, of half a million statements or more, the
+    rows of its outputs, where these need neither one another nor totals of all. Results do not depend on how many cores
+    there are. ``f.njit`` and compiled loops stay on one thread.
 
     Symbols may have any names: a value is given by keyword, f(**{"x'": 1.0}), or in a dict by symbol, f({x: 1.0}).
 

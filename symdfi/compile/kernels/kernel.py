@@ -13,6 +13,7 @@ import sympy as sp
 
 from symdfi.compile.kernels import cache
 from symdfi.compile.kernels.index_values import Ends, IndexValues
+from symdfi.compile.kernels.spread import Spread, row_kernel
 from symdfi.compile.passes.accumulate import accumulated
 from symdfi.compile.passes.components import apart
 from symdfi.compile.passes.fuse import planned
@@ -71,6 +72,8 @@ class CompiledKernel:
     checks: tuple[Check, ...] = ()
     entry: str = "kernel"
     legend: Mapping[str, str] = field(default_factory=dict)
+    #: The same by rows, where it may be had.
+    spread: Spread | None = None
     #: In a build in which every access is checked (see ``source.checked``): the number of outputs.
     checked: int | None = None
 
@@ -116,6 +119,10 @@ class CompiledKernel:
         if self.checked is not None:
             return self.python
         return getattr(cache.load(self.source), self.entry)
+
+    def at(self, sizes: np.ndarray) -> Callable[..., None]:
+        """The function for calls from Python at given sizes: that of a large system may take all cores."""
+        return self.function if self.spread is None else self.spread.at(sizes, self.function)
 
     @functools.cached_property
     def python(self) -> Callable[..., None]:
@@ -223,6 +230,10 @@ class KernelBuilder:
                     storage[member] = Storage(None, scalar=scalar)
                     if group.batched:
                         layout.per_sample.add(scalar)
+        spread = None
+        if not batched and not self._checked:
+            by_row = functools.partial(row_kernel, once, definitions, outputs, names, storage, layout)
+            spread = Spread(sizes, once, by_row)
         before, inside = Writer(names, storage), Writer(names, storage)
         before.write(once)
         inside.write(each)
@@ -232,7 +243,7 @@ class KernelBuilder:
         if self._renaming is not None:
             sizes = tuple(map(self._renaming.back, sizes))
             found = tuple(check.mapped(self._renaming.back) for check in found)
-        return CompiledKernel(text, sizes, batched_outputs, batched, found, legend=legend, checked=count)
+        return CompiledKernel(text, sizes, batched_outputs, batched, found, legend=legend, spread=spread, checked=count)
 
     def _checks(self, definitions: list[Definition]) -> tuple[Check, ...]:
         """The checks of what the kernel reads, and of what it is a derivative of.

@@ -22,14 +22,16 @@ PORTIONS = 4
 _Spans = deque[tuple[int, int]]
 
 
-def run(kernel: Callable[..., None], count: int, *args: object, least: int = MINIMUM) -> None:
-    """``kernel(start, stop, *args)`` over ``range(count)``, on all cores where that pays: ``least`` samples each."""
+def run(kernel: Callable[..., None], count: int, *args: object, least: int = MINIMUM, grain: int = 1) -> None:
+    """``kernel(start, stop, *args)`` over ``range(count)``, on all cores where that pays: ``least`` samples each, from
+    multiples of ``grain`` on."""
     parts = min(_cores(), count // least)
     if parts <= 1:
         kernel(0, count, *args)
         return
     portions = PORTIONS * parts
-    spans = deque(itertools.pairwise(count * k // portions for k in range(portions + 1)))
+    ends = [count * k // portions // grain * grain for k in range(portions)]
+    spans = deque(itertools.pairwise([*ends, count]))
     jobs = _jobs()
     errors: list[BaseException | None] = []
     ended: SimpleQueue[None] = SimpleQueue()
