@@ -20,6 +20,8 @@ MINIMUM = 256
 PORTIONS = 4
 
 _Spans = deque[tuple[int, int]]
+#: Whether a thread has begun with its part: who asks first, it or the caller that will not wait for it, decides.
+_Claims = dict[int, bool]
 
 
 def run(kernel: Callable[..., None], count: int, *args: object, least: int = MINIMUM, grain: int = 1) -> None:
@@ -35,31 +37,38 @@ def run(kernel: Callable[..., None], count: int, *args: object, least: int = MIN
     jobs = _jobs()
     errors: list[BaseException | None] = []
     ended: SimpleQueue[None] = SimpleQueue()
-    for _ in range(parts - 1):
-        jobs.put((kernel, spans, args, errors, ended))
+    claims: _Claims = {}
+    for number in range(parts - 1):
+        jobs.put((kernel, spans, args, errors, ended, claims, number))
     try:
         _work(kernel, spans, args)
     finally:
         # Also where this thread is interrupted, here or there: the arrays are the caller's again once this returns.
         spans.clear()
-        interrupts = _wait(errors, ended, parts - 1)
+        interrupts = _wait(errors, ended, claims, parts - 1)
     for error in (*interrupts, *errors):
         if error is not None:
             raise error
 
 
-def _wait(errors: list[BaseException | None], ended: SimpleQueue[None], count: int) -> list[BaseException]:
-    """Wait until ``count`` threads have ended their parts; what interrupted the waiting.
+def _wait(
+    errors: list[BaseException | None], ended: SimpleQueue[None], claims: _Claims, count: int
+) -> list[BaseException]:
+    """Wait until those of ``count`` threads that have begun with their parts have ended them, and let none begin any
+    more: where other work keeps the cores there is no waiting for a thread that only finds nothing left to do.
 
-    The list is what counts, filled before the queue is: an interrupt may come between taking and having an element.
+    What interrupted the waiting is returned. The list is what counts, filled before the queue is: an interrupt may come
+    between taking and having an element.
     """
     interrupts: list[BaseException] = []
-    while len(errors) < count:
+    while True:
         try:
-            ended.get()
+            begun = sum(claims.setdefault(number, False) for number in range(count))
+            while len(errors) < begun:
+                ended.get()
+            return interrupts
         except BaseException as caught:
             interrupts.append(caught)
-    return interrupts
 
 
 def _work(kernel: Callable[..., None], spans: _Spans, args: tuple) -> None:
@@ -88,7 +97,10 @@ def _started() -> SimpleQueue[Any]:
 
 def _serve(jobs: SimpleQueue[Any]) -> None:
     while True:
-        kernel, spans, args, errors, ended = jobs.get()
+        kernel, spans, args, errors, ended, claims, number = jobs.get()
+        if not claims.setdefault(number, True):
+            del kernel, spans, args, errors, ended, claims
+            continue
         error = None
         try:
             _work(kernel, spans, args)
@@ -98,7 +110,7 @@ def _serve(jobs: SimpleQueue[Any]) -> None:
         errors.append(error)
         ended.put(None)
         # Nothing of the last call is kept alive while waiting for the next.
-        del kernel, spans, args, errors, ended, error
+        del kernel, spans, args, errors, ended, claims, error
 
 
 def _start_anew() -> None:
