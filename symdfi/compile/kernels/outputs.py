@@ -10,12 +10,14 @@ from typing import Any
 import sympy as sp
 
 from symdfi.compile.passes import autodiff
+from symdfi.compile.passes.jacobian import jacobian
 from symdfi.compile.program.loops import Assignment, Loop, Variable
 from symdfi.compile.program.lower import Program
 from symdfi.errors import CompileError, SymbolicError
-from symdfi.symbolic import given
+from symdfi.symbolic import given, private
 from symdfi.symbolic.indexed import derivative, normalise
 from symdfi.symbolic.private import Private
+from symdfi.symbolic.structure import dense
 
 #: Maps an expression, given the symbols that free indices become, to another.
 Translation = Callable[[sp.Basic, Mapping[sp.Basic, Private]], sp.Expr]
@@ -98,7 +100,57 @@ def gradient(expr: sp.Basic, wrt: Variable) -> Gradient:
     return Gradient(given.expression(expr, "the expression of a gradient"), wrt)
 
 
-def hessian(expr: sp.Basic, wrt: Variable, other: Variable | None = None) -> sp.Expr | tuple:
+@dataclass(frozen=True)
+class Hessian(Part):
+    """All ∂²expr/∂x∂y of a scalar expression: tangents of the reverse sweep when compiled, a formula when indexed.
+
+    ``hessian(E, x)[j, k]`` is the SymPy expression of ∂²E/∂x[j]∂x[k] for symbolic or integer j and k, those of x first.
+    """
+
+    expr: sp.Expr
+    wrt: Variable
+    other: Variable
+
+    def __getitem__(self, indices: sp.Basic | int | tuple) -> sp.Expr:
+        listed = indices if isinstance(indices, tuple) else (indices,)
+        at = tuple(given.expression(k, "the index of a Hessian") for k in listed)
+        ranks = [len(autodiff.gradient_loops(x)) for x in (self.wrt, self.other)]
+        if len(at) != sum(ranks) or not at:
+            raise SymbolicError(f"a Hessian by {self.wrt} and {self.other} has {sum(ranks)} indices, not {len(at)}")
+        own, others = at[: ranks[0]], at[ranks[0] :]
+        first = derivative(self.expr, self.wrt[own] if own else self.wrt)
+        loops = autodiff.gradient_loops(self.wrt)
+        pairs = zip(own, loops, strict=True)
+        known = {k: (loop.lower, loop.upper) for k, loop in pairs if isinstance(k, sp.Symbol)}
+        return derivative(first, self.other[others] if others else self.other, known)
+
+    @property
+    def value(self) -> sp.Expr:
+        """∂²expr/∂x∂y for plain symbols x and y."""
+        if any(isinstance(x, sp.IndexedBase) for x in (self.wrt, self.other)):
+            raise SymbolicError(f"{self.wrt} or {self.other} is indexed: use hessian(...)[j, k]")
+        return derivative(derivative(self.expr, self.wrt), self.other)
+
+    @property
+    def exprs(self) -> list[sp.Expr]:
+        return [self.expr]
+
+    def translated(self, into: Translation) -> Hessian:
+        return Hessian(into(self.expr, {}), into(self.wrt, {}), into(self.other, {}))
+
+    def assign(self, program: Program, sweeps: Sweeps) -> tuple[list[Assignment], tuple[sp.Expr, ...]]:
+        bar = autodiff.adjoint(program, program.assign(normalise(self.expr)).target, [self.wrt])[self.wrt]
+        loops, others = (autodiff.gradient_loops(x) for x in (self.wrt, self.other))
+        others = tuple(Loop(private.index("m", k), loop.lower, loop.upper, loop.name) for k, loop in enumerate(others))
+        target = program.assign(sp.S.Zero if bar is None else bar, loops)
+        axes = [(x, tuple(k.index for k in own)) for x, own in ((self.wrt, loops), (self.other, others))]
+        rows = [(x, own, own) for x, own in axes]
+        found = jacobian(program, rows, [target], {self.other: (1, sp.S.One)})
+        entries = dense(rows, found).blocks[0, 1]
+        return [program.assign(normalise(entries), loops + others)], tuple(k.extent for k in loops + others)
+
+
+def hessian(expr: sp.Basic, wrt: Variable, other: Variable | None = None) -> Hessian:
     """The second derivatives ∂²expr/∂x∂y of a scalar expression by ``wrt``, x, and ``other``, y (x if not given), as an
     output of ``compile``: an array of the shape ``x.shape + y.shape``, in which a plain symbol has no axis.
 
@@ -109,21 +161,13 @@ def hessian(expr: sp.Basic, wrt: Variable, other: Variable | None = None) -> sp.
     Raises ``SymbolicError`` for an ``IndexedBase`` without a shape, ``TypeError`` for text.
     """
     expr = given.expression(expr, "the expression of a Hessian")
-    places, limits = [], []
-    for x in (wrt, wrt if other is None else other):
+    for x in (wrt, other := wrt if other is None else other):
         given.no_text(x, "what a Hessian is taken by")
         if not isinstance(x, sp.Symbol | sp.IndexedBase):
             raise SymbolicError(f"a Hessian is taken by a Symbol or an IndexedBase, not by {x!r}")
-        if isinstance(x, sp.Symbol):
-            places.append(x)
-            continue
-        if x.shape is None:
+        if isinstance(x, sp.IndexedBase) and x.shape is None:
             raise SymbolicError(f"{x} has no shape: declare it as IndexedBase({str(x)!r}, shape=(n,))")
-        indices = [sp.Dummy(f"j{len(limits) + k}", integer=True) for k in range(len(x.shape))]
-        places.append(x[tuple(indices)])
-        limits += [(j, sp.S.Zero, extent - 1) for j, extent in zip(indices, x.shape, strict=True)]
-    second = derivative(derivative(expr, places[0]), places[1])
-    return (second, *limits) if limits else second
+    return Hessian(expr, wrt, other)
 
 
 @dataclass(frozen=True)
@@ -170,13 +214,13 @@ class Array(Part):
 
 
 #: An output: a scalar, ``(expr, (i, 0, n-1), ...)`` for an array over i, a gradient, a matrix or a list.
-Output = sp.Basic | tuple | Gradient | sp.MatrixBase | Sequence
+Output = sp.Basic | tuple | Gradient | Hessian | sp.MatrixBase | Sequence
 
 
 def read(name: str, output: Any) -> Part:
     """An output as it was given. ``TypeError`` for text anywhere in it."""
     what = f"the output {name!r}"
-    if isinstance(output, Gradient):
+    if isinstance(output, Gradient | Hessian):
         return output
     if isinstance(output, sp.MatrixBase):
         return Elements(tuple(output), output.shape)

@@ -32,10 +32,32 @@ def test_hessian(pair, shape):
     np.testing.assert_allclose(found.ravel(), exact, rtol=1e-13, atol=1e-14)
 
 
+@pytest.mark.parametrize("pair", [(x,), (x, z), (z, x), (z,), (a, x)])
+def test_formula_of_an_entry(pair):
+    """hessian(E, x, y)[j, k] as a formula, compiled over all j and k, is the Hessian."""
+    H = sd.hessian(E, *pair)
+    axes = [extent for v in (pair[0], pair[-1]) if v is not a for extent in v.shape]
+    free = sp.symbols(f"f:{len(axes)}", integer=True)
+    formula = (H[free], *((k, 0, extent - 1) for k, extent in zip(free, axes, strict=True)))
+    found = sd.compile({"H": H, "formula": formula}, [x, z, a])(VALUES)
+    np.testing.assert_allclose(found["H"], found["formula"], rtol=1e-13, atol=1e-14)
+
+
+def test_cost_of_shared_subterms():
+    """Each level holds the one below four times; there are 4^8 paths, and a few statements a level."""
+    r = x[i + 1] - x[i]
+    for _ in range(8):
+        r = sp.sin(r) * sp.cos(r) + r**2 / 4
+    f = sd.compile({"H": sd.hessian(sp.Sum(r, (i, 0, n - 2)), x)}, [x])
+    assert len(f.source.splitlines()) < 300
+
+
 def test_what_has_none():
     with pytest.raises(sd.SymbolicError, match="y has no shape"):
         sd.hessian(E, sp.IndexedBase("y"))
     with pytest.raises(sd.SymbolicError, match="a Hessian is taken by"):
         sd.hessian(E, x[0])
+    with pytest.raises(sd.SymbolicError, match="has 2 indices, not 1"):
+        sd.hessian(E, x)[0]
     with pytest.raises(TypeError, match="is the text"):
         sd.hessian("x**2", x)
