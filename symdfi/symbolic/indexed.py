@@ -20,7 +20,7 @@ from sympy.logic.boolalg import Boolean
 from symdfi.errors import SymbolicError
 from symdfi.symbolic import given
 from symdfi.symbolic.affine import affine
-from symdfi.symbolic.maps import check_index, is_integer, is_single, prune, solve
+from symdfi.symbolic.maps import check_index, is_integer, is_single, prune, put, solve
 from symdfi.symbolic.ranges import Limits, bounded
 from symdfi.symbolic.sets import Ranges, never_negative
 from symdfi.symbolic.sums import PlainSum, canonical, fresh, normalise, readable
@@ -220,11 +220,11 @@ def component(
                 continue
             if owner.value.free_symbols & _dependent(index, sums):
                 continue  # its value would depend on an index whose range depends on it
-            put: Callable = lambda e, index=index, owner=owner: e.xreplace({index: owner.value})  # noqa: E731
-            sums = _nested([(i, put(lo), put(hi)) for i, lo, hi in sums if i != index])
+            here: Callable = lambda e, index=index, owner=owner: put(e, index, owner.value)  # noqa: E731
+            sums = _nested([(i, here(lo), here(hi)) for i, lo, hi in sums if i != index])
             pending.remove((index_map, target))
-            pending = [(put(m), tgt) for m, tgt in pending]
-            coefficient, conditions = put(coefficient), [put(c) for c in conditions] + list(owner.conditions)
+            pending = [(here(m), tgt) for m, tgt in pending]
+            coefficient, conditions = here(coefficient), [here(c) for c in conditions] + list(owner.conditions)
             progress = True
             break
     for index_map, target in pending:

@@ -22,6 +22,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import sympy as sp
 from sympy.logic.boolalg import Boolean
@@ -107,6 +108,20 @@ def solve(
                 inside += [value <= end for end in uppers if sp.expand(end - start + 1 - modulus) != 0]
                 return Owner(value, prune(inside, ranges))
     return None
+
+
+def put(expr: sp.Basic, index: sp.Symbol, value: sp.Expr) -> Any:
+    """``expr`` with a value for an index. Of a remainder in a product under another one SymPy 1.14 makes its square,
+    Mod(2*Mod(a, n)**2, 3) of Mod(2*Mod(a, n), 3): it is written out, a - n*floor(a/n)."""
+    if expr == index:
+        return value
+    if index not in expr.free_symbols or not (expr.has(sp.Mod) and value.has(sp.Mod)):
+        return expr.xreplace({index: value})
+    args = [put(arg, index, value) for arg in expr.args]
+    if isinstance(expr, sp.Mod) and isinstance(args[0], sp.Mul):
+        inner = {mod: mod.args[0] - mod.args[1] * sp.floor(mod.args[0] / mod.args[1]) for mod in args[0].atoms(sp.Mod)}
+        args[0] = sp.expand(args[0].xreplace(inner))
+    return expr.func(*args)
 
 
 def prune(conditions: Iterable[Boolean | bool], ranges: Ranges) -> tuple[Boolean, ...]:

@@ -87,7 +87,7 @@ def index_code(index: sp.Basic | int, names: Names) -> str:
     if isinstance(expr, sp.Add | sp.Mul | sp.Pow | sp.Rational):
         numerator, denominator = sp.together(expr).as_numer_denom()
         if denominator != 1:
-            return f"(({index_code(sp.expand(numerator), names)}) // {index_code(denominator, names)})"
+            return f"(({index_code(sp.expand(numerator), names)}) // ({index_code(denominator, names)}))"
     if isinstance(expr, sp.Add):
         text = ""
         # n - i - 1: what is added before what is subtracted, numbers last.

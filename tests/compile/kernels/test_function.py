@@ -381,3 +381,16 @@ def test_remainders_of_halves():
         for row in range(0, shape[0], 2):
             expected[row, row // 2 % shape[1]] = 1.0
         np.testing.assert_array_equal(f.python(matrix=np.ones(shape))["d"], expected)
+
+
+def test_divisors_that_are_products():
+    f = sd.compile({"y": (x[sp.floor(i / (2 * m))], (i, 0, n - 1))}, [x, v])
+    X = np.arange(7.0)
+    np.testing.assert_array_equal(f.python(x=X, v=np.ones(2))["y"], X[np.arange(7) // 4])
+
+
+def test_remainders_of_remainders():
+    """SymPy 1.14 takes Mod(2*Mod(a, n), 3) for Mod(2*Mod(a, n)**2, 3)."""
+    energy = sp.Sum(sp.Piecewise((x[sp.Mod(j, n)], sp.Ne(sp.Mod(2 * j, 3), 1)), (0, True)), (j, 0, n - 1))
+    f = sd.compile({"d": (sd.derivative(energy, x[i]), (i, 0, n - 1))}, [x])
+    np.testing.assert_array_equal(f.python(x=np.ones(7))["d"], [1, 1, 0, 1, 1, 0, 1])
