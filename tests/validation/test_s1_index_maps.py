@@ -124,3 +124,13 @@ def test_what_is_flattened_is_added_where_it_lies():
 def test_a_parity_is_a_stride():
     f = sd.compile({"v": CASES["every other"]}, [x, y])
     assert "%" not in f.source and " if " not in f.source
+
+
+def test_remainders_of_halves():
+    """SymPy writes Mod(n*(n + 1)/2, n) as n*Mod((n + 1)/2, 1): a remainder of a fraction, whole as a product."""
+    matrix = sp.IndexedBase("matrix", shape=(n, n))
+    E = sp.Sum(matrix[sp.Mod(i * (i + 1) / 2, n), sp.Mod(i, n)], (i, 0, n))
+    f = sd.compile({"E": E}, [matrix])
+    for size in range(1, 7):
+        a = np.arange(float(size**2)).reshape(size, size)
+        assert f(matrix=a)["E"] == sum(a[(k * (k + 1) // 2) % size, k % size] for k in range(size + 1))

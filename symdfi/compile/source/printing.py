@@ -50,9 +50,21 @@ class Names:
         return f"{prefix}{self._count[prefix]}"
 
 
+def _of_integers(expr: sp.Expr) -> sp.Expr:
+    """``expr`` with remainders of integers: a/d mod b is (a mod d*b)/d. What is divided is rounded otherwise."""
+    found = {}
+    for node in expr.atoms(sp.Mod):
+        parts = [sp.together(arg).as_numer_denom() for arg in node.args]
+        common = sp.ilcm(*(denominator for _, denominator in parts))
+        if common != 1:
+            whole = (sp.expand(numerator * common / denominator) for numerator, denominator in parts)
+            found[node] = sp.Mod(*whole, evaluate=False) / common
+    return expr.xreplace(found) if found else expr
+
+
 def index_code(index: sp.Basic | int, names: Names) -> str:
     """Integer arithmetic: affine in the indices, with Mod, floor, Max, Min and gathers."""
-    expr: sp.Expr = sp.sympify(index, strict=True)
+    expr: sp.Expr = _of_integers(sp.sympify(index, strict=True))
     if isinstance(expr, sp.Integer):
         return str(int(expr))
     if isinstance(expr, sp.Symbol):
