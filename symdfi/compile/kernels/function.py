@@ -10,10 +10,12 @@ import sympy as sp
 
 from symdfi.compile.kernels import call
 from symdfi.compile.kernels.call import BoundFunction, Layout
+from symdfi.compile.kernels.counts import counts, sizes_among
 from symdfi.compile.kernels.kernel import CompiledKernel, Group, KernelBuilder, shape_of
 from symdfi.compile.kernels.outputs import Output, Part, read, sweeps
 from symdfi.compile.program.loops import Variable
 from symdfi.errors import CompileError
+from symdfi.numbers import count
 from symdfi.pickling import Rebuilt
 from symdfi.symbolic import given
 from symdfi.symbolic.affine import affine
@@ -32,7 +34,14 @@ class Function(Rebuilt):
     """
 
     def __init__(self, outputs: Mapping[str, Part], arguments: Sequence[Variable]) -> None:
-        self.arguments = tuple(arguments)
+        self._counts = counts(outputs, arguments)
+        self.arguments = tuple(self._counts.get(a, a) for a in arguments)
+        self._told = sizes_among(self.arguments)
+        elements = {symbol: array[0] for symbol, array in self._counts.items()}
+        outputs = {
+            name: part.translated(lambda e, indices: e.xreplace(elements).xreplace(indices))
+            for name, part in outputs.items()
+        } if elements else outputs  # fmt: skip
         self.names = tuple(given.name_of(a) for a in self.arguments)
         if len(set(self.arguments)) < len(self.arguments):
             raise CompileError(f"an argument is given twice: {', '.join(self.names)}")
@@ -69,6 +78,8 @@ class Function(Rebuilt):
             groups, ints = [], []
             for k, argument in enumerate(self.arguments):
                 own = self._renaming.of(argument)
+                if argument in self._told:
+                    continue
                 if argument in self._integer:
                     ints.append(own)
                 else:
@@ -107,7 +118,7 @@ class Function(Rebuilt):
         unknown = []
         for key, value in (*(values or {}).items(), *named.items()):
             try:
-                argument = self._lookup.find(key)
+                argument = self._lookup.find(self._counts.get(key, key))
             except ValueError as error:
                 raise TypeError(str(error)) from None
             if argument is None:
@@ -133,39 +144,56 @@ class Function(Rebuilt):
         Raises ``TypeError`` and ``ValueError`` as a call does.
         """
         found = self._given(values, named)
-        shapes, rest, ints = [], [], []
+        shapes, rest, ints, told = [], [], [], []
         for name, argument in zip(self.names, self.arguments, strict=True):
             value = found[argument]
+            if argument in self._told:
+                told.append((argument, count(value, f"the size {name}", 1)))
+                shapes.append(())
+                continue
             if argument in self._integer:
-                ints.append((argument, call.integers(name, value).copy()))
+                ints.append((argument, self._integers(argument, name, value).copy()))
                 shapes.append(ints[-1][1].shape)
                 continue
             is_shape = isinstance(value, tuple) and all(isinstance(n, int | np.integer) for n in value)
             shapes.append(tuple(map(int, value)) if is_shape else np.shape(value))
             rest.append((name, shapes[-1]))
-        layout = self._layout(tuple(shapes))
+        layout = self._layout(tuple(shapes), tuple(told))
         layout.check(ints)
         return BoundFunction(layout, [name for name, _ in rest], [shape for _, shape in rest], _joined(ints))
 
     def _evaluate(self, values: dict[Variable, Any], form: Callable[[Layout], Callable]) -> dict[str, np.ndarray]:
-        arrays, ints, shapes = [], [], []
+        arrays, ints, shapes, told = [], [], [], []
         for name, argument in zip(self.names, self.arguments, strict=True):
+            if argument in self._told:
+                told.append((argument, count(values[argument], f"the size {name}", 1)))
+                shapes.append(())
+                continue
             if argument in self._integer:
-                array = call.integers(name, values[argument])
+                array = self._integers(argument, name, values[argument])
                 ints.append((argument, array))
             else:
                 array = call.floats(name, values[argument])
                 arrays.append(array)
             shapes.append(array.shape)
-        layout = self._layout(tuple(shapes))
+        layout = self._layout(tuple(shapes), tuple(told))
         layout.check(ints)
         buffers = layout.buffers()
         layout.run(form(layout), _joined(ints), arrays, buffers)
         return layout.results(buffers)
 
-    def _layout(self, shapes: tuple[tuple[int, ...], ...]) -> Layout:
-        """What follows from the shapes of the arguments alone, worked out once for each."""
-        if shapes not in self._layouts:
+    def _integers(self, argument: Variable, name: str, value: Any) -> np.ndarray:
+        """An index array, or the one integer that an argument in a bound or an index is."""
+        array = call.integers(name, value)
+        if argument not in self._counts.values():
+            return array
+        if array.ndim:
+            raise ValueError(f"{name} has shape {array.shape}: it is one integer, in a bound or an index")
+        return array.reshape(1)
+
+    def _layout(self, shapes: tuple[tuple[int, ...], ...], told: tuple[tuple[sp.Symbol, int], ...]) -> Layout:
+        """What follows from the shapes of the arguments, and the sizes among them, worked out once for each."""
+        if (shapes, told) not in self._layouts:
             pending, leading = [], []
             for name, argument, given in zip(self.names, self.arguments, shapes, strict=True):
                 shape = shape_of(argument)
@@ -179,7 +207,7 @@ class Function(Rebuilt):
             kernel, results = self.variant(
                 frozenset(a for a, axes in zip(self.arguments, leading, strict=True) if axes)
             )
-            sizes = solve_sizes(pending, {})
+            sizes = solve_sizes(pending, dict(told))
             unknown = [s for s in kernel.sizes if s not in sizes]
             if unknown:
                 raise ValueError(f"the shapes of the arguments do not tell {', '.join(map(str, unknown))}")
@@ -191,7 +219,7 @@ class Function(Rebuilt):
             floating = [
                 (own[len(axes) :], bool(axes))
                 for a, axes, own in zip(self.arguments, leading, shapes, strict=True)
-                if a not in self._integer
+                if a not in self._integer and a not in self._told
             ]
             layout = Layout(
                 kernel, tuple(sizes.items()), np.array([sizes[s] for s in kernel.sizes], dtype=np.int64),
@@ -200,9 +228,9 @@ class Function(Rebuilt):
             )  # fmt: skip
             if len(self._layouts) == _LAYOUTS:
                 self._layouts.clear()
-            self._layouts[shapes] = layout
+            self._layouts[shapes, told] = layout
             return layout
-        return self._layouts[shapes]
+        return self._layouts[shapes, told]
 
     def _index_arrays(self, outputs: Iterable[Part]) -> frozenset:
         """The arguments used as indices of others."""
@@ -250,7 +278,8 @@ def compile(outputs: Mapping[str, Output], arguments: Sequence[Variable]) -> Fun
     ``outputs`` maps names to a scalar expression, ``(expr, (i, 0, n - 1), ...)`` for an array over free
     indices, ``gradient(expr, x)``, or a matrix or list of expressions. ``arguments`` are symbols and
     ``IndexedBase`` in any order; sizes are read off the arrays given in a call. An ``IndexedBase`` without a
-    shape gets the one its indices run over.
+    shape gets the one its indices run over. An integer symbol in a bound or an index, Sum(x[i], (i, 0, k)), is given as
+    one integer, and so is a size, which has to be that of the arrays then.
 
         f = compile({"y": E, "dy": gradient(E, w)}, arguments=[x, w])
         f(x=..., w=...)["dy"]
