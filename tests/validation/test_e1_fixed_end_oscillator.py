@@ -75,14 +75,14 @@ def test_adjoint_is_the_derivative_of_the_discrete_cost(steps: int) -> None:
     assert checked.finite_difference_error < 1e-6
 
 
-@pytest.mark.parametrize("nudging", (sd.OneSided(1e-7), sd.Centered(1e-4)), ids=("one-sided", "centred"))
+@pytest.mark.parametrize("nudging", (sd.OneSided(1e-5), sd.Centered(1e-4)), ids=("one-sided", "centred"))
 def test_second_order(nudging: Nudging, continuum: float) -> None:
     gradients = [trainer(steps, nudging).gradient({w: OMEGA})[1]["omega"] for steps in STEPS]
-    errors = np.abs(np.array(gradients) - continuum)
-    orders = np.log2(errors[:-1] / errors[1:])
-    # Rounding errors of 1e-14, divided by the nudge of 1e-7, are seen against the last error of 2e-5.
-    assert np.abs(orders - 2).max() < 0.05
-    assert errors[-1] < 5e-5
+    # The bias of a nudge is that of all grids alike, and not in their differences. Those are 1e-4 and more; rounding
+    # errors of about steps² roundoffs, 1e-11, stand over the nudge: 1e-6.
+    changes = np.diff(gradients)
+    assert np.abs(np.log2(changes[:-1] / changes[1:]) - 2).max() < 0.1
+    assert abs(gradients[-1] - continuum) < 5e-5
 
 
 def test_bias_of_the_schemes() -> None:
