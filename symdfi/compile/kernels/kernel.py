@@ -21,7 +21,7 @@ from symdfi.compile.passes.split import definition
 from symdfi.compile.program.bounds import Check, checks
 from symdfi.compile.program.loops import Assignment, Definition, Variable, box, variables
 from symdfi.compile.program.lower import Program
-from symdfi.compile.source import checked, runtime
+from symdfi.compile.source import checked, interpreted, runtime
 from symdfi.compile.source.assemble import Layout, Parameter, source
 from symdfi.compile.source.emit import Storage, Writer, strides
 from symdfi.compile.source.legend import readable
@@ -127,8 +127,8 @@ class CompiledKernel:
     @functools.cached_property
     def python(self) -> Callable[..., None]:
         """The same source run by the Python interpreter, for debugging and tests."""
-        namespace: dict[str, Any] = runtime.python_names() | (checked.names() if self.checked is not None else {})
-        exec(compile(self.source, "<kernel>", "exec"), namespace)
+        names: dict[str, Any] = runtime.python_names() | (checked.names() if self.checked is not None else {})
+        namespace = interpreted.executed(self.source, names)
         run = np.errstate(all="ignore")(namespace[self.entry])
         if self.checked is None or self.entry != "kernel":
             return run
