@@ -254,6 +254,26 @@ def condition(expr: sp.Basic) -> Callable[[World, dict], bool]:
     return relation
 
 
+def may_hold(expr: sp.Basic) -> Callable[[World, dict], tuple[bool, bool]]:
+    """Whether a test may hold and whether it may fail, for all that is known before the values are."""
+    if isinstance(expr, sp.Not):
+        inner = may_hold(expr.args[0])
+        return lambda world, at: inner(world, at)[::-1]
+    if isinstance(expr, sp.And | sp.Or) and _has_values(expr):
+        parts = [may_hold(arg) for arg in expr.args]
+        both = isinstance(expr, sp.And)
+
+        def several(world: World, at: dict) -> tuple[bool, bool]:
+            may, may_not = zip(*(part(world, at) for part in parts), strict=True)
+            return (all(may), any(may_not)) if both else (any(may), all(may_not))
+
+        return several
+    if _has_values(expr):
+        return lambda world, at: (True, True)
+    test = condition(expr)
+    return lambda world, at: (True, False) if test(world, at) else (False, True)
+
+
 def closure(expr: sp.Basic) -> Closure:
     """The tree of an expression as nested Python functions."""
     run = _closure(expr)
@@ -291,13 +311,21 @@ def _closure(expr: sp.Basic) -> Closure:
     if isinstance(expr, sp.Sum):
         return _sum(expr)
     if isinstance(expr, sp.Piecewise):
-        branches = [(closure(value), condition(test)) for value, test in expr.args]
+        branches = [(closure(value), condition(test), may_hold(test)) for value, test in expr.args]
 
         def piecewise(world: World, at: dict) -> Any:
-            for value, test in branches:
-                if test(world, at):
-                    return value(world, at)
-            raise Meaningless(f"no case of {expr} applies")
+            """All cases that values may lead to must be in range: which of them is read is not known before."""
+            found = []
+            for value, test, possible in branches:
+                may, may_not = possible(world, at)
+                if may:
+                    result = value(world, at)
+                    found += [result] if test(world, at) else []
+                if not may_not:
+                    break
+            if not found:
+                raise Meaningless(f"no case of {expr} applies")
+            return found[0]
 
         return piecewise
     if isinstance(expr, sp.KroneckerDelta):
