@@ -150,6 +150,22 @@ def count_of(variables: Iterable[Variable]) -> sp.Expr:
     return sp.expand(sp.Add(*(sp.Mul(*shape_of(v)) for v in variables)))
 
 
+def _split(assignments: Iterable[Assignment], program: Program) -> list[Definition]:
+    """The definitions of assignments, in order. What splitting shows to be zero everywhere is zero to its readers: they
+    then add to what is cleared at the start, in nests of their own choice."""
+    zero: set[Variable] = set()
+    found: list[Definition] = []
+    for a in assignments:
+        nodes = a.expr.atoms(sp.Indexed, sp.Symbol) if zero else ()
+        put = {k: sp.S.Zero for k in nodes if (k.base if isinstance(k, sp.Indexed) else k) in zero}
+        expr = a.expr.xreplace(put) if put else a.expr
+        finite = not expr.has(sp.zoo, sp.nan, sp.oo, -sp.oo)
+        found.append(definition(replace(a, expr=expr) if finite else a, program))
+        if not found[-1].pieces:
+            zero.add(a.target)
+    return found
+
+
 def _live(definitions: list[Definition], outputs: frozenset) -> list[Definition]:
     """The definitions that an output needs: splitting may have shown that a branch is never taken."""
     needed, kept = set(outputs), []
@@ -206,7 +222,7 @@ class KernelBuilder:
         sizes = tuple(sorted(self.sizes, key=sp.default_sort_key))
         self._checked = checked.is_active()
         names = Names(checked=self._checked)
-        definitions = _live([definition(a, self.program) for a in assignments], frozenset(outputs))
+        definitions = _live(_split(assignments, self.program), frozenset(outputs))
         definitions = accumulated(definitions, frozenset(outputs), self.program)
         definitions = apart(definitions, frozenset(outputs))
         given = [count_of([v]) for v in (*(m for g in self.groups for m in g.members), *outputs)]

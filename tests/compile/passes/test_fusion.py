@@ -127,3 +127,13 @@ def test_sums_over_neighbours_in_a_potential(points) -> None:
 
     expected = complex_step(embedded, points)
     np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-12 * np.abs(expected).max())
+
+
+def test_accelerations_by_bonds_are_one_loop() -> None:
+    """Terms that splitting shows to be zero keep nothing from the one loop over the bonds."""
+    r, v = sd.coordinates("r", (n, 3))
+    length = sp.sqrt(sp.Sum((r[first[e], k] - r[second[e], k]) ** 2, (k, 0, 2)))
+    kinetic = sp.Sum(v[i, 0] ** 2 + v[i, 1] ** 2 + v[i, 2] ** 2, (i, 0, n - 1)) / 2
+    kernel = sd.Lagrangian(kinetic - sp.Sum((length - c) ** 2, (e, 0, m - 1)), r, v).compile().acceleration_kernel
+    roots = [line for line in kernel.source.splitlines() if "sqrt" in line]
+    assert len(roots) == 1 and "np.empty(s1)" not in kernel.source
