@@ -29,7 +29,7 @@ PY := "$(VENV)/$(BIN)/python"
 BENCH_PY := "$(BENCH_VENV)/$(BIN)/python"
 TUTORIALS := $(wildcard tutorials)
 
-.PHONY: run test test-portable fuzz lint bench clean
+.PHONY: run test test-portable fuzz lint stress bench clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 

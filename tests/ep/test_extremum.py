@@ -183,7 +183,7 @@ def test_conjugate_points() -> None:
     T = 2 * steps * np.tan(np.pi / 2 / steps)
     with pytest.raises(sd.SingularMatrixError, match="conjugate points") as caught:
         sd.extremize(oscillator, sd.FixedEnds(0.0, 1.0, T), steps, {w: 1.0})
-    assert caught.value.rcond < 1e-14
+    assert caught.value.rcond < 1e3 * np.finfo(float).eps
     assert caught.value.partial.shape == (steps + 1, 1)
 
 

@@ -13,7 +13,7 @@ def run(name, initial=None, **settings):
 
 def test_advection_with_redundant_units():
     result = run("advection")
-    assert result.dataset["relative_error"].values[0] <= 1e-13
+    assert result.dataset["relative_error"].values[0] <= 1e-12
     assert result.dataset["relative_error"].values.max() <= 1e-7
     assert dict(result.summary)["reference"] == "exact solution"
     assert dict(result.summary)["parameters"] == "12"
