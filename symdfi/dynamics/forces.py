@@ -18,6 +18,7 @@ from symdfi.errors import SymbolicError
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.indexed import normalise
 from symdfi.symbolic.lagrangian import Lagrangian
+from symdfi.symbolic.sums import renamed
 
 
 class Sweep:
@@ -117,4 +118,8 @@ class Sweep:
         moved = tangent(self.program, p.target, {**moves, t: sp.S.One})
         if moved is None:
             return sp.S.Zero
-        return self.program.assignments[moved].at(tuple(loop.index for loop in loops))
+        rate = self.program.assignments[moved]
+        if rate.sums or len(rate.loops) != len(loops):
+            return rate.at(tuple(loop.index for loop in loops))
+        # In full, so that what cancels against the forces does so before anything is computed.
+        return renamed(rate.expr, {own.index: loop.index for own, loop in zip(rate.loops, loops, strict=True)})

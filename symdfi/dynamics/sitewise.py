@@ -90,18 +90,27 @@ class _Site:
         """Whether it differs from site to site."""
         return not expr.free_symbols.isdisjoint(self.chain.sites.indices)
 
+    def parts(self, expr: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+        """``(factor, rest)`` of a product: what is the same at all sites, and what is not."""
+        return expr.as_independent(*self.chain.sites.indices, as_Add=False)
+
     def held(self, expr: sp.Expr) -> sp.Expr:
-        """``expr`` computed once: at every site, or before the loop if it is the same at all of them."""
+        """``expr`` computed once: at every site, and what is the same at all of them before the loop."""
+        factor, rest = self.parts(expr)
+        return self._defined(factor, ()) * self._defined(rest, self.loops)
+
+    def _defined(self, expr: sp.Expr, loops: tuple[Loop, ...]) -> sp.Expr:
         if expr.is_number or expr.is_Atom or isinstance(expr, sp.Indexed):
             return expr
-        return self.assembly.builder.program.define(expr, self.loops if self.varies(expr) else ())
+        return self.assembly.builder.program.define(expr, loops)
 
     def total(self, expr: sp.Expr) -> sp.Expr:
         """Σ over the sites."""
-        if not self.varies(expr):
-            return expr * self.chain.sites.count
+        factor, rest = self.parts(expr)
+        if rest == 1:
+            return factor * self.chain.sites.count
         limits = [(loop.index, loop.lower, loop.upper) for loop in reversed(self.loops)]
-        return self.assembly.builder.program.define(PlainSum(expr, *limits))
+        return factor * self.assembly.builder.program.define(PlainSum(rest, *limits))
 
     def vector(self, found: dict[tuple[int, int], sp.Expr], b: int) -> list[sp.Expr]:
         """What of a border lies at the site."""
@@ -185,7 +194,7 @@ class _Solution:
         self.tail = [self.forcing(r, at) for r, at in found.border] + [sp.S.Zero] * found.auxiliaries
         self.check: sp.Expr = sp.S.Zero
         #: By number of sites: where the strands lie, and what is taken off them.
-        self.moves: dict[str, list[tuple[str, str]]] = {}
+        self.moves: dict[str, list[str]] = {}
         self.before: list[str] = []
         for chain in found.chains:
             self.eliminate(_Site(assembly, chain))
@@ -193,7 +202,9 @@ class _Solution:
     def eliminate(self, site: _Site) -> None:
         block, strands = _Block(site), site.chain.sites.strands
         y = block.solve([site.held(self.forcing(s.coordinate, s.place)) for s in strands])
-        self.out += [(x, site.loops, site.start(s), site.steps(s.step)) for x, s in zip(y, strands, strict=True)]
+        for x, s in zip(y, strands, strict=True):
+            if x != 0:
+                self.out.append((x, site.loops, site.start(s), site.steps(s.step)))
         if block.size > 2:
             self.check += site.total(block.inverse[-1])
         borders = range(self.found.borders)
@@ -204,30 +215,40 @@ class _Solution:
             for d in borders:
                 self.taken[b, d] += self._product(site, row, z[d])
         for a, strand in enumerate(strands):
-            self._move(site, strand, [z[d][a] for d in borders])
+            self._move(site, strand, [z[d][a] for d in borders], "=" if y[a] == 0 else "-=")
 
     def _product(self, site: _Site, row: list[sp.Expr], x: list[sp.Expr]) -> sp.Expr:
         found = sp.Add(*(r * value for r, value in zip(row, x, strict=True)))
         return sp.S.Zero if found == 0 else site.total(found)
 
-    def _move(self, site: _Site, strand: Strand, z: list[sp.Expr]) -> None:
-        """Lines that take D⁻¹C z off a strand."""
-        terms, fixed, code = [], [], self.assembly.code
+    def _move(self, site: _Site, strand: Strand, z: list[sp.Expr], operator: str) -> None:
+        """Lines that take D⁻¹C z off a strand, or set it to the negative of that.
+
+        By ``rest``, what differs from site to site, with the products of ``factor`` and an unknown of the border that
+        it is multiplied with: columns in proportion are one.
+        """
+        code, sign = self.assembly.code, "" if operator == "-=" else "-"
+        terms: dict[sp.Expr, list[str]] = {}
         for d, value in enumerate(z):
-            if site.varies(value):
-                self.varying.append((value, site.loops, self.room, site.steps(1)))
-                terms.append(f"moved[U({code(self.room)} + k)]*tail[{d}]")
-                self.room = sp.expand(self.room + site.chain.sites.count)
-            elif value != 0:
-                fixed.append(f"fixed[{len(self.fixed)}]*tail[{d}]")
-                self.fixed.append(value)
-        if fixed:
+            if value != 0:
+                factor, rest = site.parts(value)
+                unknown = f"tail[{d}]" if factor == 1 else f"fixed[{len(self.fixed)}]*tail[{d}]"
+                terms.setdefault(rest, []).append(unknown)
+                self.fixed += [] if factor == 1 else [factor]
+        shown = []
+        for rest, products in terms.items():
             name = f"same{len(self.before)}"
-            self.before.append(f"{name} = {' + '.join(fixed)}")
-            terms.append(name)
-        if terms:
+            self.before.append(f"{name} = {sign}({' + '.join(products)})")
+            if rest == 1:
+                shown.append(name)
+                continue
+            shown.append(f"{name}*moved[U({code(self.room)} + k)]")
+            self.varying.append((rest, site.loops, self.room, site.steps(1)))
+            self.room = sp.expand(self.room + site.chain.sites.count)
+        if shown or operator == "=":
             place = f"out[U({code(site.start(strand))} + {code(strand.step)}*k)]"
-            self.moves.setdefault(code(site.chain.sites.count), []).append((place, " + ".join(terms)))
+            line = f"{place} {operator} {' + '.join(shown) or '0.0'}"
+            self.moves.setdefault(code(site.chain.sites.count), []).append(line)
 
     def lines(self, otherwise: str) -> list[str]:
         assembly, borders = self.assembly, self.found.borders
@@ -271,8 +292,8 @@ class _Solution:
         if lines:
             lines += ["if not good:", f"    {otherwise}", "    return"]
         lines += self.before
-        for count, places in self.moves.items():
+        for count, moves in self.moves.items():
             lines.append(f"for k in range({count}):")
-            lines += [f"    {place} -= {terms}" for place, terms in places]
+            lines += [f"    {line}" for line in moves]
         lines += [f"out[{natural(assembly, r, at)}] = tail[{b}]" for b, (r, at) in enumerate(found.border)]
         return lines

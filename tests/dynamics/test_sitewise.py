@@ -66,3 +66,36 @@ def test_components_are_scalars_of_the_loop():
     source = sd.Lagrangian(sp.Sum(block, every), b, w).compile().acceleration_kernel.source
     fast = source[source.index("def kernel(") :]
     assert "np.empty" not in fast and fast.count("for ") == 1
+
+
+@pytest.mark.parametrize("size", [1, 7, 20_000])
+def test_columns_in_proportion_are_one(size):
+    """The border's two columns are multiples of one: x[i] is summed and stored once."""
+    coupled = sp.Sum(v[i] ** 2 / 2 + x[i] * v[i] * (sp.cos(R) * V - P * R / 3) / n, every)
+    L, q, speeds = coupled + V**2 + P**2 - Q**2 - R**4, [x, R, Q], [v, V, P]
+    solved(L, q, speeds, size + 2)
+    source = sd.Lagrangian(L, q, speeds).compile().acceleration_kernel.source
+    fast = source[source.rindex("def solve(") :]
+    assert fast.count("moved[") == 1
+
+
+@pytest.mark.parametrize("size", [1, 7, 20_000])
+def test_forces_that_cancel_are_not_computed(size):
+    """What the momentum V x gains as x moves is what the coupling V v x pulls with."""
+    L = sp.Sum(v[i] ** 2 / 2 - V * v[i] * x[i] / 2 / n, every) + V**2 - R**2
+    solved(L, [x, R], [v, V], size + 1)
+    source = sd.Lagrangian(L, [x, R], [v, V]).compile().acceleration_kernel.source
+    fast = source[source.rindex("def solve(") :]
+    assert not any(line.strip().startswith("out[") and "-=" in line for line in fast.splitlines())
+
+
+@pytest.mark.parametrize("size", [1, 7, 20_000])
+def test_what_is_read_late_shares_the_nest_of_its_reader(size):
+    """A block's inverse is computed with the solution, after the differences, whose ends are nests of their own."""
+    y, u = sd.coordinates("y", n)
+    chain = sp.Sum((x[i + 1] - x[i]) ** 2 + (y[i + 1] - y[i]) ** 2, (i, 0, n - 2))
+    L = sp.Sum((v[i] ** 2 + u[i] ** 2) / 2 + sp.cos(i) * v[i] * u[i] / 2, every) - chain
+    solved(L, [x, y], [v, u], 2 * size)
+    source = sd.Lagrangian(L, [x, y], [v, u]).compile().acceleration_kernel.source
+    fast = source[source.index("def kernel(") :]
+    assert fast.count("cos(") == 1 and fast.count("= np.empty(") == 2

@@ -7,7 +7,7 @@ held in a scalar of the loops around it (see ``fuse``) makes pieces share some o
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import sympy as sp
@@ -51,7 +51,7 @@ def schedule(definitions: Iterable[Definition], kept: frozenset) -> Schedule:
     """Order and fuse the pieces of definitions given in order of evaluation; ``kept`` stay in memory."""
     definitions = list(definitions)
     held = {d.target: (len(d.assignment.loops), d.held.stage) for d in definitions if d.held is not None}
-    definitions = [_arranged(d, held.keys()) for d in _scalars_first(definitions)]
+    definitions = [_arranged(d, held.keys()) for d in _late(_scalars_first(definitions))]
     placed = _Placed(held)
     for d in definitions:
         placed.add(d)
@@ -228,6 +228,18 @@ def _scalars_first(definitions: Iterable[Definition]) -> list[Definition]:
                 place -= 1
         result.insert(place, d)
     return result
+
+
+def _late(definitions: Sequence[Definition]) -> list[Definition]:
+    """The definitions with those of one element at a time right before what first reads them: it may then share their
+    nest, where what is read beside them is complete only after they were asked for."""
+    result: list[tuple[Definition, frozenset]] = []
+    for d in reversed(definitions):
+        place = 0
+        if d.held is None and len(d.pieces) == 1 and d.pieces[0].loops and not (d.pieces[0].n_sums or d.pieces[0].add):
+            place = next((k for k, (_, reads) in enumerate(result) if d.target in reads), 0)
+        result.insert(place, (d, d.reads))
+    return [d for d, _ in result]
 
 
 def _arranged(d: Definition, held: Collection[Variable]) -> Definition:
