@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
 
 from symdfi.compile.program.loops import Loop
-from symdfi.dynamics.assembly import Assembly, row_major
+from symdfi.dynamics.assembly import Assembly, Part, row_major
 from symdfi.dynamics.forces import Sweep
 from symdfi.linalg.structured import narrow
 from symdfi.symbolic.chains import Strand
@@ -46,8 +46,12 @@ class Storage:
         """Numbers in a row of the bands."""
         return self.width + 1 if self.symmetric else 2 * self.width + 1
 
-    def loops(self, strand: Strand) -> tuple[Loop, ...]:
-        return tuple(Loop(index, lower, upper) for index, (lower, upper) in self.chain.sites.ranges(strand).items())
+    def along(self, strand: Strand, expr: sp.Expr, offset: sp.Expr | int, step: int) -> Iterator[Part]:
+        """An expression along a strand, into an array with ``step`` numbers a site."""
+        for ranges, ahead in self.chain.sites.pieces(strand):
+            loops = tuple(Loop(index, lower, upper) for index, (lower, upper) in ranges.items())
+            start = offset + step * ahead + sum(k * loop.lower for k, loop in zip(self.steps(step), loops, strict=True))
+            yield expr, loops, sp.expand(start), self.steps(step)
 
     def steps(self, step: int) -> tuple[sp.Expr, ...]:
         """Steps through an array with ``step`` numbers a site, by the indices of the sites."""
@@ -57,39 +61,42 @@ class Storage:
     def fill(self) -> list[str]:
         """Allocates; the kernel's outputs on the side."""
         chain, assembly, count = self.chain, self.assembly, self.chain.sites.count
-        parts = []
+        parts: list[Part] = []
+        written = set()
         for (a, d), expr in chain.bands.items():
-            loops = self.loops(chain.sites.strands[a])
+            strand = chain.sites.strands[a]
             if self.blocks:
-                parts.append((expr, loops, (a * self.breadth + a + d) * count, self.steps(1)))
+                written.add((a, d))
+                parts += self.along(strand, expr, (a * self.breadth + a + d) * count, 1)
             elif d >= 0 or not self.symmetric:
+                written.add((a, d))
                 first = 0 if self.symmetric else self.width
-                parts.append((expr, loops, a * self.across + d + first, self.steps(self.breadth * self.across)))
+                parts += self.along(strand, expr, a * self.across + d + first, self.breadth * self.across)
         assembly.output(self.a, parts)
         lines = [f"{self.n} = {assembly.code(count if self.blocks else self.length)}"]
         each = self.breadth if self.blocks else self.across
-        lines += self._take(self.a, self.length * each, len(parts) == self.breadth * each)
+        lines += self._take(self.a, self.length * each, len(written) == self.breadth * each)
         for name, entries in ((self.c, chain.columns), (self.r, chain.rows)):
             if name == self.c and entries is chain.rows:
                 continue
             parts = []
             for (a, b), expr in entries.items():
-                loops = self.loops(chain.sites.strands[a])
+                strand = chain.sites.strands[a]
                 if self.blocks:
-                    parts.append((expr, loops, (a * self.borders + b) * count, self.steps(1)))
+                    parts += self.along(strand, expr, (a * self.borders + b) * count, 1)
                 else:
-                    parts.append((expr, loops, a * self.borders + b, self.steps(self.breadth * self.borders)))
+                    parts += self.along(strand, expr, a * self.borders + b, self.breadth * self.borders)
             assembly.output(name, parts)
-            lines += self._take(name, self.length * self.borders, len(parts) == self.breadth * self.borders)
+            lines += self._take(name, self.length * self.borders, len(entries) == self.breadth * self.borders)
         return lines + (self._forced(self.sweep) if self.sweep is not None else [])
 
     def _forced(self, sweep: Sweep) -> list[str]:
         """The forcing along the chain as an output of the kernel."""
-        parts = []
+        parts: list[Part] = []
         for a, strand in enumerate(self.chain.sites.strands):
             offset = a * self.chain.sites.count if self.blocks else sp.Integer(a)
-            steps = self.steps(1 if self.blocks else self.breadth)
-            parts.append((sweep.forcing_at(strand.coordinate, strand.place), self.loops(strand), offset, steps))
+            forcing = sweep.forcing_at(strand.coordinate, strand.place)
+            parts += self.along(strand, forcing, offset, 1 if self.blocks else self.breadth)
         self.assembly.output(self.f, parts)
         return self._viewed() or self._take(self.f, self.length, True)
 
@@ -101,15 +108,13 @@ class Storage:
 
     def pads(self) -> list[str]:
         """Ones on the diagonal where a site lacks a strand."""
-        lines = []
+        lines, code = [], self.assembly.code
         for a, strand in enumerate(self.chain.sites.strands):
-            short = sp.expand(self.chain.sites.count - strand.count)
-            if short != 0:
-                first = a * self.across + (0 if self.symmetric else self.width)
-                lines.append(
-                    f"for k in range({self.assembly.code(strand.count)}, {self.assembly.code(strand.count + short)}):"
-                )
-                lines.append(f"    {self.a}[k*{self.breadth * self.across} + {first}] = 1.0")
+            place = f"{self.a}[k*{self.breadth * self.across} + {a * self.across + (0 if self.symmetric else self.width)}]"
+            end, last = sp.expand(strand.first + strand.count), self.chain.sites.count
+            for start, stop in ((sp.Integer(0), sp.Integer(strand.first)), (end, last)):
+                if sp.expand(stop - start) != 0:
+                    lines += [f"for k in range({code(start)}, {code(stop)}):", f"    {place} = 1.0"]
         return lines
 
     def functions(self) -> dict[str, str]:
@@ -144,6 +149,8 @@ class Storage:
     def view(self) -> sp.Expr | None:
         """Where the unknowns of the chain lie one after the other in the state, if they do."""
         sites = self.chain.sites
+        if sites.is_turned:
+            return None
         start, _ = self.natural(sites.strands[0])
         for a, strand in enumerate(sites.strands):
             own, step = self.natural(strand)
@@ -183,12 +190,22 @@ class Storage:
         return [f"for k in range({self.cut}):", f"    {self.f}[k] = rest[{start} + k]"]
 
     def _moves(self, line: str) -> list[str]:
-        lines = []
+        lines, code = [], self.assembly.code
         for a, strand in enumerate(self.chain.sites.strands):
             first, step = self.place(a)
-            start, own = (self.assembly.code(e) for e in self.natural(strand))
-            lines.append(f"for k in range({self.assembly.code(strand.count)}):")
-            lines.append("    " + line.format(there=f"{first} + {step}*k", here=f"{start} + {own}*k"))
+            start, own = (code(e) for e in self.natural(strand))
+            if not strand.turn:
+                ahead = f"{first} + {step}*({strand.first} + k)" if strand.first else f"{first} + {step}*k"
+                pieces = [(f"range({code(strand.count)})", ahead)]
+            else:
+                lines += [f"turn = {strand.turn} % {code(strand.count)}"]
+                pieces = [
+                    (f"range({code(strand.count)} - turn)", f"{first} + {step}*(k + turn)"),
+                    (f"range({code(strand.count)} - turn, {code(strand.count)})",
+                     f"{first} + {step}*(k + turn - ({code(strand.count)}))"),
+                ]  # fmt: skip
+            for numbers, there in pieces:
+                lines += [f"for k in {numbers}:", "    " + line.format(there=there, here=f"{start} + {own}*k")]
         return lines
 
 

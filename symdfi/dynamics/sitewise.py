@@ -24,6 +24,7 @@ from symdfi.dynamics.forces import Sweep
 from symdfi.symbolic.chains import Strand
 from symdfi.symbolic.couplings import COMPONENTS
 from symdfi.symbolic.indexed import normalise
+from symdfi.symbolic.segments import least_count, segments
 from symdfi.symbolic.structures import Bordered, Chain, Diagonal
 from symdfi.symbolic.sums import PlainSum
 
@@ -35,13 +36,21 @@ _TINY = sp.Float(16 * 2.0**-52)
 
 def fits(found: Bordered) -> bool:
     """Whether the matrix, symmetric but for what auxiliary unknowns bring in, can be eliminated so."""
-    blocks = all(chain.is_blocks and chain.sites.is_full and chain.breadth <= _SIZE for chain in found.chains)
-    return blocks and found.borders <= _BORDER
+    return found.borders <= _BORDER and all(
+        chain.is_blocks and chain.breadth <= _SIZE and (chain.sites.is_full or len(chain.sites.indices) == 1)
+        for chain in found.chains
+    )
 
 
 def may_need_pivots(found: Bordered) -> bool:
     """Whether a regular matrix may be refused, with NaN: blocks of one and two without a border have Cramer's rule."""
-    return bool(found.borders) or any(chain.breadth > 2 for chain in found.chains)
+    return bool(found.borders) or any(chain.breadth > 2 for chain in found.chains) or bool(too_short(found))
+
+
+def too_short(found: Bordered) -> list[tuple[sp.Expr, int]]:
+    """The numbers of elements of chains that may be too small for their segments, each with the least that is not."""
+    least = {least_count(chain.sites) for chain in found.chains if len(chain.sites.indices) == 1}
+    return [(count, most) for count, most in sorted(least, key=str) if not (count - most).is_nonnegative]
 
 
 class _NeedsPivots(Exception):
@@ -197,7 +206,8 @@ class _Solution:
         self.moves: dict[str, list[str]] = {}
         self.before: list[str] = []
         for chain in found.chains:
-            self.eliminate(_Site(assembly, chain))
+            for segment in segments(chain):
+                self.eliminate(_Site(assembly, segment))
 
     def eliminate(self, site: _Site) -> None:
         block, strands = _Block(site), site.chain.sites.strands
@@ -252,7 +262,8 @@ class _Solution:
 
     def lines(self, otherwise: str) -> list[str]:
         assembly, borders = self.assembly, self.found.borders
-        lines = []
+        short = " or ".join(f"{assembly.code(count)} < {least}" for count, least in too_short(self.found))
+        lines = [f"if {short}:", f"    {otherwise}", "    return"] if short else []
         for name, values, length in (
             ("corner", {b * borders + d: expr for (b, d), expr in self.found.corner.items()}, borders**2),
             ("taken", {b * borders + d: expr for (b, d), expr in self.taken.items()}, borders**2),

@@ -18,7 +18,7 @@ from symdfi.dynamics.assembly import Assembly, dense_parts, row_major
 from symdfi.dynamics.elimination import bordered
 from symdfi.dynamics.forces import Sweep
 from symdfi.dynamics.plans import Plans, inside, loops_of, number_of
-from symdfi.dynamics.sitewise import may_need_pivots, sitewise
+from symdfi.dynamics.sitewise import may_need_pivots, sitewise, too_short
 from symdfi.linalg import small, structured
 from symdfi.symbolic.couplings import COMPONENTS
 from symdfi.symbolic.renaming import Renaming
@@ -137,7 +137,10 @@ def sitewise_kernel(
     if may_need_pivots(found):
         slow, again = other
         steps = bordered(slow, found, again, pivots=True)
-        _, whole = _functions(slow, steps, renaming, names=("fill", "pivoting"))
+        general, whole = _functions(slow, steps, renaming, names=("fill", "pivoting"))
+        if too_short(found):
+            # Segments read what a shorter chain does not have, and then are left to the other kernel.
+            built = replace(built, checks=general.checks)
         functions, modules = [*whole, "", *functions], {**slow.modules, **modules}
     return replace(built, source=_module(modules, functions), entry="solve", spread=None)
 

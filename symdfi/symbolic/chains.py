@@ -27,9 +27,10 @@ _ENDS = 4
 
 @dataclass(frozen=True)
 class Strand:
-    """One element of every site: ``x[place]`` of a coordinate, at ``start + step*site`` among its elements.
+    """One element of every site: ``x[place]`` of a coordinate, at ``start + step*k`` among its elements.
 
-    ``count`` sites have it, the first ones.
+    ``place`` is written in k = 0..count - 1, and the k-th element belongs to site ``first + k``, on a ring to site
+    ``turn + k`` modulo the number of sites.
     """
 
     coordinate: int
@@ -37,11 +38,13 @@ class Strand:
     start: sp.Expr
     step: sp.Expr
     count: sp.Expr
+    first: int = 0
+    turn: int = 0
 
 
 @dataclass(frozen=True)
 class Sites:
-    """The sites of a chain, ``extents`` by row-major ``indices``, and the strands that each of them holds."""
+    """The sites of a chain by row-major ``indices``, the strands that they hold, and the ``extents`` of these."""
 
     indices: tuple[sp.Symbol, ...]
     extents: tuple[sp.Expr, ...]
@@ -49,15 +52,32 @@ class Sites:
 
     @property
     def count(self) -> sp.Expr:
-        return sp.expand(sp.Mul(*self.extents))
+        """How many sites there are: to the end of the strand that ends last."""
+        count = self.strands[0].count
+        return sp.expand(count + max(int(sp.expand(s.count - count)) + s.first for s in self.strands))
 
     @property
     def is_full(self) -> bool:
         """Whether every site has every strand."""
         return all(sp.expand(strand.count - self.count) == 0 for strand in self.strands)
 
+    @property
+    def is_turned(self) -> bool:
+        """Whether the elements of a strand begin at another site than the first one."""
+        return any(strand.first or strand.turn for strand in self.strands)
+
+    def pieces(self, strand: Strand) -> list[tuple[Ranges, sp.Expr]]:
+        """Ranges of the indices along a strand, each with the number of sites by which its elements lie ahead."""
+        whole = self.ranges(strand)
+        if not strand.turn:
+            return [(whole, sp.Integer(strand.first))]
+        (index,), turn = self.indices, sp.Mod(strand.turn, strand.count)
+        ahead = {index: (sp.S.Zero, strand.count - turn - 1)}, turn
+        behind = {index: (strand.count - turn, strand.count - 1)}, turn - strand.count
+        return [ahead, behind]
+
     def ranges(self, strand: Strand) -> Ranges:
-        """The ranges of the site indices along a strand."""
+        """The ranges of the indices along a strand."""
         if len(self.indices) == 1:
             return {self.indices[0]: (sp.S.Zero, strand.count - 1)}
         return {i: (sp.S.Zero, extent - 1) for i, extent in zip(self.indices, self.extents, strict=True)}

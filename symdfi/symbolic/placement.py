@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import sympy as sp
 
@@ -11,12 +11,11 @@ from symdfi.symbolic.chains import Sites, Strand, place_of
 from symdfi.symbolic.couplings import Coupling, Row, index_ranges, is_long
 from symdfi.symbolic.indexed import Variation, collected
 from symdfi.symbolic.products import Auxiliary
+from symdfi.symbolic.shifts import arranged
 from symdfi.symbolic.structures import Bordered, Chain
 
 #: The widest band of a chain.
 _WIDTH = 32
-#: Up to so many strands all their orders are compared.
-_ORDERED = 6
 
 
 class Reader:
@@ -164,30 +163,21 @@ class Reader:
 
     def _chain(self, c: int, sites: Sites, strands: list[int]) -> Chain:
         meetings = {(a, b, shift) for chain, a, b, shift in self.blocks if chain == c and a in strands}
-        strands = _narrowest(strands, meetings)
-        own = Sites(sites.indices, sites.extents, tuple(sites.strands[a] for a in strands))
-        place = {a: k for k, a in enumerate(strands)}
+        wraps = any((c, a) in self.wrapped for a in strands)
+        strands, first = arranged(strands, meetings)
+        moved = [replace(sites.strands[a], **{"turn" if wraps else "first": first[a]}) for a in strands]
+        own = Sites(sites.indices, sites.extents, tuple(moved))
+        place = {a: first[a] * len(strands) + k for k, a in enumerate(strands)}
+        rank = {a: k for k, a in enumerate(strands)}
         bands = {}
         for (chain, a, b, shift), terms in self.blocks.items():
             if chain == c and a in place:
-                bands[place[a], shift * len(strands) + place[b] - place[a]] = collected(terms)
+                bands[rank[a], shift * len(strands) + place[b] - place[a]] = collected(terms)
         bands = {key: entry for key, entry in sorted(bands.items()) if entry != 0}
-        columns = {(place[a], b): sp.Add(*t) for (b, k, a), t in self.columns.items() if k == c and a in place}
-        rows = {(place[a], b): sp.Add(*t) for (b, k, a), t in self.rows_of.items() if k == c and a in place}
-        return Chain(own, any((c, a) in self.wrapped for a in strands), bands, columns, rows)
-
-
-def _narrowest(strands: list[int], meetings: set[tuple[int, int, int]]) -> list[int]:
-    """The order of a site's strands, as they come if that does as well, in which what meets lies closest together;
-    ``meetings``: a strand, another one and how many sites further."""
-    if len(strands) > _ORDERED:
-        return strands
-
-    def width(order: tuple[int, ...]) -> int:
-        place = {a: k for k, a in enumerate(order)}
-        return max((abs(shift * len(order) + place[b] - place[a]) for a, b, shift in meetings), default=0)
-
-    return list(min(itertools.permutations(strands), key=width))
+        columns = {(rank[a], b): sp.Add(*t) for (b, k, a), t in self.columns.items() if k == c and a in place}
+        rows = {(rank[a], b): sp.Add(*t) for (b, k, a), t in self.rows_of.items() if k == c and a in place}
+        chain = Chain(own, wraps, bands, columns, rows)
+        return replace(chain, ring=wraps and not chain.is_within)
 
 
 def _components(count: int, blocks: Iterable[tuple[int, int, int, int]]) -> list[list[int]]:

@@ -73,7 +73,7 @@ class Sparse(Structure):
 
 @dataclass(frozen=True)
 class Chain:
-    """Sites with the bands of their matrix, and what in them meets the border, all in the site's indices.
+    """Sites with the bands of their matrix, and what in them meets the border, all in the indices of the row's strand.
 
     With B strands the unknown of strand a at site i is number p = i B + a. ``bands`` maps (a, d) to the entry in row
     p, column p + d (modulo the chain's length in a ``ring``); ``columns`` maps (a, b) to the entry in row p, column b
@@ -99,7 +99,12 @@ class Chain:
     @property
     def is_blocks(self) -> bool:
         """Whether every site meets itself alone."""
-        return not self.ring and all(0 <= a + d < self.breadth for a, d in self.bands)
+        return not self.ring and self.is_within
+
+    @property
+    def is_within(self) -> bool:
+        """Whether all bands, of a ring or not, are those of blocks on the diagonal."""
+        return all(0 <= a + d < self.breadth for a, d in self.bands)
 
 
 @dataclass(frozen=True)
