@@ -110,7 +110,9 @@ class Storage:
         """Ones on the diagonal where a site lacks a strand."""
         lines, code = [], self.assembly.code
         for a, strand in enumerate(self.chain.sites.strands):
-            place = f"{self.a}[k*{self.breadth * self.across} + {a * self.across + (0 if self.symmetric else self.width)}]"
+            place = (
+                f"{self.a}[k*{self.breadth * self.across} + {a * self.across + (0 if self.symmetric else self.width)}]"
+            )
             end, last = sp.expand(strand.first + strand.count), self.chain.sites.count
             for start, stop in ((sp.Integer(0), sp.Integer(strand.first)), (end, last)):
                 if sp.expand(stop - start) != 0:

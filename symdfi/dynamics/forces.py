@@ -10,9 +10,10 @@ import functools
 from collections.abc import Iterable, Sequence
 
 import sympy as sp
+from sympy.core.relational import Relational
 
 from symdfi.compile.passes.autodiff import adjoint, gradient_loops, needed, tangent
-from symdfi.compile.program.loops import Assignment, Variable, variables
+from symdfi.compile.program.loops import Assignment, Variable, hull, variables
 from symdfi.compile.program.lower import Program
 from symdfi.errors import SymbolicError
 from symdfi.symbolic.coordinates import t
@@ -71,9 +72,28 @@ class Sweep:
         ]
 
     def forcing_at(self, position: int, place: Sequence[sp.Expr]) -> sp.Expr:
-        """F of one element of a coordinate."""
+        """F of one element of a coordinate.
+
+        What is stored under conditions on indices that the place decides (as that of every second element does) is
+        written out there: all that a site computes is then shared by its strands.
+        """
         pairs = zip(self.loops[position], place, strict=True)
-        return self._forcing_values[position].xreplace({loop.index: k for loop, k in pairs})
+        found = self._forcing_values[position].xreplace({loop.index: k for loop, k in pairs})
+        return found.xreplace({node: self._written_out(node) for node in found.atoms(sp.Indexed)})
+
+    def _written_out(self, element: sp.Indexed) -> sp.Expr:
+        """The right-hand side of what a program stores, where its conditions on indices are fewer at this element."""
+        stored = self.program.assignments.get(element.base)
+        if stored is None or stored.sums or stored.expr.has(sp.KroneckerDelta) or not stored.expr.has(sp.Piecewise):
+            return element
+        numbered = zip(stored.loops, hull(stored.loops), element.indices, strict=True)
+        at = {loop.index: k + own.lower for loop, own, k in numbered}
+        found = stored.expr.xreplace(at)
+        conditions = [self._conditions(expr) for expr in (stored.expr, found)]
+        return found if len(conditions[1]) < len(conditions[0]) else element
+
+    def _conditions(self, expr: sp.Expr) -> set[sp.Basic]:
+        return {c for c in expr.atoms(Relational) if self.program.is_index_condition(c)}
 
     @functools.cached_property
     def _forcing_values(self) -> list[sp.Expr]:

@@ -172,6 +172,8 @@ def _functions(
     call = f"{fill}({', '.join([*arguments, *assembly.outputs])})"
     built = assembly.builder.build()
     own = built.source.replace("def kernel(", f"def {fill}(")
+    # Two such kernels may stand in one module, each with its own parts.
+    own = re.sub(r"\bpart(\d+)\(", rf"{fill}_part\1(", own)
     makes_arrays = any(re.search(r"np\.(empty|zeros)\(", line) for line in (own, *lines))
     decorator = "jit" if makes_arrays else "borrowing"
     unpack = [f"{assembly.names[renaming.of(s)]} = sizes[U({k})]" for k, s in enumerate(built.sizes)]

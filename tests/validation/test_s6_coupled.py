@@ -61,7 +61,7 @@ CASES = {
         (d,), (dd,), "blocks",
     ),
     "sites and links": Case(
-        T + Sum(ad[i] ** 2 / 2 + v[i + 1] * ad[i] / 4 - a[i] ** 2, (i, 0, n - 2)), (x, a), (v, ad), "banded"
+        T + Sum(ad[i] ** 2 / 2 + v[i + 1] * ad[i] / 4 - a[i] ** 2, (i, 0, n - 2)), (x, a), (v, ad), "blocks"
     ),
     "rods": Case(
         Sum((wd[i, 0] + wd[i, 1] * sin(w[i, 0])) ** 2 + wd[i, 1] ** 2 - w[i, 1] ** 2, every),
