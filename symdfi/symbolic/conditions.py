@@ -1,6 +1,13 @@
-"""Conditions on indices as conditions without Abs, Max and Min: those that loops can be bounded by."""
+"""Conditions on indices: without Abs, Max and Min, as loops can be bounded by them, and as what a test says of indices.
+
+A test is read literal by literal, those on indices first, and none that these have made needless: ``i < 1`` protects
+what is read in the other literal of ``(i < 1) | (x[i - 1] > 0)``.
+"""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Callable
 
 import sympy as sp
 from sympy.logic.boolalg import Boolean
@@ -39,3 +46,43 @@ def _at_least(expr: sp.Expr, kind: type) -> Boolean:
         cases = [_at_least(sp.expand(line[0] * arg + line[1]), kind) for arg in args]
         return sp.And(*cases) if isinstance(choice, sp.Min) == bool(line[0] > 0) else sp.Or(*cases)
     return kind(expr, 0)
+
+
+def implied(condition: Boolean, is_told: Callable[[Boolean], bool]) -> tuple[Boolean, ...]:
+    """What holds wherever a test may hold, whatever its literals that are not told come to."""
+    possible = _possible(sp.to_nnf(condition, simplify=False), is_told)
+    return tuple(c for c in sp.And.make_args(possible) if c != sp.true)
+
+
+def _possible(condition: Boolean, is_told: Callable[[Boolean], bool]) -> Boolean:
+    """A test without Not around several literals, with true for those that are not told."""
+    if isinstance(condition, sp.And | sp.Or):
+        return condition.func(*(_possible(part, is_told) for part in condition.args))
+    return condition if condition in (sp.true, sp.false) or is_told(condition) else sp.true
+
+
+def in_turn(
+    condition: Boolean,
+    is_of_indices: Callable[[Boolean], bool],
+    read: Callable[[Boolean, tuple[Boolean, ...]], Boolean],
+) -> Boolean:
+    """A test of the literals ``read(literal, what holds where it is read)``.
+
+    Those on values are read last, those on indices the earlier the fewer entries of index arrays they hold.
+    """
+
+    def rank(literal: Boolean) -> float:
+        return len(literal.atoms(sp.Indexed)) if is_of_indices(literal) else math.inf
+
+    def visit(part: Boolean, open_where: tuple[Boolean, ...]) -> Boolean:
+        if part in (sp.true, sp.false):
+            return part
+        if isinstance(part, sp.And | sp.Or):
+            # Any of the others may decide it.
+            undecided = [c if isinstance(part, sp.And) else sp.Not(c) for c in part.args]
+            others = (undecided[:k] + undecided[k + 1 :] for k in range(len(undecided)))
+            return part.func(*(visit(c, (*open_where, *rest)) for c, rest in zip(part.args, others, strict=True)))
+        own = rank(part)
+        return read(part, tuple(c for test in open_where for c in implied(test, lambda other: rank(other) < own)))
+
+    return visit(sp.to_nnf(condition, simplify=False), ())

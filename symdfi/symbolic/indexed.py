@@ -51,9 +51,11 @@ def guarded(expr: sp.Expr, conditions: Iterable[Boolean]) -> sp.Expr:
 
 
 def summed(expr: sp.Expr, sums: Iterable[Limits], conditions: Iterable[Boolean]) -> sp.Expr:
-    """``Σ_sums [conditions] expr``; what does not depend on the sums' indices is asked outside them."""
+    """``Σ_sums [conditions] expr``; what does not depend on the sums' indices is asked outside them, unless it
+    reads elements, which the ranges or another condition may keep in range."""
     sums, conditions = tuple(sums), tuple(conditions)
-    inner = [c for c in conditions if c.free_symbols & {index for index, _, _ in sums}]
+    own = {index for index, _, _ in sums}
+    inner = [c for c in conditions if c.free_symbols & own or c.has(sp.Indexed)]
     expr = guarded(expr, inner)
     total = PlainSum(expr, *sums) if sums and expr != 0 else expr
     return guarded(total, (c for c in conditions if c not in inner))

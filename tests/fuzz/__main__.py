@@ -1,6 +1,7 @@
 """``python -m tests.fuzz expressions 0 10000``: run the cases of these seeds, print what failed in its smallest form.
 
-    python -m tests.fuzz expressions|lagrangians FIRST LAST [--workers 2] [--report FILE] [--compiled-every 40]
+    python -m tests.fuzz expressions|conditions|lagrangians FIRST LAST
+        [--workers 2] [--report FILE] [--compiled-every 40]
 
 Every case is reproduced by its seed alone. The exit status is 1 if any case is wrong, crashes, reads out of range,
 is refused at call time although all is in range, or is refused without naming its term.
@@ -15,12 +16,12 @@ import time
 import traceback
 from collections import Counter
 
-from tests.fuzz import compare, expressions, lagrangians
+from tests.fuzz import compare, conditions, expressions, lagrangians
 
 
-def expression(seed: int, compiled_every: int) -> tuple[str, str]:
-    """Kind and report of one seed."""
-    case = expressions.case(seed)
+def expression(case: expressions.Case, compiled_every: int) -> tuple[str, str]:
+    """Kind and report of one case."""
+    seed = case.seed
     outcome = compare.judge(case, compiled=compiled_every > 0 and seed % compiled_every == 0)
     if outcome.kind in compare.FAILURES:
         case, outcome = compare.shrunk(case, outcome)
@@ -41,14 +42,16 @@ def lagrangian(seed: int, compiled_every: int) -> tuple[str, str]:
 def run(what: str, seed: int, compiled_every: int) -> tuple[str, str]:
     """Kind and report of one seed, a crash of the fuzz itself among them."""
     try:
-        return (expression if what == "expressions" else lagrangian)(seed, compiled_every)
+        if what == "lagrangians":
+            return lagrangian(seed, compiled_every)
+        return expression((conditions if what == "conditions" else expressions).case(seed), compiled_every)
     except Exception:
         return "crash", f"seed {seed}: crash of the fuzz\n{traceback.format_exc()}"
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("expressions", "lagrangians"))
+    parser.add_argument("what", choices=("expressions", "conditions", "lagrangians"))
     parser.add_argument("first", type=int)
     parser.add_argument("last", type=int)
     parser.add_argument("--workers", type=int, default=1)

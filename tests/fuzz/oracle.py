@@ -211,35 +211,42 @@ def _has_values(expr: sp.Basic) -> bool:
     return any(s.is_integer is not True for s in expr.free_symbols if isinstance(s, sp.Symbol))
 
 
+_CONNECTED = (sp.ITE, sp.Implies, sp.Xor, sp.Equivalent)
+
+
+def _by_and_or(expr: sp.Basic) -> sp.Basic:
+    """A test by And, Or and Not alone."""
+    first, *rest = expr.args
+    if isinstance(expr, sp.ITE):
+        return (first & rest[0]) | (sp.Not(first) & rest[1])
+    if isinstance(expr, sp.Implies):
+        return sp.Not(first) | rest[0]
+    if isinstance(expr, sp.Equivalent):
+        return sp.And(*expr.args) | sp.And(*map(sp.Not, expr.args))
+    other = rest[0] if len(rest) == 1 else _by_and_or(sp.Xor(*rest))
+    return (first & sp.Not(other)) | (sp.Not(first) & other)
+
+
 def condition(expr: sp.Basic) -> Callable[[World, dict], bool]:
-    """A test. One literal on indices that decides an And (Or) suffices, whatever the others would read. Of those on
-    values none is read in vain: whether it is needed is not known before the call."""
+    """A test. What indices decide is not read on; of literals on values none is read in vain but those that are left:
+    whether one of these is needed is not known before the call."""
     if expr in (sp.true, sp.false):
         return lambda world, at: expr == sp.true
     if isinstance(expr, sp.Not):
         inner = condition(expr.args[0])
         return lambda world, at: not inner(world, at)
-    if isinstance(expr, sp.logic.boolalg.ITE):
-        test, true, false = map(condition, expr.args)
-        return lambda world, at: true(world, at) if test(world, at) else false(world, at)
+    if isinstance(expr, _CONNECTED):
+        return condition(_by_and_or(expr))
     if isinstance(expr, sp.And | sp.Or):
-        of_indices, of_values = (
-            [condition(arg) for arg in expr.args if _has_values(arg) == kind] for kind in (False, True)
-        )
-        decisive = isinstance(expr, sp.Or)
+        known, decisive = decided(expr), isinstance(expr, sp.Or)
+        parts = [(decided(arg), condition(arg)) for arg in expr.args]
 
         def several(world: World, at: dict) -> bool:
-            failed = None
-            for part in of_indices:
-                try:
-                    if part(world, at) == decisive:
-                        return decisive
-                except OutOfRange as error:
-                    failed = error
-            if failed is not None:
-                raise failed
-            found = [part(world, at) for part in of_values]
-            return decisive if decisive in found else not decisive
+            found = known(world, at)
+            if found is not None:
+                return found
+            left = [part(world, at) for told, part in parts if told(world, at) is None]
+            return decisive if decisive in left else not decisive
 
         return several
     compare, left, right = _RELATIONS[expr.rel_op], closure(expr.lhs), closure(expr.rhs)
@@ -254,24 +261,34 @@ def condition(expr: sp.Basic) -> Callable[[World, dict], bool]:
     return relation
 
 
-def may_hold(expr: sp.Basic) -> Callable[[World, dict], tuple[bool, bool]]:
-    """Whether a test may hold and whether it may fail, for all that is known before the values are."""
+def decided(expr: sp.Basic) -> Callable[[World, dict], bool | None]:
+    """Whether a test holds, as far as it is known before the values are, else None. One literal on indices that
+    decides an And (Or) suffices, whatever the others would read."""
     if isinstance(expr, sp.Not):
-        inner = may_hold(expr.args[0])
-        return lambda world, at: inner(world, at)[::-1]
-    if isinstance(expr, sp.And | sp.Or) and _has_values(expr):
-        parts = [may_hold(arg) for arg in expr.args]
-        both = isinstance(expr, sp.And)
+        inner = decided(expr.args[0])
+        return lambda world, at: None if (known := inner(world, at)) is None else not known
+    if isinstance(expr, _CONNECTED):
+        return decided(_by_and_or(expr))
+    if isinstance(expr, sp.And | sp.Or):
+        parts, decisive = [decided(arg) for arg in expr.args], isinstance(expr, sp.Or)
 
-        def several(world: World, at: dict) -> tuple[bool, bool]:
-            may, may_not = zip(*(part(world, at) for part in parts), strict=True)
-            return (all(may), any(may_not)) if both else (any(may), all(may_not))
+        def several(world: World, at: dict) -> bool | None:
+            failed, found = None, []
+            for part in parts:
+                try:
+                    found.append(part(world, at))
+                except OutOfRange as error:
+                    failed = error
+            if decisive in found:
+                return decisive
+            if failed is not None:
+                raise failed
+            return None if None in found else not decisive
 
         return several
     if _has_values(expr):
-        return lambda world, at: (True, True)
-    test = condition(expr)
-    return lambda world, at: (True, False) if test(world, at) else (False, True)
+        return lambda world, at: None
+    return condition(expr)
 
 
 def closure(expr: sp.Basic) -> Closure:
@@ -311,17 +328,17 @@ def _closure(expr: sp.Basic) -> Closure:
     if isinstance(expr, sp.Sum):
         return _sum(expr)
     if isinstance(expr, sp.Piecewise):
-        branches = [(closure(value), condition(test), may_hold(test)) for value, test in expr.args]
+        branches = [(closure(value), condition(test), decided(test)) for value, test in expr.args]
 
         def piecewise(world: World, at: dict) -> Any:
             """All cases that values may lead to must be in range: which of them is read is not known before."""
             found = []
             for value, test, possible in branches:
-                may, may_not = possible(world, at)
-                if may:
+                known = possible(world, at)
+                if known is not False:
                     result = value(world, at)
                     found += [result] if test(world, at) else []
-                if not may_not:
+                if known:
                     break
             if not found:
                 raise Meaningless(f"no case of {expr} applies")

@@ -2,12 +2,19 @@
 
 import pytest
 
-from tests.fuzz import compare, expressions, lagrangians
+from tests.fuzz import compare, conditions, expressions, lagrangians
 
 
 @pytest.mark.parametrize("seed", range(30))
 def test_expressions(seed):
     case = expressions.case(seed)
+    outcome = compare.judge(case)
+    assert outcome.kind not in compare.FAILURES, compare.reproduction(case, outcome)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_conditions(seed):
+    case = conditions.case(seed)
     outcome = compare.judge(case)
     assert outcome.kind not in compare.FAILURES, compare.reproduction(case, outcome)
 

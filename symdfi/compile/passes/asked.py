@@ -14,6 +14,7 @@ from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
 from symdfi.compile.program.loops import Piece, ranges
+from symdfi.symbolic.conditions import implied, in_turn
 from symdfi.symbolic.private import Private
 from symdfi.symbolic.sets import never_negative
 
@@ -40,9 +41,9 @@ class _Visitor:
             branches, earlier = [], conditions
             for value, condition in expr.args:
                 asked = condition.xreplace(dict(self.atoms))
-                here = tuple(c for c in sp.And.make_args(asked) if self.is_of_indices(c))
-                branches.append((self.visit(value, earlier + here), self.condition(asked, earlier)))
-                earlier += (sp.Not(asked),) if self.is_of_indices(asked) else ()
+                here = earlier + implied(asked, self.is_of_indices)
+                branches.append((self.visit(value, here), self.condition(asked, earlier)))
+                earlier += implied(sp.Not(asked), self.is_of_indices)
             return sp.Piecewise(*branches, evaluate=False)
         if isinstance(expr, sp.Indexed):
             return self.reference(expr, conditions)
@@ -52,13 +53,14 @@ class _Visitor:
         return expr if args == list(expr.args) else expr.func(*args)
 
     def condition(self, condition: Boolean, conditions: tuple[Boolean, ...]) -> Boolean:
-        parts = sp.And.make_args(condition)
-        before = conditions + tuple(c for c in parts if not c.has(sp.Indexed))
-        return sp.And(*(self.visit(c, before) if c.has(sp.Indexed) else c for c in parts))
+        def read(literal: Boolean, before: tuple[Boolean, ...]) -> Boolean:
+            return self.visit(literal, conditions + before) if literal.has(sp.Indexed) else literal
+
+        return in_turn(condition, self.is_of_indices, read)
 
     def is_of_indices(self, condition: Boolean) -> bool:
-        """Whether a condition is made of those named alone."""
-        return condition != sp.true and condition.atoms(Relational) <= self.relations
+        """Whether a literal is one of those named."""
+        return condition in self.relations
 
     def reference(self, expr: sp.Indexed, conditions: tuple[Boolean, ...]) -> sp.Indexed:
         clamped = []

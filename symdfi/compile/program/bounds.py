@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,10 +26,13 @@ from symdfi.compile.program.loops import (
 from symdfi.compile.program.points import Points
 from symdfi.errors import SymbolicError
 from symdfi.symbolic.affine import affine, outermost
+from symdfi.symbolic.conditions import in_turn
 from symdfi.symbolic.maps import extreme, inequalities
 from symdfi.symbolic.sets import Ranges, never_negative, value
 from symdfi.symbolic.sums import readable
 
+#: In more cases than this an index is not looked at one by one, before sizes and index arrays are known.
+MAX_CASES = 16
 #: Where one of these stands in an index, the ends of its range are bounds that need not be attained.
 _NOT_ATTAINED = (sp.Mod, sp.Max, sp.Min, sp.Abs, sp.floor, sp.ceiling, sp.Indexed)
 
@@ -133,31 +137,31 @@ def _ordered(references: Iterable[sp.Basic]) -> list[sp.Indexed]:
     return sorted(references, key=sp.default_sort_key)
 
 
-def _tested(condition: Boolean, before: tuple[Boolean, ...]) -> Iterator[tuple[sp.Indexed, Boolean]]:
-    """The references of a test, each with what holds where it is read: a part of a test with fewer of them comes first,
-    and may decide it."""
-    if isinstance(condition, sp.And | sp.Or):
-        for part in condition.args:
-            rank = len(part.atoms(sp.Indexed))
-            earlier = [c for c in condition.args if len(c.atoms(sp.Indexed)) < rank]
-            passed = earlier if isinstance(condition, sp.And) else [sp.Not(c) for c in earlier]
-            yield from _tested(part, (*before, *passed))
-        return
-    for reference in _ordered(condition.atoms(sp.Indexed)):
-        yield reference, sp.And(*before)
+def _tested(condition: Boolean, before: tuple[Boolean, ...]) -> list[tuple[sp.Indexed, Boolean]]:
+    """The references of a test, each with what holds where it is read."""
+    found: list[tuple[sp.Indexed, Boolean]] = []
+
+    def read(literal: Boolean, passed: tuple[Boolean, ...]) -> Boolean:
+        found.extend((reference, sp.And(*before, *passed)) for reference in _ordered(literal.atoms(sp.Indexed)))
+        return literal
+
+    in_turn(condition, lambda literal: True, read)
+    return found
 
 
 def _cases(guard: Boolean) -> Iterator[tuple[sp.Expr, ...]]:
-    """What is >= 0 under a test at run time, in each of the cases in which it holds."""
-    alternatives = []
+    """What is >= 0 under a test at run time, in each of the cases in which it holds: with too many of them, less."""
+    alternatives: list[list[tuple[sp.Expr, ...]]] = []
     for literal in sp.And.make_args(sp.to_nnf(guard, simplify=False)):
         if isinstance(literal, sp.Or):
-            alternatives.append([case for part in literal.args for case in _cases(part)])
+            own = [case for part in literal.args for case in _cases(part)]
         elif isinstance(literal, sp.Ne):
             difference = sp.expand(literal.lhs - literal.rhs)
-            alternatives.append([(difference - 1,), (-difference - 1,)])
+            own = [(difference - 1,), (-difference - 1,)]
         else:
-            alternatives.append([tuple(inequalities(literal))])
+            own = [tuple(inequalities(literal))]
+        if len(own) * math.prod(map(len, alternatives)) <= MAX_CASES:
+            alternatives.append(own)
     for chosen in itertools.product(*alternatives):
         yield tuple(expr for case in chosen for expr in case)
 

@@ -15,6 +15,7 @@ from symdfi.compile.program.sharing import rebuilt, shared
 from symdfi.compile.program.unroll import unrolled
 from symdfi.errors import CompileError
 from symdfi.symbolic import private
+from symdfi.symbolic.conditions import implied, in_turn
 from symdfi.symbolic.indexed import guarded
 from symdfi.symbolic.maps import extreme, inequalities, is_index, is_known
 from symdfi.symbolic.ranges import Limits
@@ -23,6 +24,7 @@ from symdfi.symbolic.sums import PlainSum, fresh, renamed
 
 #: A literal of the condition under which a subexpression is evaluated at all.
 Guards = tuple[Boolean, ...]
+_CONNECTED = (sp.ITE, sp.Xor, sp.Implies, sp.Equivalent)
 
 
 class Program:
@@ -96,6 +98,10 @@ class Program:
         """Whether a condition is decided by indices and sizes alone."""
         return not variables(condition) & self.values
 
+    def _is_told(self, literal: sp.Basic) -> bool:
+        """Whether a literal is one on indices that nothing has to be added up for."""
+        return self.is_index_condition(literal) and not literal.has(sp.Sum)
+
     def _check_integers(self, expr: sp.Expr) -> None:
         """``CompileError`` for an index or a bound that is no integer arithmetic on sizes and indices."""
         for reference in expr.atoms(sp.Indexed):
@@ -117,8 +123,11 @@ class Program:
 
     def _plain(self, expr: sp.Basic) -> sp.Basic:
         """``expr`` with ``maximum``, ``minimum``, ``remainder`` for ``Max``, ``Min``, ``Mod`` of values: not in indices
-        and bounds, nor for a ``Mod`` of indices, which is to become a plain index where it can."""
-        if not expr.has(sp.Max, sp.Min, sp.Mod, sp.frac) or isinstance(expr, sp.Indexed):
+        and bounds, nor for a ``Mod`` of indices, which is to become a plain index where it can; its tests by And, Or
+        and Not."""
+        if isinstance(expr, _CONNECTED):
+            expr = sp.to_nnf(expr, simplify=False)
+        if not expr.has(sp.Max, sp.Min, sp.Mod, sp.frac, *_CONNECTED) or isinstance(expr, sp.Indexed):
             return expr
         if isinstance(expr, sp.Sum):
             return PlainSum(self._plain(expr.function), *expr.limits)
@@ -224,12 +233,12 @@ class Program:
         """Rebuild a ``Piecewise``, visiting each branch under the index conditions that lead to it."""
         branches, earlier = [], ()
         for value, condition in expr.args:
-            here = earlier + tuple(sp.And.make_args(condition))
-            here = tuple(c for c in here if c != sp.true and self.is_index_condition(c))
-            asked = visit(condition, guards + earlier) if condition.has(sp.Sum) else condition
-            branches.append((visit(value, guards + here), asked))
-            if self.is_index_condition(condition):
-                earlier += (sp.Not(condition),)
+            asked = condition
+            if condition.has(sp.Sum):
+                under = guards + earlier
+                asked = in_turn(condition, self._is_told, lambda c, before, under=under: visit(c, under + before))
+            branches.append((visit(value, guards + earlier + implied(condition, self._is_told)), asked))
+            earlier += implied(sp.Not(condition), self._is_told)
         return sp.Piecewise(*branches)
 
     @staticmethod
