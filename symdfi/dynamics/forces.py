@@ -13,12 +13,14 @@ import sympy as sp
 from sympy.core.relational import Relational
 
 from symdfi.compile.passes.autodiff import adjoint, gradient_loops, needed, tangent
-from symdfi.compile.program.loops import Assignment, Variable, hull, variables
+from symdfi.compile.program.loops import Assignment, Loop, Variable, hull, ranges, variables
 from symdfi.compile.program.lower import Program
 from symdfi.errors import SymbolicError
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.indexed import normalise
 from symdfi.symbolic.lagrangian import Lagrangian
+from symdfi.symbolic.maps import inequalities
+from symdfi.symbolic.sets import Ranges, never_negative
 from symdfi.symbolic.sums import renamed
 
 
@@ -71,29 +73,39 @@ class Sweep:
             for force, p, loops in zip(self.generalized_forces, self.momenta, self.loops, strict=True)
         ]
 
-    def forcing_at(self, position: int, place: Sequence[sp.Expr]) -> sp.Expr:
-        """F of one element of a coordinate.
+    def forcing_at(self, position: int, place: Sequence[sp.Expr], loops: Iterable[Loop] = ()) -> sp.Expr:
+        """F of one element of a coordinate, in ``loops`` that its place varies with.
 
-        What is stored under conditions on indices that the place decides (as that of every second element does) is
-        written out there: all that a site computes is then shared by its strands.
+        What is stored under conditions on indices that hold for all or none of these elements (as for every second
+        element) is written out there: all that a site computes is then shared by its strands.
         """
         pairs = zip(self.loops[position], place, strict=True)
-        found = self._forcing_values[position].xreplace({loop.index: k for loop, k in pairs})
-        return found.xreplace({node: self._written_out(node) for node in found.atoms(sp.Indexed)})
+        found, known = self._forcing_values[position], ranges(tuple(loops))
+        found = found.xreplace({loop.index: k for loop, k in pairs})
+        return found.xreplace({node: self._written_out(node, known) for node in found.atoms(sp.Indexed)})
 
-    def _written_out(self, element: sp.Indexed) -> sp.Expr:
-        """The right-hand side of what a program stores, where its conditions on indices are fewer at this element."""
+    def _written_out(self, element: sp.Indexed, known: Ranges) -> sp.Expr:
+        """The right-hand side of what a program stores, where it asks for less at this element than elsewhere."""
         stored = self.program.assignments.get(element.base)
         if stored is None or stored.sums or stored.expr.has(sp.KroneckerDelta) or not stored.expr.has(sp.Piecewise):
             return element
         numbered = zip(stored.loops, hull(stored.loops), element.indices, strict=True)
-        at = {loop.index: k + own.lower for loop, own, k in numbered}
-        found = stored.expr.xreplace(at)
-        conditions = [self._conditions(expr) for expr in (stored.expr, found)]
-        return found if len(conditions[1]) < len(conditions[0]) else element
+        found = stored.expr.xreplace({loop.index: k + own.lower for loop, own, k in numbered})
+        open_here, open_there = self._open(found, known), self._open(stored.expr, ranges(stored.loops))
+        return found if open_here < open_there else element
 
-    def _conditions(self, expr: sp.Expr) -> set[sp.Basic]:
-        return {c for c in expr.atoms(Relational) if self.program.is_index_condition(c)}
+    def _open(self, expr: sp.Expr, known: Ranges) -> int:
+        """How many conditions on indices neither hold everywhere nor nowhere."""
+
+        def is_decided(condition: sp.Basic) -> bool:
+            bounds = inequalities(condition)
+            return bool(bounds) and (
+                all(never_negative(bound, known) for bound in bounds)
+                or any(never_negative(-bound - 1, known) for bound in bounds)
+            )
+
+        asked = {c for c in expr.atoms(Relational) if self.program.is_index_condition(c)}
+        return sum(not is_decided(c) for c in asked)
 
     @functools.cached_property
     def _forcing_values(self) -> list[sp.Expr]:

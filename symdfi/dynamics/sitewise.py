@@ -211,7 +211,7 @@ class _Solution:
 
     def eliminate(self, site: _Site) -> None:
         block, strands = _Block(site), site.chain.sites.strands
-        y = block.solve([site.held(self.forcing(s.coordinate, s.place)) for s in strands])
+        y = block.solve([site.held(self.forcing(s.coordinate, s.place, site.loops)) for s in strands])
         for x, s in zip(y, strands, strict=True):
             if x != 0:
                 self.out.append((x, site.loops, site.start(s), site.steps(s.step)))

@@ -3,6 +3,7 @@
 A coordinate with one long axis of extent c N + d has c elements a site of a chain of N sites; components and the
 coordinates that share N follow one another within a site. x[2i] and y[i] then belong to one site, and a coupling of
 neighbours is a matrix of constant bandwidth. A coordinate with several long axes counts its sites in row-major order.
+Where the couplings are known the strands are shifted against one another (see ``shifts``).
 """
 
 from __future__ import annotations

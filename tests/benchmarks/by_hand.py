@@ -149,21 +149,44 @@ def ring_of_frames(q, v, out, work):
 
 
 @by_hand
-def dimers(q, v, out, work):
-    for i in range(q.size // 2):
-        part = 0.25 * cosine(q[2 * i])
-        f, g = -2.0 * q[2 * i], -2.0 * q[2 * i + 1] + 0.25 * sine(q[2 * i]) * v[2 * i] * v[2 * i]
-        inverse = 1.0 / (1.0 - part * part)
-        out[2 * i], out[2 * i + 1] = (f - part * g) * inverse, (g - part * f) * inverse
-
-
-@by_hand
 def pairs(q, v, out, work):
     n = (q.size + 1) // 2
     out[0] = 0.0
     for i in range(n - 1):
         out[n + i] = -2.0 * q[n + i] * (16.0 / 15.0)
         out[1 + i] = -0.25 * out[n + i]
+
+
+@by_hand
+def pair(q, v, out, k, m):
+    part = 0.25 * cosine(q[k])
+    f, g = -2.0 * q[k], -2.0 * q[m] + 0.25 * sine(q[k]) * v[k] * v[k]
+    inverse = 1.0 / (1.0 - part * part)
+    out[k], out[m] = (f - part * g) * inverse, (g - part * f) * inverse
+
+
+@by_hand
+def dimers(q, v, out, work):
+    for i in range(q.size // 2):
+        pair(q, v, out, 2 * i, 2 * i + 1)
+
+
+@by_hand
+def ring_of_pairs(q, v, out, work):
+    """Pairs of x[i + 1] and y[i]."""
+    n = q.size // 2
+    for i in range(n - 1):
+        pair(q, v, out, i + 1, n + i)
+    pair(q, v, out, 0, 2 * n - 1)
+
+
+@by_hand
+def crossed(q, v, out, work):
+    """Pairs of w[i, 0] and w[i + 1, 1]."""
+    n = q.size // 2
+    out[1], out[2 * n - 2] = -2.0 * q[1], -2.0 * q[2 * n - 2]
+    for i in range(n - 1):
+        pair(q, v, out, 2 * i, 2 * i + 3)
 
 
 @by_hand

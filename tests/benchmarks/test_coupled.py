@@ -87,6 +87,18 @@ CASES = {
         (d,), (dd,), (2, 0),
     ),
     "sites with a link each": Case(by_hand.pairs, LINKS, (x, a), (v, ad), (2, -1)),
+    "pairs round a ring": Case(
+        by_hand.ring_of_pairs,
+        Sum((v[i] ** 2 + u[i] ** 2) / 2 - x[i] ** 2 - y[i] ** 2, every)
+        + Sum(v[Mod(i + 1, n)] * u[i] * cos(x[Mod(i + 1, n)]), every) / 4,
+        (x, y), (v, u), (2, 0),
+    ),
+    "crossed pairs": Case(
+        by_hand.crossed,
+        Sum((wd[i, 0] ** 2 + wd[i, 1] ** 2) / 2 - w[i, 0] ** 2 - w[i, 1] ** 2, every)
+        + Sum(wd[i, 0] * wd[i + 1, 1] * cos(w[i, 0]), inner) / 4,
+        (w,), (wd,), (2, 0),
+    ),
     "sites and links": Case(by_hand.links, LINKS + Sum(v[i] * ad[i] / 4, inner), (x, a), (v, ad), (2, -1)),
     "rods": Case(
         by_hand.rods,

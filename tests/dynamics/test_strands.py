@@ -147,6 +147,9 @@ def check(meetings, border, sizes):
     return system.mass_structure
 
 
+FIFTH = sp.Rational(1, 5)
+
+
 def weight(rng):
     return sp.Rational(rng.choice([-1, 1]), rng.randint(5, 9))
 
@@ -201,6 +204,14 @@ def test_the_band_shrinks():
             found = check(meetings, 0, (1, 2, 3, 4, 5, 7, 12))
         (chain,) = found.chains
         assert chain.width == 2
+
+
+@pytest.mark.parametrize("meetings", [tree("components"), tree("dimers of neighbours"), [Meeting(EVEN, ODD, 0, FIFTH)]])
+def test_nothing_is_stored_between_loops(meetings):
+    """Whatever is computed at a site is computed where its strands take it."""
+    pairs = pairs_of(meetings)
+    kernels = sd.Lagrangian(lagrangian(meetings, 0), *map(list, zip(*pairs, strict=True))).compile()
+    assert "np.empty(" not in kernels.acceleration_kernel.source
 
 
 @pytest.mark.parametrize("seed", range(8))
