@@ -15,7 +15,7 @@ from symdfi.compile.kernels.kernel import CompiledKernel, count_of, shape_of
 from symdfi.compile.program.loops import Variable
 from symdfi.dynamics.kernels import Kernels
 from symdfi.numbers import reals
-from symdfi.symbolic.given import Lookup, name_of
+from symdfi.symbolic.given import Lookup, as_declared, name_of
 
 #: How many shapes of variables are remembered.
 _REMEMBERED = 1024
@@ -51,8 +51,9 @@ class Arguments(Kernels):
 
     def _solve_sizes(self, n_dof: int, given: dict[sp.Symbol, int], shapes: dict) -> dict[sp.Symbol, int]:
         for symbol, value in given.items():
-            if value < 1:
+            if value < 1 and symbol not in self.system.counts:
                 raise ValueError(f"the size {symbol} = {value} must be at least 1")
+            as_declared(symbol, value)
         total = (count_of(self.system.coordinates),)
         pending: list[tuple] = [("the state", total, (n_dof,), total[0], n_dof)]
         for symbol, shape in shapes.items():

@@ -80,6 +80,14 @@ def name_of(key: Any) -> str:
     return key.func.__name__ if isinstance(key, sp.Function) else str(key)
 
 
+def as_declared(symbol: sp.Symbol, value: int) -> int:
+    """The value of an integer symbol. ``ValueError`` where it is not what SymPy was told of the symbol."""
+    for name in ("nonnegative", "nonpositive", "even", "odd"):
+        if getattr(symbol, f"is_{name}") and not getattr(sp.Integer(value), f"is_{name}"):
+            raise ValueError(f"{symbol} = {value}, but the symbol is declared {name}")
+    return value
+
+
 class Lookup:
     """The variables that values are given for, found by symbol or by name.
 

@@ -26,6 +26,7 @@ from symdfi.symbolic.coordinates import Coordinate, acceleration_of, t
 from symdfi.symbolic.couplings import Coupling, Row, couplings, index_ranges
 from symdfi.symbolic.given import mapping, name_of, variables
 from symdfi.symbolic.indexed import Variable, canonical, derivative, normalise, tangent
+from symdfi.symbolic.integers import extents, integers
 from symdfi.symbolic.notation import Notation, read_coordinates
 from symdfi.symbolic.private import Private
 from symdfi.symbolic.reading import tidied
@@ -91,8 +92,11 @@ class Lagrangian(Rebuilt):
         self.indices = tuple(_pick(self._taken, rank) for rank in ranks)
         self.external_forces = self._read_forces(dict(zip(forces, exprs[2:], strict=True)))
         everything = (self.L, self.dissipation, *self.external_forces, *totals)
-        #: The size symbols: in extents and in the bounds of sums.
-        self.sizes = self._read_sizes(everything)
+        declared = (*self.coordinates, *self.velocities, *self.inputs)
+        #: The integers among the symbols: in extents, in the bounds of sums, in indices and in deltas.
+        self.sizes = integers(everything, declared, (s for own in self.indices for s in own))
+        #: Those that are no extents, and may be zero or negative.
+        self.counts = self.sizes - extents(everything, declared)
         self.parameters = self._read_parameters(parameters, bare, everything)
         self._parameters_declared = parameters is not None
         self._check_names()
@@ -105,13 +109,13 @@ class Lagrangian(Rebuilt):
         declared: list[Variable] = [*self.coordinates, *self.velocities, *self.inputs]
         declared += self.parameters if self._parameters_declared else ()
         bodies = [PlainSum(c.expr, *reversed(c.limits)) if c.limits else c.expr for c in self.constraints]
-        renaming = Renaming(declared, [*exprs, *bodies], self.parameters, self.sizes)
+        renaming = Renaming(declared, [*exprs, *bodies], self.parameters, self.sizes, self.counts)
         system = object.__new__(type(self))
         system._notation = Notation()
         system.L, system.dissipation, *forces = map(renaming, exprs)
         system.external_forces = tuple(forces)
         system.constraints = tuple(c.renamed(k, renaming) for k, c in enumerate(self.constraints))
-        for name in ("coordinates", "velocities", "inputs", "parameters", "sizes"):
+        for name in ("coordinates", "velocities", "inputs", "parameters", "sizes", "counts"):
             variables = getattr(self, name)
             setattr(system, name, type(variables)(map(renaming.of, variables)))
         system.parameters = tuple(sorted(system.parameters, key=sp.default_sort_key))
@@ -386,21 +390,6 @@ class Lagrangian(Rebuilt):
                     "are functions of coordinates, velocities and time (u*u'' in L may be written -u'**2, up to "
                     "d/dt(u*u'))"
                 )
-
-    def _read_sizes(self, exprs: Iterable[sp.Basic]) -> set[sp.Symbol]:
-        exprs = [normalise(e) for e in exprs]
-        variables = {b for e in exprs for b in e.atoms(sp.IndexedBase)} | {*self.coordinates, *self.inputs}
-        extents = [extent for b in variables if isinstance(b, sp.IndexedBase) for extent in b.shape]
-        limits = [limit for e in exprs for node in e.atoms(sp.Sum) for limit in node.limits]
-        dummies = {index for index, _, _ in limits}
-        bounds = [bound for _, lower, upper in limits for bound in (lower, upper)]
-        found = {
-            s for e in (*extents, *bounds) for s in sp.sympify(e, strict=True).free_symbols if isinstance(s, sp.Symbol)
-        }
-        # x[Mod(i, m)]: a positive integer in an index is a size as well.
-        inside = {s for e in exprs for r in e.atoms(sp.Indexed) for k in r.indices for s in k.free_symbols}
-        found |= {s for s in inside if isinstance(s, sp.Symbol) and s.is_integer and s.is_positive}
-        return found - dummies - {b.label for b in variables if isinstance(b, sp.IndexedBase)}
 
     def _read_parameters(
         self, parameters: Sequence[Variable] | None, bare: dict, exprs: Iterable[sp.Basic]

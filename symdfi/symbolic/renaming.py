@@ -25,7 +25,8 @@ _UNORDERED = (sp.Add, sp.Mul, And, Or, sp.Max, sp.Min, sp.Eq, sp.Ne, sp.Kronecke
 class Renaming:
     """The numbers of ``declared`` variables, in order, and of ``others``, by where they stand in ``exprs``.
 
-    The symbols in their shapes, and ``sizes``, are numbered apart, those that are the extents of declared ones first.
+    The symbols in their shapes, and ``sizes``, are numbered apart, those that are the extents of declared ones first;
+    so are ``counts``, those of the sizes that need not be positive.
     Called with an expression it gives the same one in symbols of our own, its summation indices numbered from the
     outside inwards.
     """
@@ -36,8 +37,10 @@ class Renaming:
         exprs: Iterable[sp.Basic] = (),
         others: Iterable[Variable] = (),
         sizes: Iterable[sp.Symbol] = (),
+        counts: Iterable[sp.Symbol] = (),
     ) -> None:
         order: list[Variable] = list(dict.fromkeys(declared))
+        counted = set(counts)
         extents = [extent for variable in order for extent in _shape(variable)]
         order += [extent for extent in dict.fromkeys(extents) if isinstance(extent, sp.Symbol) and extent not in order]
         others = set(others) - set(order)
@@ -47,11 +50,11 @@ class Renaming:
         self._to_private: dict[Variable, Variable] = {}
         #: The user's symbol of each of our own.
         self.shown: dict[sp.Basic, sp.Symbol] = {}
-        count = {"s": 0, "v": 0}
+        count = {"s": 0, "v": 0, "w": 0}
         labels: dict[Variable, Private] = {}
         for variable in order:
             label = variable.label if isinstance(variable, sp.IndexedBase) else variable
-            role = "s" if variable in inside else "v"
+            role = "w" if variable in counted else "s" if variable in inside else "v"
             labels[variable] = Private(role, count[role], str(label), **label.assumptions0)
             count[role] += 1
             self.shown[labels[variable]] = label

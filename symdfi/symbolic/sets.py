@@ -4,6 +4,8 @@ Every proof about indices is one question: is e >= 0 for all integers i, j, ... 
 
     lower_i <= i <= upper_i,    g_1 >= 0, g_2 >= 0, ...,    sizes >= 1?
 
+(Integers that are no sizes, but stand in bounds and indices as they do, may have any sign.)
+
 e, the bounds and g are polynomials in indices and sizes over ``floor``, ``Mod``, ``Max``, ``Min``, ``Abs`` and entries
 of index arrays. Points of the set tried first refute most of what does not hold. A proof is a certificate of Farkas
 and Handelman's kind: e = c + Σ λ_k f_k with λ_k >= 0 and c > -1, where f_k are what is known to be >= 0 and, where a
@@ -24,6 +26,7 @@ from fractions import Fraction
 
 import sympy as sp
 
+from symdfi.symbolic import private
 from symdfi.symbolic.certificates import Polynomial, combined, plus, scaled, times, whole
 
 #: Inclusive bounds (lower, upper) by index.
@@ -34,13 +37,15 @@ MAX_CHOICES = 32
 #: The points tried: values of up to three sizes (cyclically), how many index values at each, values of entries.
 _SIZES, _POINTS = ((1, 1, 1), (2, 2, 2), (5, 5, 5), (1, 4, 2), (7, 2, 3), (2, 9, 5)), 9
 _ENTRIES = (0, 1, 4, -2, 2, 9)
+_COUNTS = (0, 3, -1, 12, 1, -7)
 
 _CHOICES = (sp.Max, sp.Min, sp.Abs)
 
 
 def never_negative(expr: sp.Expr, ranges: Ranges, given: Iterable[sp.Expr] = ()) -> bool:
     """Whether the integer ``expr`` is provably >= 0 wherever the indices in it are in ``ranges``; with ``given``,
-    wherever all indices are and all of ``given`` are >= 0. Symbols without a range are sizes, at least one.
+    wherever all indices are and all of ``given`` are >= 0. Symbols without a range are sizes, at least one, unless they
+    are counts (see ``private.is_count``).
 
     Without ``given`` a range that is empty elsewhere proves nothing: what an index outside of it does then counts.
     """
@@ -161,8 +166,9 @@ def _points(ranges: Ranges, sizes: Sequence[sp.Symbol], entries: set, given: Seq
             at[order[depth]] = place
             yield from walk(depth + 1, at)
 
-    for chosen, entry in zip(_SIZES, _ENTRIES, strict=True):
+    for chosen, entry, count in zip(_SIZES, _ENTRIES, _COUNTS, strict=True):
         at: dict[sp.Basic, int] = {s: chosen[k % len(chosen)] for k, s in enumerate(sizes)}
+        at |= {s: max(count, 0) if s.is_nonnegative else count for s in sizes if private.is_count(s)}
         at |= dict.fromkeys(entries, entry)
         for point in itertools.islice(walk(0, at), _POINTS):
             if all(value(g, point) >= 0 for g in given):
@@ -244,6 +250,8 @@ class _System:
             return self.quotient(expr.args[0])
         if isinstance(expr, sp.ceiling):
             return scaled(self.quotient(-expr.args[0]), -1)
+        if private.is_count(expr):
+            return self.atom(expr, not expr.is_nonnegative)
         if isinstance(expr, sp.Symbol):  # a size: one and more
             return plus({(): 1}, self.atom(expr, False))
         return self.atom(expr, True)

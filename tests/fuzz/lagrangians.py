@@ -18,7 +18,7 @@ from symdfi.compile.source.checked import bounds_checked
 from symdfi.errors import CompileError, SingularMatrixError, SymbolicError
 from tests.fuzz import expressions
 from tests.fuzz.compare import KINDS, Outcome, refusal
-from tests.fuzz.expressions import INDICES, INTEGERS, A, Generator, Scope, c, col, e, m, n, p, ptr, u, w
+from tests.fuzz.expressions import INDICES, A, Generator, Scope, c, col, e, m, n, p, ptr, u, w
 from tests.fuzz.oracle import Jet, Meaningless, OutOfRange, World, closure
 
 i, j, k = INDICES[:3]
@@ -274,7 +274,7 @@ def _in_world(s: System, kernels: Any, world: World) -> list[Outcome]:
         return [Outcome("meaningless", message=str(error))]
     q, v = (np.concatenate([world.values[pair[w]].ravel() for pair in s.pairs]) for w in (0, 1))
     by_symbol = {**world.values, **world.integers}
-    params = {x: by_symbol[x] for x in (*PARAMETERS, *INTEGERS) if x in kernels.system.parameters}
+    params = {x: by_symbol[x] for x in kernels.system.parameters if x in by_symbol}
     params |= {size: world.sizes[size] for size in (*kernels.system.sizes, n, m, e) if size in kernels.lookup.variables}
     drive = {a: 0.7} if a in s.used() else {}
     singular = right is not None and np.linalg.cond(right.mass) > 1e10

@@ -35,13 +35,8 @@ class Function(Rebuilt):
 
     def __init__(self, outputs: Mapping[str, Part], arguments: Sequence[Variable]) -> None:
         self._counts = counts(outputs, arguments)
-        self.arguments = tuple(self._counts.get(a, a) for a in arguments)
-        self._told = sizes_among(self.arguments)
-        elements = {symbol: array[0] for symbol, array in self._counts.items()}
-        outputs = {
-            name: part.translated(lambda e, indices: e.xreplace(elements).xreplace(indices))
-            for name, part in outputs.items()
-        } if elements else outputs  # fmt: skip
+        self.arguments = tuple(arguments)
+        self._told = sizes_among(self.arguments) | self._counts
         self.names = tuple(given.name_of(a) for a in self.arguments)
         if len(set(self.arguments)) < len(self.arguments):
             raise CompileError(f"an argument is given twice: {', '.join(self.names)}")
@@ -49,7 +44,7 @@ class Function(Rebuilt):
             raise CompileError("nothing to compile: give at least one output")
         self._lookup = given.Lookup(self.arguments, "arguments")
         self._integer = self._index_arrays(outputs.values())
-        self._renaming = Renaming(self.arguments)
+        self._renaming = Renaming(self.arguments, sizes=self._counts, counts=self._counts)
         self._outputs = {
             name: part.translated(lambda e, indices: self._renaming(e, indices)) for name, part in outputs.items()
         }
@@ -67,8 +62,8 @@ class Function(Rebuilt):
     def njit(self) -> Callable[..., None]:
         """The compiled kernel for use in ``@njit`` code: ``kernel(sizes, [ints,] *arguments, *outputs)``.
 
-        ``sizes`` (int64) are the size symbols in the order in which the shapes of the arguments name them, every array
-        is flat and float64; outputs are written into the arrays given last.
+        ``sizes`` (int64) are the size symbols in the order in which the shapes of the arguments name them, then
+        the integer arguments; every array is flat and float64; outputs are written into the arrays given last.
         """
         return self.variant()[0].function
 
@@ -86,7 +81,7 @@ class Function(Rebuilt):
                     groups.append(Group(f"in{k}", (own,), argument in batched, shown=given.name_of(argument)))
             if ints:
                 groups.insert(0, Group("ints", tuple(ints), integer=True))
-            builder = KernelBuilder(groups, renaming=self._renaming)
+            builder = KernelBuilder(groups, map(self._renaming.of, self._counts), self._renaming)
             shapes = {}
             gradients = sweeps(builder.program, self._outputs.values())
             for k, (name, output) in enumerate(self._outputs.items()):
@@ -118,7 +113,7 @@ class Function(Rebuilt):
         unknown = []
         for key, value in (*(values or {}).items(), *named.items()):
             try:
-                argument = self._lookup.find(self._counts.get(key, key))
+                argument = self._lookup.find(key)
             except ValueError as error:
                 raise TypeError(str(error)) from None
             if argument is None:
@@ -148,11 +143,11 @@ class Function(Rebuilt):
         for name, argument in zip(self.names, self.arguments, strict=True):
             value = found[argument]
             if argument in self._told:
-                told.append((argument, count(value, f"the size {name}", 1)))
+                told.append((argument, self._integer_of(argument, name, value)))
                 shapes.append(())
                 continue
             if argument in self._integer:
-                ints.append((argument, self._integers(argument, name, value).copy()))
+                ints.append((argument, call.integers(name, value).copy()))
                 shapes.append(ints[-1][1].shape)
                 continue
             is_shape = isinstance(value, tuple) and all(isinstance(n, int | np.integer) for n in value)
@@ -166,11 +161,11 @@ class Function(Rebuilt):
         arrays, ints, shapes, told = [], [], [], []
         for name, argument in zip(self.names, self.arguments, strict=True):
             if argument in self._told:
-                told.append((argument, count(values[argument], f"the size {name}", 1)))
+                told.append((argument, self._integer_of(argument, name, values[argument])))
                 shapes.append(())
                 continue
             if argument in self._integer:
-                array = self._integers(argument, name, values[argument])
+                array = call.integers(name, values[argument])
                 ints.append((argument, array))
             else:
                 array = call.floats(name, values[argument])
@@ -182,14 +177,14 @@ class Function(Rebuilt):
         layout.run(form(layout), _joined(ints), arrays, buffers)
         return layout.results(buffers)
 
-    def _integers(self, argument: Variable, name: str, value: Any) -> np.ndarray:
-        """An index array, or the one integer that an argument in a bound or an index is."""
+    def _integer_of(self, argument: Variable, name: str, value: Any) -> int:
+        """A size, or the one integer that an argument in a bound or an index is."""
+        if argument not in self._counts:
+            return count(value, f"the size {name}", 1)
         array = call.integers(name, value)
-        if argument not in self._counts.values():
-            return array
         if array.ndim:
             raise ValueError(f"{name} has shape {array.shape}: it is one integer, in a bound or an index")
-        return array.reshape(1)
+        return given.as_declared(argument, int(array))
 
     def _layout(self, shapes: tuple[tuple[int, ...], ...], told: tuple[tuple[sp.Symbol, int], ...]) -> Layout:
         """What follows from the shapes of the arguments, and the sizes among them, worked out once for each."""
@@ -208,6 +203,7 @@ class Function(Rebuilt):
                 frozenset(a for a, axes in zip(self.arguments, leading, strict=True) if axes)
             )
             sizes = solve_sizes(pending, dict(told))
+            sizes = dict(sorted(sizes.items(), key=lambda pair: pair[0] in self._counts))
             unknown = [s for s in kernel.sizes if s not in sizes]
             if unknown:
                 raise ValueError(f"the shapes of the arguments do not tell {', '.join(map(str, unknown))}")

@@ -1,5 +1,6 @@
 """Integer arguments as bounds of sums, as indices and as sizes: values and gradients against NumPy."""
 
+import itertools
 import pickle
 
 import numpy as np
@@ -7,9 +8,10 @@ import pytest
 import sympy as sp
 
 import symdfi as sd
+from tests.fuzz.oracle import Jet, OutOfRange, World, closure, number
 
 n = sp.Symbol("n", integer=True, positive=True)
-i, j, k = sp.symbols("i j k", integer=True)
+i, j, k, l = sp.symbols("i j k l", integer=True)
 a = sp.Symbol("a", real=True)
 x = sp.IndexedBase("x", shape=(n,))
 X = np.arange(1.0, 6.0)
@@ -94,3 +96,44 @@ def test_lagrangian_parameters():
         system = sd.Lagrangian(kinetic - potential, q, v)
         params = {k: 2} if k in {*system.parameters, *system.sizes} else {}
         np.testing.assert_array_equal(system.compile().acceleration(np.ones(5), np.zeros(5), params), expected)
+
+
+#: Sums that store something for every index up to k, with other shapes, strides and conditions.
+STORED = {
+    "modes": sp.Sum(sp.Sum(sp.cos(j * x[i]), (i, 0, n - 1)) ** 2 / (2 + j), (j, 0, k)),
+    "nested": sp.Sum(sp.sin(sp.Sum(sp.Sum(x[i] ** 2, (i, 0, n - 1)) / (2 + j), (j, 0, l))), (l, 0, k)),
+    "matrix": sp.Sum(sp.exp(sp.Sum(x[i] * sp.cos(i * j + l), (i, 0, n - 1)) / 9), (l, k, 2), (j, 0, k)),
+    "stride": sp.Sum(x[sp.Mod(k * i, n)] ** 2, (i, 0, n - 1)),
+    "before": sp.Sum(x[i] ** 2, (i, 0, k - 2)) * sp.Sum(x[i], (i, sp.Max(0, k), n - 1)),
+    "delta": sp.Sum(sp.KroneckerDelta(i, k) * sp.sin(x[i]), (i, 0, n - 1)),
+    "weights": sp.Sum(sp.Piecewise((x[i] ** 3, i >= k), (x[i] * k, True)), (i, 0, n - 1)),
+}
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_against_brute_force(name):
+    total = STORED[name]
+    f = sd.compile({"y": total, "g": sd.gradient(total, x)}, [x, k])
+    for values, count in itertools.product((X[:1] / 3, X / 3), (-3, -1, 0, 1, 2, 4)):
+        here = World({n: len(values), k: count}, {}, {x: values}, {x: 0 * values})
+        try:
+            total_here = closure(total)(here, {})
+        except OutOfRange:
+            with pytest.raises(ValueError, match=r"the index of x\[i\] is"):
+                f(x=values, k=count)
+            continue
+        got = f(x=values, k=count)
+        slope = total_here.g if isinstance(total_here, Jet) else 0.0
+        np.testing.assert_allclose(got["y"], number(total_here), rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(got["g"], np.broadcast_to(slope, values.shape), rtol=1e-12, atol=1e-12)
+
+
+def test_declared_signs():
+    even = sp.Symbol("k", integer=True, even=True)
+    with pytest.raises(ValueError, match="k = 3, but the symbol is declared even"):
+        sd.compile({"y": sp.Sum(x[i], (i, 0, even))}, [x, even])(x=X, k=3)
+    natural = sp.Symbol("k", integer=True, nonnegative=True)
+    f = sd.compile({"y": sp.Sum(x[i], (i, 0, natural - 1))}, [x, natural])
+    assert f(x=X, k=0)["y"] == 0.0
+    with pytest.raises(ValueError, match="k = -1, but the symbol is declared nonnegative"):
+        f(x=X, k=-1)
