@@ -94,8 +94,16 @@ class Arguments(Kernels):
         found = [integers_of(p, given[p], self.shape(p, sizes)).ravel() for p in self.index_arrays]
         extents, ints = self.order(sizes), np.concatenate([np.empty(0, np.int64), *found])
         if self.system.constraints:
-            ints = self.constrained.with_plan(extents, ints)
+            ints = self.with_elimination(extents, ints, self.index_values(n_dof, params))
         return extents, ints, np.concatenate(floats) if floats else np.empty(0)
+
+    def with_elimination(self, extents: np.ndarray, ints: np.ndarray, given: IndexValues) -> np.ndarray:
+        """The index arrays, then the plan of an elimination under constraints. ``ValueError``, naming it, for an index
+        that leaves its array."""
+        if not self.constrained.is_planned(extents, ints):
+            for check in self.constrained.checks:
+                check.require(given.known, given.by_label)
+        return self.constrained.with_plan(extents, ints)
 
     def check_given(self, values: Mapping[Variable, Any]) -> None:
         """``ValueError`` for a parameter without a value."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import collections
 import functools
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from types import ModuleType
 
@@ -24,14 +24,16 @@ import sympy as sp
 from symdfi.compile.kernels import cache
 from symdfi.compile.kernels.kernel import CompiledKernel, KernelBuilder, count_of
 from symdfi.compile.passes.autodiff import tangent
-from symdfi.compile.program.loops import Assignment, Loop, box
+from symdfi.compile.program.bounds import Check
+from symdfi.compile.program.loops import Assignment, Loop, plain_names
 from symdfi.compile.program.lower import Program
 from symdfi.dynamics.forces import Sweep
+from symdfi.dynamics.nests import Nest, Rows, bounded, number
 from symdfi.linalg import saddle
 from symdfi.symbolic.constraints import Constraint
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.entries import Entries, constraint_entries, mass_entries
-from symdfi.symbolic.indexed import guarded, normalise
+from symdfi.symbolic.indexed import normalise
 from symdfi.symbolic.lagrangian import Lagrangian
 from symdfi.symbolic.renaming import Renaming
 
@@ -56,7 +58,7 @@ class Constrained:
     @property
     def count(self) -> sp.Expr:
         """The number of multipliers, in the user's symbols."""
-        return sp.expand(sp.Add(*(sp.Mul(*c.extents) for c in self._system.constraints)))
+        return sp.expand(sp.Add(*(c.count for c in self._system.constraints)))
 
     @functools.cached_property
     def mass(self) -> list[Entries]:
@@ -142,35 +144,56 @@ class Constrained:
                 self._plans.popitem(last=False)
         return self._plans[key]
 
+    def is_planned(self, sizes: np.ndarray, ints: np.ndarray) -> bool:
+        """Whether the plan for these sizes and index arrays is at hand."""
+        return (sizes.tobytes(), ints.tobytes()) in self._plans
+
     def _plan(self, sizes: np.ndarray, ints: np.ndarray) -> np.ndarray:
-        kernel = self._pattern
+        kernel, apart = self._pattern
         model = {self._renaming.of(s): int(k) for s, k in zip(kernel.sizes, sizes, strict=True)}
 
-        def number(expr: sp.Expr) -> int:
-            return max(0, int(sp.sympify(expr, strict=True).subs(model)))
-
-        counts = [sum(number(sp.Mul(*e.extents)) for e in map(_Box, found)) for found in (self.mass, self.jacobian)]
-        patterns = [np.empty(counts[k // 2]) for k in range(4)]
+        counts = [sum(number(_nest(e).count, model) for e in found) for found in (self.mass, self.jacobian)]
+        patterns, told = [np.empty(counts[k // 2]) for k in range(4)], apart.arrays(model)
         nothing = np.empty(0)
         looped = any(entries.limits for entries in (*self.mass, *self.jacobian))
         # Without a loop it is a list of numbers: not worth a compiler.
         run = kernel.function if looped else kernel.python
-        run(sizes, ints, nothing, nothing, nothing, nothing, 0.0, *patterns)
+        run(sizes, ints, nothing, nothing, nothing, nothing, 0.0, *patterns, *told)
+        apart.check(told, model)
         mass, jacobian = ((patterns[k].astype(np.int64), patterns[k + 1].astype(np.int64)) for k in (0, 2))
-        rows = sum(number(sp.Mul(*c.extents)) for c in self.model.constraints)
-        found = saddle.plan(number(count_of(self.model.coordinates)), rows, mass, jacobian)
+        rows = sum(number(c.count, model) for c in self.model.constraints)
+        found = saddle.plan(number(count_of(self.model.coordinates), model), rows, mass, jacobian)
         return np.concatenate([ints, found, [found.size + 1]])
 
     @functools.cached_property
-    def _pattern(self) -> CompiledKernel:
-        """Rows and columns of the entries of M, then of G; −1 where there is none."""
-        builder = self._builder()
+    def _pattern(self) -> tuple[CompiledKernel, Rows]:
+        """Rows and columns of the entries of M, then of G, −1 where there is none; then what ``Rows`` asks."""
+        builder, every = self._builder(), []
         for name, found in (("mass", self.mass), ("jacobian", self.jacobian)):
-            boxes = list(map(_Box, found))
+            nests = [_nest(entries).whatever(builder.program) for entries in found]
+            every += nests
             for side in ("row", "column"):
-                parts = [builder.program.assign(b.place(getattr(b.entries, side)), b.loops) for b in boxes]
+                places = [nest.stored(getattr(entries, side), -1) for nest, entries in zip(nests, found, strict=True)]
+                parts = [builder.program.assign(p, nest.loops) for p, nest in zip(places, nests, strict=True)]
                 builder.output(f"{name}_{side}s", parts)
-        return builder.build()
+        rows = Rows(every, self._renaming)
+        rows.output(builder)
+        return builder.build(), rows
+
+    @functools.cached_property
+    def checks(self) -> tuple[Check, ...]:
+        """That the elements which meet in M and in G are there."""
+        program = self._builder().program
+        found = []
+        for entries in (*self.mass, *self.jacobian):
+            loops, conditions = tuple(Loop(*limit) for limit in entries.limits), entries.conditions
+            guard = sp.And(*filter(program.is_index_condition, conditions))
+            names = plain_names(loops, {s for x in entries.meeting for s in x.free_symbols} - {k.index for k in loops})
+            for x in entries.meeting:
+                shown = str(self._renaming.back(x.xreplace(names)))
+                own = zip(x.indices, x.base.shape, strict=True)
+                found += [Check(shown, index, sp.sympify(extent), loops, guard, ()) for index, extent in own]
+        return tuple(check.mapped(self._renaming.back) for check in found)
 
     def _level(self, program: Program, constraint: Constraint, order: int) -> Assignment:
         """The time derivative of a constraint of an order, at zero acceleration."""
@@ -186,34 +209,14 @@ class Constrained:
 
     def _matrices(self, builder: KernelBuilder) -> None:
         for name, found in (("mass", self.mass), ("jacobian", self.jacobian)):
-            boxes = map(_Box, found)
-            builder.output(name, [builder.program.assign(normalise(box.value), box.loops) for box in boxes])
+            nests = [(_nest(entries), entries.value) for entries in found]
+            parts = [builder.program.assign(normalise(nest.stored(value)), nest.loops) for nest, value in nests]
+            builder.output(name, parts)
 
 
-class _Box:
-    """Entries over the box around their loops."""
-
-    def __init__(self, entries: Entries) -> None:
-        self.entries = entries
-        self.loops = box(tuple(Loop(*limit) for limit in entries.limits))
-        self.conditions = list(entries.conditions)
-        for loop, (index, lower, upper) in zip(self.loops, entries.limits, strict=True):
-            self.conditions += [index >= lower] if lower != loop.lower else []
-            self.conditions += [index <= upper] if upper != loop.upper else []
-
-    @property
-    def extents(self) -> Sequence[sp.Expr]:
-        return [loop.extent for loop in self.loops]
-
-    @property
-    def value(self) -> sp.Expr:
-        return guarded(self.entries.value, self.conditions)
-
-    def place(self, expr: sp.Expr) -> sp.Expr:
-        """A row or column, −1 where the box holds no entry."""
-        if not self.conditions:
-            return expr
-        return sp.Piecewise((expr, sp.And(*self.conditions)), (sp.S.NegativeOne, True))
+def _nest(entries: Entries) -> Nest:
+    read = (entries.row, entries.column, entries.value, *entries.conditions)
+    return Nest(entries.limits, entries.conditions, bounded(read, entries.places))
 
 
 def _loops(constraint: Constraint) -> tuple[Loop, ...]:

@@ -117,7 +117,8 @@ class Evaluation(Arguments):
         arrays = tuple(integers_of(p, values[p], self.shape(p, at.sizes)) for p in self.index_arrays)
         ints = np.concatenate([a.reshape(-1) for a in arrays]) if arrays else _NOTHING
         if self.system.constraints:
-            ints = self.constrained.with_plan(at.order, ints)
+            given = IndexValues(at.sizes.items(), zip(self.index_arrays, arrays, strict=True))
+            ints = self.with_elimination(at.order, ints, given)
         drive = self.input_values(inputs, at.sizes)
         return States(at, q, v, reals(time, "the time"), at.packed(values), drive, arrays, ints)
 

@@ -154,7 +154,7 @@ class Holding(Solving):
         """Every constraint with its first place among the multipliers and the end of its places."""
         start = 0
         for constraint in self.system.constraints:
-            stop = start + max(0, int(sp.Mul(*constraint.extents).subs(sizes)))
+            stop = start + int(constraint.count.subs(sizes))
             yield constraint, start, stop
             start = stop
 

@@ -17,10 +17,11 @@ from symdfi.compile.source import assemble
 from symdfi.dynamics.assembly import Assembly, dense_parts, row_major
 from symdfi.dynamics.elimination import bordered
 from symdfi.dynamics.forces import Sweep
-from symdfi.dynamics.plans import Plans, inside, loops_of, number_of
+from symdfi.dynamics.nests import Nest, Rows, bounded
+from symdfi.dynamics.plans import Plans
 from symdfi.dynamics.sitewise import may_need_pivots, sitewise, too_short
 from symdfi.linalg import small, structured
-from symdfi.symbolic.couplings import COMPONENTS
+from symdfi.symbolic.couplings import COMPONENTS, Coupling
 from symdfi.symbolic.renaming import Renaming
 from symdfi.symbolic.structure import Bordered, Dense, Diagonal, Sparse, Structure
 
@@ -65,9 +66,9 @@ def _diagonal(assembly: Assembly, found: Diagonal) -> list[str]:
 def _sparse(assembly: Assembly, found: Sparse) -> list[str]:
     parts, offset = [], sp.S.Zero
     for coupling in found.entries:
-        loops = loops_of(coupling)
-        parts.append((inside(coupling, coupling.value, 0), loops, offset, tuple(row_major(loops))))
-        offset += sp.Mul(*(loop.extent for loop in loops))
+        nest = _nest(assembly, coupling)
+        parts.append((nest.stored(coupling.value), nest.loops, offset, tuple(row_major(nest.loops))))
+        offset += nest.count
     assembly.output("entries", parts)
     symmetric = assembly.symmetric and not found.auxiliaries
     solve = assembly.load("solve_sparse", "sparse", "solve")
@@ -79,19 +80,31 @@ def _sparse(assembly: Assembly, found: Sparse) -> list[str]:
     ]
 
 
+def _nest(assembly: Assembly, coupling: Coupling) -> Nest:
+    """The loops of an entry."""
+    shapes = dict(enumerate(map(shape_of, assembly.coordinates)))  # auxiliary unknowns have no indices
+    sides = (coupling.row, coupling.at_row), (coupling.column, coupling.at_column)
+    at = [pair for r, indices in sides for pair in zip(indices, shapes.get(r, ()), strict=True)]
+    read = (*coupling.at_row, *coupling.at_column, coupling.value, *coupling.conditions)
+    return Nest(coupling.limits, coupling.conditions, bounded(read, at))
+
+
 def plans_of(assembly: Assembly, found: Sparse, renaming: Renaming) -> Plans:
     """The plans of an elimination, from the pattern of the entries; ``assembly`` has a builder of its own."""
     count, starts = len(assembly.coordinates), assembly.starts
     positions = [(starts[r], row_major(assembly.row_loops(r))) for r in range(count)]
     positions += [(assembly.total + k, []) for k in range(found.auxiliaries)]
+    nests = [_nest(assembly, coupling).whatever(assembly.builder.program) for coupling in found.entries]
     for name, side in (("rows", lambda c: (c.row, c.at_row)), ("columns", lambda c: (c.column, c.at_column))):
         parts = []
-        for coupling in found.entries:
+        for coupling, nest in zip(found.entries, nests, strict=True):
             r, at = side(coupling)
             start, steps = positions[r]
             place = start + sum((k * step for k, step in zip(at, steps, strict=True)), sp.S.Zero)
-            parts.append(assembly.assign(inside(coupling, sp.expand(place), -1), loops_of(coupling)))
+            parts.append(assembly.assign(nest.stored(sp.expand(place), -1), nest.loops))
         assembly.builder.output(name, parts)
+    rows = Rows(nests, renaming)
+    rows.output(assembly.builder)
     hubs = [
         starts[r] + k
         for r, q in enumerate(assembly.coordinates)
@@ -101,7 +114,8 @@ def plans_of(assembly: Assembly, found: Sparse, renaming: Renaming) -> Plans:
     hubs += [start for start, _ in positions[count:]]
     unknowns = assembly.total + found.auxiliaries
     places = tuple(sp.expand(place) for place in hubs)
-    return Plans(assembly.builder.build(), renaming, number_of(found.entries), unknowns, places)
+    count = sp.Add(*(nest.count for nest in nests))
+    return Plans(assembly.builder.build(), renaming, rows, count, unknowns, places)
 
 
 _LINES: dict[type, Callable] = {Dense: _dense, Diagonal: _diagonal, Sparse: _sparse}

@@ -48,6 +48,11 @@ class Constraint:
     def extents(self) -> tuple[sp.Expr, ...]:
         return tuple(sp.expand(upper - lower + 1) for _, lower, upper in self.limits)
 
+    @property
+    def count(self) -> sp.Expr:
+        """How many there are."""
+        return sp.Mul(*(sp.Max(0, extent) for extent in self.extents))
+
     def renamed(self, number: int, renaming: Renaming) -> Constraint:
         """The same in symbols of our own."""
         own = {index: Private("c", k, index.name, integer=True) for k, index in enumerate(self.indices)}

@@ -21,28 +21,35 @@ from symdfi.symbolic.ranges import Limits
 @dataclass(frozen=True)
 class Entries:
     """``value`` in row ``row`` and column ``column`` for the indices of ``limits``, the outermost first, where the
-    ``conditions`` hold."""
+    ``conditions`` hold; ``meeting`` are the elements of coordinates or velocities there, of those that are indexed."""
 
     row: sp.Expr
     column: sp.Expr
     value: sp.Expr
     limits: tuple[Limits, ...]
     conditions: tuple[Boolean, ...]
+    meeting: tuple[sp.Indexed, ...]
+
+    @property
+    def places(self) -> tuple[tuple[sp.Expr, sp.Expr], ...]:
+        """The indices of what meets, with their extents."""
+        return tuple(pair for x in self.meeting for pair in zip(x.indices, _shape(x.base), strict=True))
 
 
 def mass_entries(system: Lagrangian) -> list[Entries]:
     """Those of M, the coordinates one after the other in row-major order."""
-    places = dict(zip(system.velocities, _starts(system.velocities), strict=True))
+    starts = dict(zip(system.velocities, _starts(system.velocities), strict=True))
     found = []
-    for v, start in places.items():
+    for v, start in starts.items():
         for first in variation(normalise(system.L), v):
             row = _flat(start, v, first.indices)
-            for w, begin in places.items():
+            for w, begin in starts.items():
                 for second in variation(first.coefficient, w):
                     limits = (*reversed(first.sums), *reversed(second.sums))
                     column = _flat(begin, w, second.indices)
                     conditions = (*first.conditions, *second.conditions)
-                    found.append(_folded(row, column, second.coefficient, limits, conditions))
+                    meeting = (*_element(v, first.indices), *_element(w, second.indices))
+                    found.append(_folded(row, column, second.coefficient, limits, conditions, meeting))
     return [entries for entries in found if entries.value != 0]
 
 
@@ -54,7 +61,8 @@ def constraint_entries(system: Lagrangian) -> list[Entries]:
         for x, term in _terms(system, constraint):
             begin = _starts(system.coordinates)[_place(system, x)]
             limits = (*constraint.limits, *reversed(term.sums))
-            found.append(_folded(row, _flat(begin, x, term.indices), term.coefficient, limits, term.conditions))
+            column, meeting = _flat(begin, x, term.indices), _element(x, term.indices)
+            found.append(_folded(row, column, term.coefficient, limits, term.conditions, meeting))
         start += sp.Mul(*constraint.extents)
     return [entries for entries in found if entries.value != 0]
 
@@ -74,6 +82,10 @@ def _shape(variable: Variable) -> tuple[sp.Expr, ...]:
     return tuple(map(sp.sympify, variable.shape)) if isinstance(variable, sp.IndexedBase) else ()
 
 
+def _element(variable: Variable, indices: tuple[sp.Expr, ...]) -> tuple[sp.Indexed, ...]:
+    return (variable[indices],) if isinstance(variable, sp.IndexedBase) else ()
+
+
 def _starts(variables: Iterable[Variable]) -> list[sp.Expr]:
     counts = [sp.Mul(*_shape(v)) for v in variables]
     return [sp.Add(*counts[:k]) for k in range(len(counts))]
@@ -88,8 +100,9 @@ def _row_major(indices: list[sp.Expr], shape: tuple[sp.Expr, ...]) -> sp.Expr:
 
 
 def _folded(
-    row: sp.Expr, column: sp.Expr, value: sp.Expr, limits: tuple[Limits, ...], conditions: tuple[Boolean, ...]
-) -> Entries:
+    row: sp.Expr, column: sp.Expr, value: sp.Expr, limits: tuple[Limits, ...], conditions: tuple[Boolean, ...],
+    meeting: tuple[sp.Indexed, ...],
+) -> Entries:  # fmt: skip
     """With the sums that say nothing of row and column inside the value."""
     used = row.free_symbols | column.free_symbols
     kept: list[Limits] = []
@@ -103,4 +116,4 @@ def _folded(
     names = {index for index, _, _ in inside}
     inner = [c for c in conditions if c.free_symbols & names]
     outer = tuple(c for c in conditions if c not in inner)
-    return Entries(row, column, summed(value, inside, inner) if inside else value, tuple(kept), outer)
+    return Entries(row, column, summed(value, inside, inner) if inside else value, tuple(kept), outer, meeting)

@@ -75,7 +75,7 @@ def _split(rows: Sequence[Row], coupling: Coupling) -> list[_Product] | None:
     indices = [i for i, _, _ in coupling.limits]
     left = {s for k in coupling.at_row for s in k.free_symbols} & set(indices)
     right = {s for k in coupling.at_column for s in k.free_symbols} & set(indices)
-    if not indices or left & right:
+    if not indices or left & right or set(indices) - left - right:
         return None
     # What bounds an index, or stands under a condition with it, belongs to its side.
     for i, lower, upper in coupling.limits:

@@ -98,13 +98,20 @@ def _degree(extents: Iterable[sp.Expr]) -> sp.Expr:
 
 def _is_dense(rows: Sequence[Row], found: list[Coupling]) -> bool:
     """Whether some of the entries are those of all pairs, or as many. Those that an index array lists are not."""
-    found = [c for c in found if not any(k.has(sp.Indexed) for k in (*c.at_row, *c.at_column))]
+    found = [c for c in found if not _is_listed(c)]
     shapes = [variable.shape if isinstance(variable, sp.IndexedBase) else () for variable, _, _ in rows]
     if any(extent.free_symbols for shape in shapes for extent in shape):
         most = max(_degree(shape) for shape in shapes)
         return any(_degree(_extents(coupling)) >= 2 * most for coupling in found)
     number = sum(sp.Mul(*shape) for shape in shapes)
     return bool(sum(sp.Mul(*_extents(coupling)) for coupling in found) * 4 > number**2)
+
+
+def _is_listed(coupling: Coupling) -> bool:
+    """Whether an index array tells which row meets which column: x[p[e]], or e = ptr[i]..ptr[i + 1] - 1."""
+    indices = {i for i, _, _ in coupling.limits}
+    told = (bound for _, *bounds in coupling.limits for bound in bounds if bound.free_symbols & indices)
+    return any(k.has(sp.Indexed) for k in (*coupling.at_row, *coupling.at_column, *told))
 
 
 def _extents(coupling: Coupling) -> list[sp.Expr]:

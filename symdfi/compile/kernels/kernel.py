@@ -19,7 +19,7 @@ from symdfi.compile.passes.components import apart
 from symdfi.compile.passes.fuse import planned
 from symdfi.compile.passes.split import definition
 from symdfi.compile.program.bounds import Check, checks
-from symdfi.compile.program.loops import Assignment, Definition, Variable, box, variables
+from symdfi.compile.program.loops import Assignment, Definition, Variable, box, room, variables
 from symdfi.compile.program.lower import Program
 from symdfi.compile.source import checked, interpreted, runtime
 from symdfi.compile.source.assemble import Layout, Parameter, source
@@ -30,7 +30,6 @@ from symdfi.errors import CompileError
 from symdfi.symbolic import private
 from symdfi.symbolic.maps import is_known
 from symdfi.symbolic.renaming import Renaming
-from symdfi.symbolic.sets import never_negative
 
 #: How many sizes with ends of index arrays, and how many contents of these, are remembered as checked.
 _REMEMBERED = 1024
@@ -314,7 +313,7 @@ class KernelBuilder:
                 places[variable] = Storage(name, batched=batched)
                 start, steps = self._layouts[name][position] if name in self._layouts else (offset, None)
                 self._offsets[variable] = (start, steps)
-                offset = sp.expand(offset + sp.Mul(*shape))
+                offset = sp.expand(offset + room(shape))
         return places, [renamed.get(a.target, a) for a in order] + copies
 
     @functools.cached_property
@@ -382,8 +381,7 @@ class KernelBuilder:
             label = d.target.label if isinstance(d.target, sp.IndexedBase) else d.target
             name = names[label]
             if d.shape:
-                room = sp.Mul(*(e if never_negative(e, {}) else sp.Max(e, 0) for e in d.shape))
-                layout.arrays[name] = index_code(room, names)
+                layout.arrays[name] = index_code(room(d.shape), names)
                 storage[d.target] = Storage(name, "", strides(d.shape, names), extents=self._extents(d.shape, names))
             else:
                 layout.scalars.append(name)

@@ -17,7 +17,7 @@ from sympy.logic.boolalg import Boolean
 from symdfi.errors import CompileError
 from symdfi.symbolic import private
 from symdfi.symbolic.maps import extreme, is_known
-from symdfi.symbolic.sets import Ranges
+from symdfi.symbolic.sets import Ranges, never_negative
 from symdfi.symbolic.sums import PlainSum, readable, renamed
 
 Variable = sp.Symbol | sp.IndexedBase
@@ -69,7 +69,7 @@ def hull(loops: tuple[Loop, ...]) -> tuple[Loop, ...]:
         outer = ranges(loops[:position])
         lower, upper = extreme(loop.lower, outer, False), extreme(loop.upper, outer, True)
         if lower is None or upper is None:
-            raise _not_stored(loop, loops)
+            raise not_stored(loop, loops)
         # What stays within a nest is numbered from any element on: an index says nothing of what arrays hold.
         found.append(Loop(loop.index, lower if is_known(lower) else sp.S.Zero, upper, loop.name))
     return tuple(found)
@@ -80,7 +80,7 @@ def box(loops: tuple[Loop, ...]) -> tuple[Loop, ...]:
     found = hull(loops)
     for loop, own in zip(loops, found, strict=True):
         if not is_known(own.upper):
-            raise _not_stored(loop, loops)
+            raise not_stored(loop, loops)
     return found
 
 
@@ -89,7 +89,13 @@ def is_storable(loops: tuple[Loop, ...]) -> bool:
     return all(is_known(loop.upper) for loop in hull(loops))
 
 
-def _not_stored(loop: Loop, loops: tuple[Loop, ...]) -> CompileError:
+def room(extents: Iterable[sp.Expr]) -> sp.Expr:
+    """How many elements there are; none where an extent is negative."""
+    return sp.Mul(*(e if never_negative(e, {}) else sp.Max(e, 0) for e in extents))
+
+
+def not_stored(loop: Loop, loops: tuple[Loop, ...]) -> CompileError:
+    """That a loop runs over more or less than sizes tell."""
     shown = loop.subs(plain_names(loops))
     return CompileError(f"what varies over {shown.index} = {shown.lower}..{shown.upper} cannot be stored")
 
