@@ -22,7 +22,8 @@ from symdfi.symbolic.sets import Ranges
 
 #: The most elements a site may have.
 _ELEMENTS = 16
-#: By how much extents that count the same sites may differ.
+#: By how much extents that are numbers may differ and count the same sites, and the longest step of index maps that
+#: makes strands.
 _ENDS = 4
 
 
@@ -143,7 +144,7 @@ def _axes(extents: dict[int, sp.Expr]) -> dict[int, _Axis]:
                 axes[r] = _Axis(shortest, stride, int(extent) - stride * int(shortest))
             continue
         line = affine(extent, symbols[0]) if len(symbols) == 1 else None
-        if line and line[0].is_Integer and line[0] > 0 and line[1].is_Integer and abs(line[1]) <= _ENDS:
+        if line and line[0].is_Integer and line[0] > 0 and line[1].is_Integer:
             axes[r] = _Axis(symbols[0], int(line[0]), int(line[1]))
     return axes
 

@@ -20,6 +20,7 @@ x, u = sd.coordinates("x", n)
 y, v = sd.coordinates("y", n)
 z, w = sd.coordinates("z", n)
 a, ad = sd.coordinates("a", n - 1)
+c, cd = sd.coordinates("c", n - 6)
 d, dd = sd.coordinates("d", 2 * n)
 b, bd = sd.coordinates("b", (n, 2))
 R, V = sd.coordinates("R")
@@ -38,7 +39,8 @@ class Strand:
         return tuple(expr.subs(i, k) for expr in self.at)
 
 
-X, Y, Z, A = Strand(x, u, (i,)), Strand(y, v, (i,)), Strand(z, w, (i,)), Strand(a, ad, (i,), 1)
+X, Y, Z = Strand(x, u, (i,)), Strand(y, v, (i,)), Strand(z, w, (i,))
+A, C = Strand(a, ad, (i,), 1), Strand(c, cd, (i,), 6)
 EVEN, ODD = Strand(d, dd, (2 * i,)), Strand(d, dd, (2 * i + 1,))
 FIRST, SECOND = Strand(b, bd, (i, sp.S.Zero)), Strand(b, bd, (i, sp.S.One))
 
@@ -131,7 +133,8 @@ def check(meetings, border, sizes):
     last = [(R, V)] if border else []
     system = sd.Lagrangian(lagrangian(meetings, border), *map(list, zip(*pairs, *last, strict=True)))
     kernels, rng = system.compile(), np.random.default_rng(0)
-    for size in sizes:
+    fewer = max(0, *(strand.short - 1 for strand in strands_of(meetings)))
+    for size in (fewer + size for size in sizes):
         total = sum(int(sp.Mul(*q.shape).subs(n, size)) for q, _ in pairs) + border
         state, speed = rng.uniform(-1, 1, (2, total))
         mass, forcing = by_hand(meetings, border, size, state, speed)
@@ -157,6 +160,7 @@ def weight(rng):
 #: A tree of strands with one distance an edge: what meets is a block of as many unknowns as there are strands.
 TREES = {
     "a link ahead": (X, A, [(0, 1, -1)]),
+    "six fewer": (X, C, [(0, 1, -6)]),
     "three ahead": (X, Y, [(0, 1, 3)]),
     "two back": (Y, X, [(0, 1, -2)]),
     "three strands": (X, Y, Z, [(0, 1, 1), (1, 2, -3)]),

@@ -129,7 +129,9 @@ def test_acceleration(name):
         np.testing.assert_allclose(applied(q, found, params), forcing, atol=1e4 * EPS * size)
 
 
-@pytest.mark.parametrize("name", ["cart with pendulums", "lattice", "network and a field", "ring of frames"])
+@pytest.mark.parametrize(
+    "name", ["cart with pendulums", "lattice", "network and a field", "ring of frames", "sites and links"]
+)
 def test_midpoint_newton_matrix(name):
     """The solver of an implicit step against the differences of what it is the Jacobian of."""
     case = CASES[name]
