@@ -13,6 +13,8 @@ from symdfi.compile.source.printing import Names, index_code
 from symdfi.symbolic.indexed import Variable, normalise
 from symdfi.symbolic.structure import Dense
 
+#: The longest arrays that lie on the stack: one from the heap takes as long as a few tens of operations.
+STACKED = 128
 #: An expression over loops, written from an offset on in steps.
 Part = tuple[sp.Expr, tuple[Loop, ...], sp.Expr, tuple]
 
@@ -58,6 +60,13 @@ class Assembly:
 
     def code(self, expr: sp.Expr | int) -> str:
         return index_code(sp.expand(sp.sympify(expr, strict=True)), self.names)
+
+    def array(self, length: sp.Expr) -> str:
+        """The code that makes an array: on the stack where it is short, which is told at run time if need be."""
+        made = f"np.empty({self.code(length)})"
+        if length.is_Integer:
+            return f"stack({length})" if 0 < length <= STACKED else made
+        return f"stack({STACKED}) if {self.code(length)} <= {STACKED} else {made}"
 
     @property
     def starts(self) -> list[sp.Expr]:

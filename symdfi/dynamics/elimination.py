@@ -227,7 +227,8 @@ def bordered(assembly: Assembly, found: Bordered, sweep: Sweep | None = None, *,
         first += chain.width if chain.ring else 0
     fill = [line for s in storages for line in s.fill()]
     if borders:
-        fill += [f"corner = np.zeros({borders**2})", f"tail = np.zeros({borders})"]
+        square, few = (assembly.array(sp.Integer(length)) for length in (borders**2, borders))
+        fill += [f"corner, tail = {square}, {few}", "corner[:], tail[:] = 0.0, 0.0"]
         corner = [(expr, (), sp.Integer(b * borders + d), ()) for (b, d), expr in found.corner.items() if expr != 0]
         assembly.output("corner", corner)
         if sweep is not None:
@@ -242,7 +243,7 @@ def bordered(assembly: Assembly, found: Bordered, sweep: Sweep | None = None, *,
         if s.chain.ring:
             right += [f"for k in range({s.width} if opened else 0):", f"    tail[{s.first} + k] = {s.f}[{s.cut} + k]"]
     # One array: what is given back as a whole is at hand for the next call.
-    work = f"work = np.empty({assembly.code(sum((s.room for s in storages), sp.S.Zero))})"
+    work = f"work = {assembly.array(sp.expand(sum((s.room for s in storages), sp.S.Zero)))}"
     begin = [work, "end = 0", *fill, *right]
     exactly = _pivoted(assembly, storages, borders)
     if pivots:
@@ -280,7 +281,7 @@ def _eliminated(assembly: Assembly, storages: Sequence[Storage], borders: int) -
     corner, tail = _border(borders)
     lines = ["good = " + ("opened" if any(s.chain.ring for s in storages) else "True")]
     if borders:
-        lines.append(f"scale = np.empty({borders})")
+        lines.append(f"scale = {assembly.array(sp.Integer(borders))}")
         lines.append(f"{assembly.load('measure', 'dense', 'measure')}({borders}, corner, scale)")
         # What sums along the chains are off by grows like the root of their length.
         lines += [f"for k in range({borders}):", "    scale[k] *= np.sqrt(1.0 + out.size)"]

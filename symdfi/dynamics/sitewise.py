@@ -277,7 +277,7 @@ class _Solution:
                 lines.append(f"{name} = stack({length})")
                 lines += [f"{name}[{k}] = 0.0" for k in range(length) if values.get(k, sp.S.Zero) == 0]
         if assembly.output("moved", self.varying):
-            lines.append(f"moved = np.empty({assembly.code(self.room)})")
+            lines.append(f"moved = {assembly.array(self.room)}")
         assembly.output("out", self.out)
         return [*lines, "FILL", *self.after(otherwise)]
 

@@ -98,4 +98,4 @@ def test_what_is_read_late_shares_the_nest_of_its_reader(size):
     solved(L, [x, y], [v, u], 2 * size)
     source = sd.Lagrangian(L, [x, y], [v, u]).compile().acceleration_kernel.source
     fast = source[source.index("def kernel(") :]
-    assert fast.count("cos(") == 1 and fast.count("= np.empty(") == 2
+    assert "np.empty" not in fast

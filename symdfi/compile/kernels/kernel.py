@@ -15,6 +15,7 @@ from symdfi.compile.kernels import cache
 from symdfi.compile.kernels.index_values import Ends, IndexValues
 from symdfi.compile.kernels.spread import Spread, row_kernel
 from symdfi.compile.passes.accumulate import accumulated
+from symdfi.compile.passes.align import aligned
 from symdfi.compile.passes.components import apart
 from symdfi.compile.passes.fuse import planned
 from symdfi.compile.passes.split import definition
@@ -223,7 +224,7 @@ class KernelBuilder:
         names = Names(checked=self._checked)
         definitions = _live(_split(assignments, self.program), frozenset(outputs))
         definitions = accumulated(definitions, frozenset(outputs), self.program)
-        definitions = apart(definitions, frozenset(outputs))
+        definitions = aligned(apart(definitions, frozenset(outputs)))
         given = [count_of([v]) for v in (*(m for g in self.groups for m in g.members), *outputs)]
         plan = planned(definitions, frozenset(outputs), self.program, given)
         definitions, once, each = plan.definitions, plan.once, plan.each

@@ -121,6 +121,7 @@ class _Placed:
 
     def add(self, d: Definition) -> None:
         last = stored = 0
+        at_once = not (d.fill or any(p.n_sums or p.add or p.guard != sp.true for p in d.pieces))
         for piece in d.pieces:
             piece = standard_names(piece)
             # What is added to an element comes after what is stored there.
@@ -133,7 +134,7 @@ class _Placed:
                 following = path[own + 1] if own + 1 < len(path) else piece
                 indices = piece.indices
                 path[own].inner[d.target] = indices, _position(path[own].body, following) + 1
-            elif len(d.pieces) == 1 and not (piece.n_sums or piece.add or piece.guard != sp.true):
+            elif at_once:
                 path[-1].inner[d.target] = piece.indices, len(path[-1].body)
         self.complete[d.target] = last
 
