@@ -11,9 +11,9 @@ from symdfi.symbolic.structures import Chain
 
 
 def segments(chain: Chain) -> list[Chain]:
-    """The segments from the first site on, each numbered from 0 on. They are those of ``least_count`` elements or more.
+    """The segments one after the other, the sites of each numbered from 0 on.
 
-    Round a ring the elements of a strand go on with the first ones after the last.
+    They hold from so many elements on as ``least_count`` says: with fewer, strands end before others begin.
     """
     sites = chain.sites
     if sites.is_full and not sites.is_turned:
@@ -28,15 +28,14 @@ def segments(chain: Chain) -> list[Chain]:
         bounds = [*map(sp.Integer, begun), *(count + end for end in sorted(set(ends)))]
         held = [[a for a, strand in enumerate(sites.strands) if strand.first <= site] for site in begun]
         held += [[a for a, last in enumerate(ends) if last > end] for end in sorted(set(ends))[:-1]]
-    return [_segment(chain, *piece) for piece in zip(held, bounds, bounds[1:], strict=False)]
+    return [_segment(chain, *piece) for piece in zip(held, bounds[:-1], bounds[1:], strict=True)]
 
 
 def least_count(sites: Sites) -> tuple[sp.Expr, int]:
     """A number of elements and the least one with which all strands have begun before one of them ends."""
-    turns = [strand.turn for strand in sites.strands]
+    turns, count = [strand.turn for strand in sites.strands], sites.strands[0].count
     if any(turns):
-        return sites.strands[0].count, max(turns)
-    count = sites.strands[0].count
+        return count, max(turns)
     ends = (int(sp.expand(strand.count - count)) + strand.first for strand in sites.strands)
     return count, max(strand.first for strand in sites.strands) - min(ends)
 
@@ -67,7 +66,7 @@ def _segment(chain: Chain, held: list[int], lower: sp.Expr, upper: sp.Expr) -> C
 
 
 def _element(strand: Strand, site: sp.Expr) -> sp.Expr:
-    """The number of the element at a site from which on it has all, or that of the ring."""
+    """The number of a strand's element at a site."""
     if strand.turn:
         return site - strand.turn + (strand.count if strand.turn > site else 0)
     return site - strand.first
