@@ -33,7 +33,7 @@ from symdfi.linalg import saddle
 from symdfi.symbolic.constraints import Constraint
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.entries import Entries, constraint_entries, mass_entries
-from symdfi.symbolic.indexed import normalise
+from symdfi.symbolic.indexed import Variable, normalise
 from symdfi.symbolic.lagrangian import Lagrangian
 from symdfi.symbolic.renaming import Renaming
 
@@ -124,14 +124,14 @@ class Constrained:
         return replace(self.geometry, entry="project")
 
     @functools.cached_property
-    def is_separable(self) -> bool:
-        """Whether M is constant and F does not depend on velocities: what RATTLE needs."""
-        moving = {
-            x.label if isinstance(x, sp.IndexedBase) else x for x in (*self.model.coordinates, *self.model.velocities)
-        }
-        constant = all((moving | {t}).isdisjoint(entries.value.free_symbols) for entries in self.mass)
+    def felt(self) -> tuple[Variable, ...]:
+        """What moves of that which M depends on, and the velocities that F does: none is what RATTLE needs."""
         sweep = Sweep(self._builder().program, self.model)
-        return constant and sweep.reads(sweep.forcing).isdisjoint(self.model.velocities)
+        read, held = sweep.reads(sweep.forcing), {s for entries in self.mass for s in entries.value.free_symbols}
+        moving = [*self.model.coordinates, *self.model.velocities]
+        found = [x for x in moving if (x.label if isinstance(x, sp.IndexedBase) else x) in held]
+        found += [v for v in self.model.velocities if v in read and v not in found]
+        return (*map(self._renaming.user, found), *([t] if t in held else []))
 
     # The plan
 

@@ -19,7 +19,7 @@ from symdfi.dynamics.sitewise import diagonal, fits
 from symdfi.dynamics.solver import plans_of, sitewise_kernel, solving_kernel
 from symdfi.errors import SymbolicError
 from symdfi.symbolic.coordinates import t
-from symdfi.symbolic.indexed import index_arrays, normalise
+from symdfi.symbolic.indexed import Variable, index_arrays, normalise
 from symdfi.symbolic.lagrangian import Lagrangian
 from symdfi.symbolic.private import Private
 from symdfi.symbolic.structure import Bordered, Diagonal, Sparse, Structure, dense, structure
@@ -92,10 +92,11 @@ class Kernels:
         return assembly.builder.build()
 
     @functools.cached_property
-    def is_velocity_free(self) -> bool:
-        """Whether accelerations do not depend on velocities: what Störmer–Verlet needs."""
+    def velocities_felt(self) -> tuple[Variable, ...]:
+        """The velocities that accelerations depend on: none is what Störmer–Verlet needs."""
         found, sweep = self.model.mass_structure, self.sweep(self.builder())
-        return sweep.reads([*sweep.forcing, *found.expressions]).isdisjoint(self.model.velocities)
+        read = sweep.reads([*sweep.forcing, *found.expressions])
+        return tuple(self.renaming.user(v) for v in self.model.velocities if v in read)
 
     def assembly(self, *more: Group, symmetric: bool = False, slot: int = 0) -> Assembly:
         model, ints = self.model, count_of(map(self.renaming.of, self.index_arrays))

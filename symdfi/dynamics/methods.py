@@ -76,10 +76,10 @@ class Verlet(Method):
             self._check_constraints(model)
             model.acceleration(time)
             return
-        if not model.kernels.is_velocity_free:
+        if felt := model.kernels.velocities_felt:
             raise SymbolicError(
-                "Störmer–Verlet needs accelerations that do not depend on velocities; "
-                "use method='midpoint' (variational) or 'rk4'"
+                "Störmer–Verlet needs accelerations that do not depend on velocities, here they do on "
+                f"{' and '.join(map(str, felt))}: use method='midpoint' (variational) or 'rk4'"
             )
         motion.carry["a"] = model.acceleration(time)
 
@@ -87,10 +87,10 @@ class Verlet(Method):
         for constraint in model.constraints:
             if not constraint.is_holonomic:
                 raise SymbolicError(f"{constraint.shown} is nonholonomic: RATTLE ('verlet') cannot keep it, use 'rk4'")
-        if not model.kernels.constrained.is_separable:
+        if felt := model.kernels.constrained.felt:
             raise SymbolicError(
                 "RATTLE ('verlet' under constraints) needs a constant mass matrix and forces that do not depend on "
-                "velocities; use method='rk4' or 'dop853'"
+                f"velocities, here these depend on {' and '.join(map(str, felt))}: use method='rk4' or 'dop853'"
             )
 
     def advance(

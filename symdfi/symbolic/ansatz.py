@@ -311,7 +311,7 @@ def mlp(
     variables = given.variables(variables, "variables")
     widths = [count(width, "a width of the mlp", 1) for width in sequence(widths, "widths of the mlp")]
     if not widths:
-        raise SymbolicError("an mlp needs at least one hidden layer")
+        raise SymbolicError(f"widths = {widths}: an mlp needs at least one hidden layer")
     periods = _periods(period, variables)
     features: list[sp.Expr] = []
     for x, length in zip(variables, periods, strict=True):

@@ -7,10 +7,10 @@ what is read in the other literal of ``(i < 1) | (x[i - 1] > 0)``.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import sympy as sp
-from sympy.logic.boolalg import Boolean
+from sympy.logic.boolalg import Boolean, BooleanAtom
 
 from symdfi.symbolic.affine import affine, outermost
 
@@ -46,6 +46,15 @@ def _at_least(expr: sp.Expr, kind: type) -> Boolean:
         cases = [_at_least(sp.expand(line[0] * arg + line[1]), kind) for arg in args]
         return sp.And(*cases) if isinstance(choice, sp.Min) == bool(line[0] > 0) else sp.Or(*cases)
     return kind(expr, 0)
+
+
+def other_than_relations(condition: sp.Basic) -> Iterator[sp.Basic]:
+    """What a condition is made of besides equations and inequalities."""
+    if isinstance(condition, sp.And | sp.Or | sp.Not | sp.Xor | sp.ITE | sp.Implies | sp.Equivalent):
+        for part in condition.args:
+            yield from other_than_relations(part)
+    elif not isinstance(condition, sp.core.relational.Relational | BooleanAtom):
+        yield condition
 
 
 def implied(condition: Boolean, is_told: Callable[[Boolean], bool]) -> tuple[Boolean, ...]:

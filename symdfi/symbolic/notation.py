@@ -87,7 +87,7 @@ def _listed(variables: Any) -> list:
 
 def _check_pairs(q: Sequence, v: Sequence) -> None:
     if len(q) != len(v):
-        raise SymbolicError(f"{len(q)} coordinates but {len(v)} velocities")
+        raise SymbolicError(f"{len(q)} coordinates but {len(v)} velocities: {list(q)} and {list(v)}")
     for c, s in zip(q, v, strict=True):
         if not isinstance(c, sp.Symbol | sp.IndexedBase) or isinstance(c, sp.Symbol) != isinstance(s, sp.Symbol):
             raise SymbolicError(f"the coordinate {c} and velocity {s} must both be Symbol or both be IndexedBase")

@@ -15,7 +15,7 @@ from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from symdfi.errors import SymbolicError
 from symdfi.symbolic import private
-from symdfi.symbolic.conditions import plain
+from symdfi.symbolic.conditions import other_than_relations, plain
 from symdfi.symbolic.unfolding import unfolded
 
 #: What is rebuilt under new names without a look at its arguments; a delta puts its two in order.
@@ -99,6 +99,9 @@ def _is_of_integers(condition: sp.Basic) -> bool:
 def _rename(expr: sp.Basic, names: dict, around: sp.Sum | None) -> sp.Expr:
     """One pass from the outside in; ``names`` are the dummies of the sums around ``expr``, ``around`` the next."""
     if isinstance(expr, sp.Sum):
+        for condition in (c for cases in expr.function.atoms(sp.Piecewise) for _, c in cases.args):
+            for other in other_than_relations(condition):
+                raise SymbolicError(f"the condition {shortened(other)} is not supported, in {shortened(expr)}")
         names, limits = dict(names), []
         # From the outermost limit inwards: Sum(f, (j, 0, i), (i, 0, n)).
         for limit in reversed(expr.limits):

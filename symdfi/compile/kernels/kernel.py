@@ -329,9 +329,11 @@ class KernelBuilder:
             unknown = sorted(variables(a.value) - known - set(own), key=str)
             undefined = (f for f in a.value.atoms(sp.core.function.AppliedUndef) if is_known(f))
             functions = sorted(undefined, key=str)
-            if not unknown and not functions:
+            if not unknown and not functions and not a.value.has(sp.I):
                 continue
             term = self.program.in_words(a.value.xreplace(own))
+            if a.value.has(sp.I):
+                raise CompileError(f"I has no value in real arithmetic, in {term}")
             if unknown:
                 raise CompileError(f"the symbol {unknown[0]} in {term} is neither an argument nor a size")
             function = self.program.in_words(functions[0].xreplace(own))

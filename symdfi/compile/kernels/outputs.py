@@ -252,7 +252,9 @@ def _array(expr: sp.Expr, limits: list[tuple[sp.Basic, sp.Expr, sp.Expr]]) -> Ar
     indices = {index for index, _, _ in limits}
     for index, *bounds in limits:
         if any(bound.free_symbols & indices for bound in bounds):
-            raise CompileError(f"the range of {index} in an output depends on another index: use a Piecewise")
+            raise CompileError(
+                f"the range {index} = {bounds[0]}..{bounds[1]} of an output depends on another index: use a Piecewise"
+            )
     return Array(normalise(expr), tuple((normalise(i), lower, upper) for i, lower, upper in limits))
 
 

@@ -54,7 +54,7 @@ def plain_names(loops: Iterable[Loop], taken: Iterable[sp.Symbol] = ()) -> dict[
     names: dict[sp.Symbol, sp.Symbol] = {}
     used = {symbol.name for symbol in taken}
     for loop in loops:
-        candidates = (loop.name + suffix for suffix in ("", *map(str, range(1, 1000))))
+        candidates = (loop.name.lstrip("_") + suffix for suffix in ("", *map(str, range(1, 1000))))
         name = next(candidate for candidate in candidates if candidate not in used)
         names[loop.index] = sp.Symbol(name, integer=True)
         used.add(name)

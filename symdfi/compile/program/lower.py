@@ -15,7 +15,7 @@ from symdfi.compile.program.sharing import rebuilt, shared
 from symdfi.compile.program.unroll import unrolled
 from symdfi.errors import CompileError
 from symdfi.symbolic import private
-from symdfi.symbolic.conditions import implied, in_turn
+from symdfi.symbolic.conditions import implied, in_turn, other_than_relations
 from symdfi.symbolic.indexed import guarded
 from symdfi.symbolic.maps import extreme, inequalities, is_index, is_known
 from symdfi.symbolic.ranges import Limits
@@ -103,9 +103,13 @@ class Program:
         return self.is_index_condition(literal) and not literal.has(sp.Sum)
 
     def _check_integers(self, expr: sp.Expr) -> None:
-        """``CompileError`` for an index or a bound that is no integer arithmetic on sizes and indices."""
+        """``CompileError`` for an index or a bound that is no integer arithmetic on sizes and indices, and for a
+        condition that is none on numbers."""
+        for condition in (c for cases in expr.atoms(sp.Piecewise) for _, c in cases.args):
+            for other in other_than_relations(condition):
+                raise CompileError(f"the condition {self.in_words(other)} is not supported, in {self.in_words(expr)}")
         for reference in expr.atoms(sp.Indexed):
-            if not all(map(is_index, reference.indices)):
+            if any(variables(index) & self.values or not is_index(index) for index in reference.indices):
                 raise CompileError(
                     f"the indices of {self.in_words(reference)} must be integer expressions in sizes and indices"
                 )

@@ -10,6 +10,7 @@ from sympy.core.relational import Relational
 from symdfi.compile.source import vmath
 from symdfi.errors import CompileError
 from symdfi.symbolic.private import Private
+from symdfi.symbolic.sums import readable
 
 #: SymPy functions by the name of the function that computes them in a kernel.
 LIBRARY = {
@@ -226,4 +227,4 @@ class Printer:
             return "0.0"  # zero almost everywhere: the derivative of a kink
         if isinstance(expr, sp.Mod) or name == "remainder":
             return f"({args[0]} % {args[1]})"
-        raise CompileError(f"the function {name} has no compiled form")
+        raise CompileError(f"the function {name} has no compiled form, in {readable(expr)}")
