@@ -25,6 +25,7 @@ from symdfi.symbolic.constraints import read_constraints
 from symdfi.symbolic.coordinates import Coordinate, acceleration_of, t
 from symdfi.symbolic.couplings import Coupling, Row, couplings, index_ranges
 from symdfi.symbolic.given import mapping, name_of, variables
+from symdfi.symbolic.hamiltonian import LegendreMap, momentum_symbols
 from symdfi.symbolic.indexed import Variable, canonical, derivative, normalise, tangent
 from symdfi.symbolic.integers import extents, integers
 from symdfi.symbolic.notation import Notation, read_coordinates
@@ -33,7 +34,7 @@ from symdfi.symbolic.reading import tidied
 from symdfi.symbolic.renaming import Renaming
 from symdfi.symbolic.sets import Ranges
 from symdfi.symbolic.shapes import shaped
-from symdfi.symbolic.structure import Diagonal, Structure, dense, structure
+from symdfi.symbolic.structure import Structure, structure
 from symdfi.symbolic.sums import PlainSum
 
 
@@ -260,16 +261,8 @@ class Lagrangian(Rebuilt):
     @functools.cached_property
     def momentum_symbols(self) -> tuple[Variable, ...]:
         """The symbols that stand for the momenta in the Hamiltonian: p_q, unless that is another's name."""
-        taken = {name_of(s) for s in (*self.coordinates, *self.velocities, *self.inputs, *self.parameters, *self.sizes)}
-        symbols = []
-        for q in self.coordinates:
-            name = f"p_{name_of(q)}"
-            while name in taken:
-                name = f"p_{name}"
-            taken.add(name)
-            label = sp.Symbol(name, real=True)
-            symbols.append(sp.IndexedBase(label, shape=q.shape) if isinstance(q, sp.IndexedBase) else label)
-        return tuple(symbols)
+        named = (*self.coordinates, *self.velocities, *self.inputs, *self.parameters, *self.sizes)
+        return momentum_symbols(self.coordinates, map(name_of, named))
 
     @functools.cached_property
     def hamiltonian(self) -> sp.Expr:
@@ -283,50 +276,11 @@ class Lagrangian(Rebuilt):
             if not constraint.is_holonomic:
                 raise SymbolicError(f"{constraint.shown} is nonholonomic: the motion has no Hamiltonian")
         held = sp.Add(*(constraint.total for constraint in self.constraints))
-        mass = self.mass_structure
-        for expr in mass.expressions:
-            if any(_depends(expr, v) for v in self.velocities):
-                raise SymbolicError(
-                    f"the Legendre map of {self.L} does not invert in closed form: "
-                    "its momenta are not affine in the velocities"
-                )
-        if not isinstance(mass, Diagonal):
-            return self._show(self._coupled_hamiltonian() - held)
-        result = normalise(self.energy_expression)
-        for v, p, entry, own, symbol in zip(
-            self.velocities,
-            self.momentum_terms,
-            mass.entries,
-            self.indices,
-            self.momentum_symbols,
-            strict=True,
-        ):
-            if entry == 0:
-                raise SymbolicError(f"the Legendre map does not invert: L does not depend on {v}")
-            offset = normalise(self._without_velocities(p))
-            result = _substitute(result, v, own, ((symbol[own] if own else symbol) - offset) / entry)
-        return self._show(canonical(result - held))
-
-    def _coupled_hamiltonian(self) -> sp.Expr:
-        """H of scalar coordinates with a mass matrix that couples them."""
-        if any(own for own in self.indices):
-            raise SymbolicError(
-                f"the Legendre map of {self.L} does not invert in closed form: the mass matrix of an indexed "
-                "coordinate is not diagonal"
-            )
-        size, blocks = len(self.coordinates), dense(self.rows, self.mass_couplings).blocks
-        mass = sp.Matrix(size, size, lambda r, c: blocks[int(r), int(c)])
-        if sp.simplify(mass.det(method="berkowitz")) == 0:
-            raise SymbolicError(f"the Legendre map of {self.L} does not invert: M = {mass} is singular")
-        offsets = [self._without_velocities(p) for p in self.momentum_terms]
-        shifted = sp.Matrix(size, 1, lambda r, _: self.momentum_symbols[int(r)] - offsets[int(r)])
-        kinetic = (shifted.T * mass.LUsolve(shifted))[0] / 2
-        return sp.simplify(kinetic) - self._without_velocities(self.L)
-
-    def _without_velocities(self, expr: sp.Expr) -> sp.Expr:
-        zero: dict = {v: sp.S.Zero for v in self.velocities if isinstance(v, sp.Symbol)}
-        zero |= {r: sp.S.Zero for r in expr.atoms(sp.Indexed) if r.base in self.velocities}
-        return expr.xreplace(zero)
+        legendre = LegendreMap(
+            self.L, self.rows, self.velocities, self.momentum_terms, self.momentum_symbols, self.mass_structure,
+            self.mass_couplings, self.energy_expression,
+        )  # fmt: skip
+        return self._show(canonical(legendre.hamiltonian() - held))
 
     @functools.cached_property
     def column_indices(self) -> tuple[tuple[sp.Symbol, ...], ...]:
@@ -430,15 +384,3 @@ def _pick(taken: set, count: int) -> tuple[sp.Symbol, ...]:
 
 def _depends(expr: sp.Basic, variable: Variable) -> bool:
     return (variable.label if isinstance(variable, sp.IndexedBase) else variable) in expr.free_symbols
-
-
-def _substitute(expr: sp.Expr, v: Variable, indices: tuple[sp.Symbol, ...], solved: sp.Expr) -> sp.Expr:
-    """Replace every v[...] by ``solved`` at its indices (whose bound indices occur nowhere in ``expr``)."""
-    if not isinstance(v, sp.IndexedBase):
-        return expr.xreplace({v: solved})
-    put = {
-        ref: solved.xreplace(dict(zip(indices, ref.indices, strict=True)))
-        for ref in expr.atoms(sp.Indexed)
-        if ref.base == v
-    }
-    return expr.xreplace(put)
