@@ -5,7 +5,8 @@ A singular matrix gives NaN: code that runs inside a compiled loop cannot raise 
 callers in Python test their result.
 
 ``dense`` and, by LAPACK, ``full``; ``blocks`` (on the diagonal) and ``banded``, both with a border, without pivots,
-``bordered`` (rings); ``pivoted``, bands with a border and pivots; ``sparse``.
+``bordered`` (rings); ``narrow``, bands and rings of few offsets in local scalars; ``pivoted``, bands with a border and
+pivots; ``sparse``.
 """
 
 from __future__ import annotations
