@@ -13,8 +13,9 @@ import numpy as np
 import sympy as sp
 
 from symdfi.compile.kernels import threads
+from symdfi.compile.kernels.groups import Group
 from symdfi.compile.kernels.index_values import IndexValues
-from symdfi.compile.kernels.kernel import CompiledKernel, Group, KernelBuilder
+from symdfi.compile.kernels.kernel import CompiledKernel, KernelBuilder
 from symdfi.compile.passes.autodiff import adjoint, gradient_loops, tangent
 from symdfi.compile.program.loops import Variable
 from symdfi.dfi.domain import Box, Quadrature

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
-from symdfi.compile.kernels.kernel import KernelBuilder, count_of, shape_of
+from symdfi.compile.kernels.groups import count_of, shape_of
+from symdfi.compile.kernels.kernel import KernelBuilder
 from symdfi.compile.program.loops import Assignment, Loop
 from symdfi.compile.source.printing import Names, index_code
 from symdfi.symbolic.indexed import Variable, normalise

@@ -9,7 +9,7 @@ from typing import Any
 import sympy as sp
 
 from symdfi.compile.kernels.function import solve_sizes
-from symdfi.compile.kernels.kernel import count_of, shape_of
+from symdfi.compile.kernels.groups import count_of, shape_of
 from symdfi.numbers import count
 from symdfi.symbolic.given import name_of
 from symdfi.symbolic.lagrangian import Lagrangian

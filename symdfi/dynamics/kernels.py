@@ -8,7 +8,8 @@ from dataclasses import fields
 
 import sympy as sp
 
-from symdfi.compile.kernels.kernel import CompiledKernel, Group, KernelBuilder, count_of, shape_of
+from symdfi.compile.kernels.groups import Group, count_of, shape_of
+from symdfi.compile.kernels.kernel import CompiledKernel, KernelBuilder
 from symdfi.compile.passes.jacobian import jacobian
 from symdfi.compile.program.loops import Assignment, Loop
 from symdfi.dynamics.assembly import Assembly, dense_parts

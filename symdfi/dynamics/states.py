@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from symdfi.compile.kernels.kernel import shape_of
+from symdfi.compile.kernels.groups import shape_of
 from symdfi.compile.program.loops import Variable
 from symdfi.dynamics.axes import read_axes
 from symdfi.dynamics.system import CompiledLagrangian

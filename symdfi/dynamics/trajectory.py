@@ -12,7 +12,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike
 
-from symdfi.compile.kernels.kernel import shape_of
+from symdfi.compile.kernels.groups import shape_of
 from symdfi.dynamics.dense import Interpolant
 from symdfi.dynamics.events import Occurrences
 from symdfi.dynamics.system import Lagrangian

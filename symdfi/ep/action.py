@@ -18,8 +18,9 @@ import numpy as np
 import sympy as sp
 
 from symdfi.compile.kernels import threads
+from symdfi.compile.kernels.groups import count_of, shape_of
 from symdfi.compile.kernels.index_values import IndexValues
-from symdfi.compile.kernels.kernel import CompiledKernel, count_of, shape_of
+from symdfi.compile.kernels.kernel import CompiledKernel
 from symdfi.dynamics.system import Lagrangian
 from symdfi.ep.boundary import Boundary
 from symdfi.ep.cost import Cost

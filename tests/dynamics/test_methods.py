@@ -7,7 +7,7 @@ import pytest
 import sympy as sp
 
 import symdfi as sd
-from symdfi.compile.kernels.kernel import Group
+from symdfi.compile.kernels.groups import Group
 from symdfi.dynamics import DOP853, Lagrangian, integrate
 from symdfi.dynamics.kernels import STEP
 

@@ -12,6 +12,7 @@ import numpy as np
 import sympy as sp
 
 from symdfi.compile.kernels import cache
+from symdfi.compile.kernels.groups import Group, count_of, shape_of
 from symdfi.compile.kernels.index_values import Ends, IndexValues
 from symdfi.compile.kernels.spread import Spread, row_kernel
 from symdfi.compile.passes.accumulate import accumulated
@@ -34,27 +35,6 @@ from symdfi.symbolic.renaming import Renaming
 
 #: How many sizes with ends of index arrays, and how many contents of these, are remembered as checked.
 _REMEMBERED = 1024
-
-
-@dataclass(frozen=True)
-class Group:
-    """Variables that a kernel takes as one flat array, one after the other in row-major order.
-
-    ``batched``: one row a sample. ``integer``: index arrays (int64). ``scalar``: a symbol passed as a float.
-    ``shown`` is what a reader knows the array by.
-    """
-
-    name: str
-    members: tuple[Variable, ...]
-    batched: bool = False
-    integer: bool = False
-    scalar: bool = False
-    shown: str = ""
-
-    @property
-    def type(self) -> str:
-        base = "int64" if self.integer else "float64"
-        return base if self.scalar else base + ("[:, ::1]" if self.batched else "[::1]")
 
 
 @dataclass(frozen=True)
@@ -134,20 +114,6 @@ class CompiledKernel:
             return run
         count = self.checked
         return lambda *arguments: checked.run(run, count, self.batched, arguments)
-
-
-def shape_of(variable: Variable) -> tuple[sp.Expr, ...]:
-    """The extents of a variable; ``CompileError`` for an ``IndexedBase`` without a shape."""
-    if not isinstance(variable, sp.IndexedBase):
-        return ()
-    if variable.shape is None:
-        raise CompileError(f"{variable} has no shape: declare it as IndexedBase({str(variable)!r}, shape=(n,))")
-    return tuple(sp.sympify(extent, strict=True) for extent in variable.shape)
-
-
-def count_of(variables: Iterable[Variable]) -> sp.Expr:
-    """How many numbers the variables hold together."""
-    return sp.expand(sp.Add(*(sp.Mul(*shape_of(v)) for v in variables)))
 
 
 def _split(assignments: Iterable[Assignment], program: Program) -> list[Definition]:

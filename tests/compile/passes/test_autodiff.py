@@ -9,7 +9,8 @@ import pytest
 import sympy as sp
 
 import symdfi as sd
-from symdfi.compile.kernels.kernel import Group, KernelBuilder
+from symdfi.compile.kernels.groups import Group
+from symdfi.compile.kernels.kernel import KernelBuilder
 from symdfi.compile.passes.autodiff import adjoint, gradient_loops, tangent
 from symdfi.compile.program.loops import Loop
 from symdfi.compile.source import assemble

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from symdfi.compile.kernels.kernel import Group, KernelBuilder
+from symdfi.compile.kernels.groups import Group
+from symdfi.compile.kernels.kernel import KernelBuilder
 from symdfi.compile.passes.autodiff import adjoint, gradient_loops, tangent
 from symdfi.compile.passes.jacobian import jacobian
 from symdfi.compile.program.loops import Loop
