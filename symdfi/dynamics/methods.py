@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from symdfi.compile.kernels import cache, threads
+from symdfi.compile.kernels.kernel import CompiledKernel
 from symdfi.dynamics.constrained import load_loops
 from symdfi.dynamics.model import Model
 from symdfi.errors import DivergenceError, SymbolicError
@@ -97,14 +98,9 @@ class Verlet(Method):
         self, model: Model, motion: Motion, span: Span, out_q: np.ndarray, out_v: np.ndarray, row: int
     ) -> np.ndarray:
         if model.constraints:
-            steps, found = np.zeros(len(motion.q), np.int64), model.kernels.constrained
-            threads.run(
-                load_loops("rattle").over, len(motion.q),
-                model.function(found.dynamics), model.function(found.geometry), model.sizes, model.ints, motion.q,
-                motion.v, model.params, span.signals(model), span.start, span.done, span.h, span.every, out_q, out_v,
-                row, row + span.rows, steps, least=1,
-            )  # fmt: skip
-            return steps
+            found = model.kernels.constrained
+            kernels = (found.dynamics, found.geometry)
+            return _constrained("rattle", kernels, model, motion, span, out_q, out_v, row)
         kernel = model.kernels.acceleration_kernel
         model.function(kernel)
         loop = cache.load_around("symdfi.dynamics.loops.verlet", kernel.source, kernel.entry).over
@@ -127,14 +123,9 @@ class RK4(Method):
         self, model: Model, motion: Motion, span: Span, out_q: np.ndarray, out_v: np.ndarray, row: int
     ) -> np.ndarray:
         if model.constraints:
-            steps, found = np.zeros(len(motion.q), np.int64), model.kernels.constrained
-            threads.run(
-                load_loops("projected").over, len(motion.q),
-                model.function(found.acceleration_kernel), model.function(found.project_kernel), model.sizes,
-                model.ints, motion.q, motion.v, model.params, span.signals(model), span.start, span.done, span.h,
-                span.every, out_q, out_v, row, row + span.rows, steps, least=1,
-            )  # fmt: skip
-            return steps
+            found = model.kernels.constrained
+            kernels = (found.acceleration_kernel, found.project_kernel)
+            return _constrained("projected", kernels, model, motion, span, out_q, out_v, row)
         threads.run(
             cache.load_module("symdfi.dynamics.loops.rk4").over, len(motion.q),
             model.function(model.kernels.acceleration_kernel), model.sizes, model.ints, motion.q, motion.v,
@@ -188,3 +179,23 @@ class ImplicitMidpoint(Method):
             self.tolerance, self.iterations, out_q, out_v, row, row + span.rows, steps, least=1,
         )  # fmt: skip
         return steps
+
+
+def _constrained(
+    loop: str,
+    kernels: tuple[CompiledKernel, CompiledKernel],
+    model: Model,
+    motion: Motion,
+    span: Span,
+    out_q: np.ndarray,
+    out_v: np.ndarray,
+    row: int,
+) -> np.ndarray:
+    """Steps under constraints: how many each member has done."""
+    steps = np.zeros(len(motion.q), np.int64)
+    threads.run(
+        load_loops(loop).over, len(motion.q), *map(model.function, kernels), model.sizes, model.ints, motion.q,
+        motion.v, model.params, span.signals(model), span.start, span.done, span.h, span.every, out_q, out_v,
+        row, row + span.rows, steps, least=1,
+    )  # fmt: skip
+    return steps

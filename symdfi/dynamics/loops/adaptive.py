@@ -4,9 +4,9 @@ A method is a pair of compiled functions, ``attempt`` and ``interpolate``. The s
 One member of an ensemble is a row of every array whose first axis is the members'.
 """
 
-import numba
 import numpy as np
 
+from symdfi.compile.kernels import cache
 from symdfi.compile.source.runtime import jit
 
 I, V, M, T = "int64[::1]", "float64[::1]", "float64[:, ::1]", "float64[:, :, ::1]"
@@ -17,6 +17,8 @@ ATTEMPT = (
 )
 PROJECT = f"FunctionType(boolean({I}, {I}, {V}, {V}, {V}, {V}, float64))"
 INTERPOLATE = f"FunctionType(void({KERNEL}, {I}, {I}, {V}, {M}, float64, float64, {V}, {M}, {V}, {V}, {M}))"
+
+two_sum = cache.load_module("symdfi.dynamics.loops.compensated").two_sum
 
 SAFETY, SMALLEST, LARGEST = 0.9, 0.2, 10.0
 #: Of the PI controller (Hairer, Nørsett & Wanner, II.4 and IV.2): how much the last step's error counts.
@@ -51,14 +53,6 @@ def anywhere(sizes, ints, q, v, params, inputs, t):
 def clipped(left, h):
     """The step h, or what is ``left`` to the end if that is hardly more."""
     return left if abs(h) >= abs(left) * (1.0 - 1e-10) else h
-
-
-@numba.njit("UniTuple(float64, 2)(float64, float64)", cache=True, nogil=True)
-def two_sum(a, b):
-    """a + b, and what rounding takes off it: without the leave to reorder sums that the rest has."""
-    total = a + b
-    other = total - a
-    return total, (a - (total - other)) + (b - other)
 
 
 @jit(f"float64({KERNEL}, int64, {I}, {I}, {V}, {V}, {V}, {V}, float64, float64, {V}, {V}, float64)")

@@ -7,22 +7,16 @@ Hairer, Nørsett & Wanner, Solving Ordinary Differential Equations I, II.5 and I
 # ruff: noqa: F821
 # pyright: reportUndefinedVariable=false
 
-import numba
 import numpy as np
 
+from symdfi.compile.kernels import cache
 from symdfi.compile.source.runtime import borrowing
 
 I, V, M = "int64[::1]", "float64[::1]", "float64[:, ::1]"
 KERNEL = f"FunctionType(void({I}, {I}, {V}, {V}, {V}, {V}, float64, {V}))"
 STAGES, SLOPES = 12, 16
 
-
-@numba.njit("UniTuple(float64, 2)(float64, float64)", cache=True, nogil=True)
-def two_sum(a, b):
-    """a + b, and what rounding takes off it: without the leave to reorder sums that the rest has."""
-    total = a + b
-    other = total - a
-    return total, (a - (total - other)) + (b - other)
+two_sum = cache.load_module("symdfi.dynamics.loops.compensated").two_sum
 
 
 @borrowing(f"void({KERNEL}, {I}, {I}, {V}, {V}, {V}, float64, {V})")
