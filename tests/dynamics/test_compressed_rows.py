@@ -8,6 +8,8 @@ import pytest
 import sympy as sp
 
 import symdfi as sd
+from symdfi.compile.source.checked import bounds_checked
+from symdfi.dynamics.plans import with_plans
 from tests.fuzz import lagrangians
 from tests.fuzz.expressions import INDICES, col, e, m, n, ptr, w, world
 from tests.fuzz.lagrangians import FAMILIES
@@ -100,15 +102,19 @@ def bond(k):
 
 
 def test_implicit_steps_as_of_a_list_of_pairs():
-    runs = []
-    for potential, more in (
-        (over(bond(k), ROW), {}),
-        (by_list(bond(k)), {ROW_OF: np.repeat(np.arange(4), [2, 0, 3, 1])}),
-    ):
-        system = sd.Lagrangian(kinetic("x") + potential, x, v)
-        params = {p: value for p, value in {**NUMBERS, **more}.items() if p in system.parameters}
-        runs.append(sd.integrate(system, Q, V, (0, 1), dt=0.05, params=params, method="midpoint").q)
-    np.testing.assert_allclose(runs[0], runs[1], rtol=1e-9, atol=1e-9)
+    """The Newton matrix of a step of the midpoint rule, solved with."""
+    listed, found = {ROW_OF: np.repeat(np.arange(4), [2, 0, 3, 1])}, []
+    for coupling, more in ((over(bond(k), ROW), {}), (by_list(bond(k)), listed)):
+        with bounds_checked():
+            system = sd.Lagrangian(kinetic("x") + coupling, x, v).compile()
+            kernel = system.midpoint_kernel
+            params = {p: value for p, value in {**NUMBERS, **more}.items() if p in system.system.parameters}
+            sizes, ints, packed = system.pack(params, 4)
+            ints = with_plans(ints, {kernel.slot: kernel.plans.make(sizes, ints)})
+            solution = np.array([1.0, -0.5, 0.25, 2.0])
+            kernel.function(sizes, ints, Q, V, packed, np.empty(0), 0.0, 0.05, solution)
+        found.append(solution)
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-12, atol=1e-12)
 
 
 def test_stored_by_entry():
@@ -120,15 +126,16 @@ def test_stored_by_entry():
 
 def test_blocks_without_a_gather():
     """Row i holds the elements ptr[i]..ptr[i + 1] - 1 of another family."""
-    s, ds = FAMILIES["s"]
-    starts = sp.IndexedBase("start", shape=(n + 1,))
-    blocks = over(v[i] * ds[k] * sp.cos(x[i]), (k, starts[i], starts[i + 1] - 1)) / 4
-    system = sd.Lagrangian(kinetic("xs") + blocks, (x, s), (v, ds)).compile()
-    assert system.model.mass_structure.kind == "sparse"
-    state = np.linspace(0.1, 0.9, 9), np.linspace(-1, 1, 9)
-    params = {starts: rows(2, 0, 4)}
-    expected = np.linalg.solve(system.mass_matrix(*state, params), system.forcing(*state, params))
-    np.testing.assert_allclose(system.acceleration(*state, params), expected, rtol=1e-12, atol=1e-12)
+    with bounds_checked():
+        s, ds = FAMILIES["s"]
+        starts = sp.IndexedBase("start", shape=(n + 1,))
+        blocks = over(v[i] * ds[k] * sp.cos(x[i]), (k, starts[i], starts[i + 1] - 1)) / 4
+        system = sd.Lagrangian(kinetic("xs") + blocks, (x, s), (v, ds)).compile()
+        assert system.model.mass_structure.kind == "sparse"
+        state = np.linspace(0.1, 0.9, 9), np.linspace(-1, 1, 9)
+        params = {starts: rows(2, 0, 4)}
+        expected = np.linalg.solve(system.mass_matrix(*state, params), system.forcing(*state, params))
+        np.testing.assert_allclose(system.acceleration(*state, params), expected, rtol=1e-12, atol=1e-12)
 
 
 def test_other_rows_in_every_call():
@@ -165,18 +172,19 @@ def test_rows_that_are_none(cuts, message):
 
 def test_under_constraints():
     """x[i] = Σ_e w[e] x[col[e]] / 2 over the entries of row i, for all but the first: by multipliers in full."""
-    held = x[i] - sp.Sum(w[k] * x[col[k]], ROW) / 2
-    L = kinetic("x") / 2 + over(w[k] * v[i] * v[col[k]], ROW) / 8 - over(x[i] ** 4)
-    system = sd.Lagrangian(L, x, v, constraints=[(held, (i, 1, n - 1))]).compile()
-    G = np.eye(4)
-    for row, (start, stop) in enumerate(itertools.pairwise(CUTS)):
-        np.add.at(G[row], COLUMNS[start:stop], -NUMBERS[w][start:stop] / 2)
-    G = G[1:]
-    M, F = system.mass_matrix(Q, V, NUMBERS), system.forcing(Q, V, NUMBERS)
-    full = np.block([[M, G.T], [G, np.zeros((3, 3))]])
-    expected = np.linalg.solve(full, np.concatenate([F, np.zeros(3)]))[:4]
-    np.testing.assert_allclose(system.acceleration(Q, V, NUMBERS), expected, rtol=1e-12, atol=1e-12)
-    with pytest.raises(ValueError, match="ptr must not decrease"):
-        system.acceleration(Q, V, {**NUMBERS, ptr: np.array([0, 3, 2, 4, 6])})
-    with pytest.raises(ValueError, match=r"the index of x(dot)?\[col\[.*\]\] is 4 at .*, outside 0\.\.n - 1"):
-        system.acceleration(Q, V, {**NUMBERS, col: np.array([1, 4, 3, 0, 2, 0])})
+    with bounds_checked():
+        held = x[i] - sp.Sum(w[k] * x[col[k]], ROW) / 2
+        L = kinetic("x") / 2 + over(w[k] * v[i] * v[col[k]], ROW) / 8 - over(x[i] ** 4)
+        system = sd.Lagrangian(L, x, v, constraints=[(held, (i, 1, n - 1))]).compile()
+        G = np.eye(4)
+        for row, (start, stop) in enumerate(itertools.pairwise(CUTS)):
+            np.add.at(G[row], COLUMNS[start:stop], -NUMBERS[w][start:stop] / 2)
+        G = G[1:]
+        M, F = system.mass_matrix(Q, V, NUMBERS), system.forcing(Q, V, NUMBERS)
+        full = np.block([[M, G.T], [G, np.zeros((3, 3))]])
+        expected = np.linalg.solve(full, np.concatenate([F, np.zeros(3)]))[:4]
+        np.testing.assert_allclose(system.acceleration(Q, V, NUMBERS), expected, rtol=1e-12, atol=1e-12)
+        with pytest.raises(ValueError, match="ptr must not decrease"):
+            system.acceleration(Q, V, {**NUMBERS, ptr: np.array([0, 3, 2, 4, 6])})
+        with pytest.raises(ValueError, match=r"the index of x(dot)?\[col\[.*\]\] is 4 at .*, outside 0\.\.n - 1"):
+            system.acceleration(Q, V, {**NUMBERS, col: np.array([1, 4, 3, 0, 2, 0])})
