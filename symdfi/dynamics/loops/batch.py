@@ -1,12 +1,12 @@
 """A kernel of one state run over many. Run from the kernel cache, not imported."""
 
-from symdfi.compile.source.runtime import jit
+from symdfi.compile.source.runtime import borrowing
 
 I, V, M = "int64[::1]", "float64[::1]", "float64[:, ::1]"
 KERNEL = f"FunctionType(void({I}, {I}, {V}, {V}, {V}, {V}, float64, {V}))"
 
 
-@jit(f"void(int64, int64, {KERNEL}, {I}, {I}, {M}, {M}, {M}, {M}, {V}, {M})")
+@borrowing(f"void(int64, int64, {KERNEL}, {I}, {I}, {M}, {M}, {M}, {M}, {V}, {M})")
 def over(start, stop, kernel, sizes, ints, q, v, params, inputs, t, out):
     """``out[s] = kernel(q[s], v[s], params[own], inputs[s], t[s])`` for s in start..stop-1.
 
