@@ -31,7 +31,7 @@ class Private(sp.Symbol):
     @property
     def rank(self) -> tuple[bool, str, int]:
         """The place in SymPy's order: what stands for a user's symbols comes last."""
-        return self.role in ("s", "v", "z"), self.role, self.number
+        return self.role in ("s", "sz", "v"), self.role, self.number
 
     def __getnewargs_ex__(self) -> tuple:
         return (self.role, self.number, self.name), self._assumptions_orig
@@ -74,7 +74,7 @@ def is_dummy(symbol: sp.Basic) -> bool:
 
 def is_count(symbol: sp.Basic) -> bool:
     """Whether a symbol stands for an integer that is no extent of an array: nothing says that it is at least one."""
-    return isinstance(symbol, Private) and symbol.role == "z"
+    return isinstance(symbol, Private) and symbol.role == "sz"
 
 
 @functools.cache

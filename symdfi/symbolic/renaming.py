@@ -50,11 +50,11 @@ class Renaming:
         self._to_private: dict[Variable, Variable] = {}
         #: The user's symbol of each of our own.
         self.shown: dict[sp.Basic, sp.Symbol] = {}
-        count = {"s": 0, "v": 0, "z": 0}
+        count = {"s": 0, "sz": 0, "v": 0}
         labels: dict[Variable, Private] = {}
         for variable in order:
             label = variable.label if isinstance(variable, sp.IndexedBase) else variable
-            role = "z" if variable in counted else "s" if variable in inside else "v"
+            role = "sz" if variable in counted else "s" if variable in inside else "v"
             labels[variable] = Private(role, count[role], str(label), **label.assumptions0)
             count[role] += 1
             self.shown[labels[variable]] = label

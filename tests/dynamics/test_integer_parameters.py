@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
+import symdfi as sd
 from tests.fuzz import lagrangians
 from tests.fuzz.expressions import INDICES, A, c, e, n, p, w, world
 from tests.fuzz.lagrangians import FAMILIES
@@ -78,3 +79,10 @@ def test_against_brute_force(name):
     L = T + term + (sp.Sum(dy[i] ** 2, EVERY) / 2 if dy in used else 0) + (DX**2 if DX in term.free_symbols else 0)
     outcome = outcomes(L)
     assert outcome.kind == "right", outcome
+
+
+def test_beside_a_force_on_one_element():
+    """What clears the forces counts by names of its own."""
+    system = sd.Lagrangian(T - x[k] - sp.Sum(x[0], (i, 1, k)), x, v, forces={x[0]: sp.S.One})
+    found = system.compile().acceleration(np.zeros(4), np.zeros(4), {k: 3})
+    np.testing.assert_allclose(found, [-2.0, 0.0, 0.0, -1.0])
