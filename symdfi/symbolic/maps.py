@@ -238,14 +238,34 @@ def _innermost(expr: sp.Expr, ranges: Ranges) -> sp.Symbol | None:
 
 
 @functools.lru_cache(maxsize=4096)
+def without_fractions(difference: sp.Expr) -> sp.Expr:
+    """An expression of integers that has the sign of ``difference``: i - n for i/n - 1, 2i - n for i/n - 1/2."""
+    expr = of_integers(sp.nsimplify(sp.expand(difference), rational=True))
+    if any(power.exp.is_negative for power in expr.atoms(sp.Pow)):
+        numerator, denominator = sp.together(expr).as_numer_denom()
+        expr = sp.expand(numerator if denominator.is_positive else numerator * denominator)
+    return sp.expand(expr * sp.ilcm(1, *(c.q for c in expr.as_coefficients_dict().values())))
+
+
+def of_integers(expr: sp.Expr) -> sp.Expr:
+    """``expr`` with remainders of integers: a/d mod b is (a mod d*b)/d. What is divided is rounded otherwise."""
+    expr = expr.xreplace({node: sp.Mod(node.args[0], 1, evaluate=False) for node in expr.atoms(sp.frac)})
+    found = {}
+    for node in expr.atoms(sp.Mod):
+        parts = [sp.together(arg).as_numer_denom() for arg in node.args]
+        common = sp.ilcm(*(denominator for _, denominator in parts))
+        if common != 1:
+            whole = (sp.expand(numerator * common / denominator) for numerator, denominator in parts)
+            found[node] = sp.Mod(*whole, evaluate=False) / common
+    return expr.xreplace(found) if found else expr
+
+
 def standard(relation: Boolean) -> tuple[Boolean, bool]:
     """``(atom, positive)``: an inequality as ``e >= 0`` or its negation, so that i < n and i >= n share."""
     if isinstance(relation, sp.Eq | sp.Ne):
         return sp.Eq(*relation.args), isinstance(relation, sp.Eq)
     large, small = relation.args if isinstance(relation, sp.Ge | sp.Gt) else relation.args[::-1]
-    expr = sp.nsimplify(sp.expand(large - small), rational=True)
-    scale = sp.ilcm(1, *(c.q for c in expr.as_coefficients_dict().values()))
-    expr = sp.expand(expr * scale - (1 if isinstance(relation, sp.Gt | sp.Lt) else 0))
+    expr = without_fractions(large - small) - (1 if isinstance(relation, sp.Gt | sp.Lt) else 0)
     if expr.could_extract_minus_sign():
         return sp.Ge(sp.expand(-expr - 1), 0, evaluate=False), False
     return sp.Ge(expr, 0, evaluate=False), True
@@ -254,7 +274,7 @@ def standard(relation: Boolean) -> tuple[Boolean, bool]:
 def inequalities(literal: Boolean) -> list[sp.Expr]:
     """The integer expressions that are >= 0 where ``literal`` holds (all that it says, unless it is !=)."""
     if isinstance(literal, sp.Eq):
-        difference = sp.expand(literal.lhs - literal.rhs)
+        difference = without_fractions(literal.lhs - literal.rhs)
         return [difference, -difference]
     if not isinstance(literal, sp.Ge | sp.Le | sp.Gt | sp.Lt):
         return []

@@ -9,6 +9,7 @@ from sympy.core.relational import Relational
 
 from symdfi.compile.source import vmath
 from symdfi.errors import CompileError
+from symdfi.symbolic.maps import of_integers, without_fractions
 from symdfi.symbolic.private import Private
 from symdfi.symbolic.sums import readable
 
@@ -51,21 +52,17 @@ class Names:
         return f"{prefix}{self._count[prefix]}"
 
 
-def _of_integers(expr: sp.Expr) -> sp.Expr:
-    """``expr`` with remainders of integers: a/d mod b is (a mod d*b)/d. What is divided is rounded otherwise."""
-    found = {}
-    for node in expr.atoms(sp.Mod):
-        parts = [sp.together(arg).as_numer_denom() for arg in node.args]
-        common = sp.ilcm(*(denominator for _, denominator in parts))
-        if common != 1:
-            whole = (sp.expand(numerator * common / denominator) for numerator, denominator in parts)
-            found[node] = sp.Mod(*whole, evaluate=False) / common
-    return expr.xreplace(found) if found else expr
+def _whole(condition: Relational) -> tuple[sp.Expr, sp.Expr]:
+    """Both sides as integers: i/2 - n = -1/2 is i - 2n + 1 = 0, where an index would be rounded down."""
+    _, denominator = sp.together(of_integers(condition.lhs - condition.rhs)).as_numer_denom()
+    if denominator == 1:
+        return condition.lhs, condition.rhs
+    return without_fractions(condition.lhs - condition.rhs), sp.S.Zero
 
 
 def index_code(index: sp.Basic | int, names: Names) -> str:
     """Integer arithmetic: affine in the indices, with Mod, floor, Max, Min and gathers."""
-    expr: sp.Expr = _of_integers(sp.sympify(index, strict=True))
+    expr: sp.Expr = of_integers(sp.sympify(index, strict=True))
     if isinstance(expr, sp.Integer):
         return str(int(expr))
     if isinstance(expr, sp.Symbol):
@@ -177,9 +174,11 @@ class Printer:
         if isinstance(condition, sp.Not):
             return f"(not {self.condition(condition.args[0], code)})"
         if isinstance(condition, Relational):
-            integer = code is None or self.integer(condition)
-            show = (lambda e: index_code(e, self.names)) if integer or code is None else code
-            return f"({show(condition.lhs)} {condition.rel_op} {show(condition.rhs)})"
+            if code is None or self.integer(condition):
+                sides = (index_code(side, self.names) for side in _whole(condition))
+            else:
+                sides = map(code, (condition.lhs, condition.rhs))
+            return f" {condition.rel_op} ".join(sides).join("()")
         raise CompileError(f"the condition {condition} is not supported")
 
     def _product(self, expr: sp.Mul, code: Callable[[sp.Basic], str], uses) -> str:
