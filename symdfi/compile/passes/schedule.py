@@ -61,7 +61,9 @@ def schedule(definitions: Iterable[Definition], kept: frozenset) -> Schedule:
         for piece, reached in _with_reach(nest, frozenset()):
             local -= bases(piece) - reached
     fills = (d for d in definitions if (d.fill or not d.pieces) and d.target not in local)
-    return Schedule(tuple(fills), tuple(placed.nests), frozenset(local))
+    # What a nest alone computes and nobody reads there need not be computed: of an element the parts no reader has.
+    nests = (nest for nest in placed.nests if any(piece.target not in local for piece in nest.pieces))
+    return Schedule(tuple(fills), tuple(nests), frozenset(local))
 
 
 def _repeat(nests: list[Nest], targets: set[Variable]) -> None:

@@ -73,3 +73,17 @@ def test_a_chain_with_a_mass_at_every_site_stores_nothing(size):
     assert "np.empty" not in kernels.acceleration_kernel.source
     found, mass = kernels.acceleration(*state), kernels.mass_matrix(*state)
     np.testing.assert_allclose(mass @ found, kernels.forcing(*state), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 8])
+def test_ranges_that_nobody_reads_are_left_out(size):
+    """The slope of a maximum over 2..min(n, m - 1) is zero elsewhere, where nothing reads it."""
+    m = sp.Symbol("m", integer=True, positive=True)
+    b, p = sp.IndexedBase("b", shape=(n, m)), sp.IndexedBase("p", shape=(n,))
+    energy = sp.Sum(sp.Max(b[0, j], b[p[0], j]), (j, 2, n))
+    given = {"b": np.arange(size * 9.0).reshape(size, 9) - 2, "p": np.array([size - 1] * size)}
+    expected = np.zeros((size, 9))
+    expected[-1, 2 : size + 1] = 1
+    with bounds_checked():
+        np.testing.assert_array_equal(sd.compile({"g": sd.gradient(energy, b)}, [b, p])(given)["g"], expected)
+    np.testing.assert_array_equal(sd.compile({"g": sd.gradient(energy, b)}, [b, p])(given)["g"], expected)
