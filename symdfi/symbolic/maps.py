@@ -30,7 +30,7 @@ from sympy.logic.boolalg import Boolean
 from symdfi.errors import SymbolicError
 from symdfi.symbolic.affine import affine, outermost
 from symdfi.symbolic.sets import Ranges, never_negative
-from symdfi.symbolic.sums import readable
+from symdfi.symbolic.sums import readable, remainder
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def solve(
             conditions += [high >= low for low in lowers for high in uppers if sp.oo not in (high, -low)]
         if abs(slope) != 1:
             denominator = abs(slope.p)
-            conditions.append(sp.Eq(sp.Mod(sp.expand((target - offset) * slope.q), denominator), 0))
+            conditions.append(sp.Eq(remainder(sp.expand((target - offset) * slope.q), denominator), 0))
         return Owner(value, prune(conditions, ranges))
     if isinstance(expr, sp.Mod):
         modulus = expr.args[1]
@@ -100,7 +100,7 @@ def solve(
         # Counted from any one of the lower bounds, if no remainder is met twice.
         for start in lowers:
             if never_negative(modulus - (upper - start + 1), ranges):
-                value = start + sp.Mod(sp.expand(line[0] * (target - line[1]) - start), modulus)
+                value = start + remainder(sp.expand(line[0] * (target - line[1]) - start), modulus)
                 inside = [target >= 0, target <= modulus - 1]
                 if value.has(sp.Indexed):
                     inside += [high >= low for low in lowers for high in uppers]
@@ -115,13 +115,13 @@ def put(expr: sp.Basic, index: sp.Symbol, value: sp.Expr) -> Any:
     Mod(2*Mod(a, n)**2, 3) of Mod(2*Mod(a, n), 3): it is written out, a - n*floor(a/n)."""
     if expr == index:
         return value
-    if index not in expr.free_symbols or not (expr.has(sp.Mod) and value.has(sp.Mod)):
+    if index not in expr.free_symbols or not expr.has(sp.Mod):
         return expr.xreplace({index: value})
     args = [put(arg, index, value) for arg in expr.args]
     if isinstance(expr, sp.Mod) and isinstance(args[0], sp.Mul):
         inner = {mod: mod.args[0] - mod.args[1] * sp.floor(mod.args[0] / mod.args[1]) for mod in args[0].atoms(sp.Mod)}
         args[0] = sp.expand(args[0].xreplace(inner))
-    return expr.func(*args)
+    return remainder(*args) if isinstance(expr, sp.Mod) else expr.func(*args)
 
 
 def prune(conditions: Iterable[Boolean | bool], ranges: Ranges) -> tuple[Boolean, ...]:

@@ -55,7 +55,7 @@ def renamed(expr: sp.Basic, names: Mapping[sp.Basic, sp.Basic]) -> Any:
     if not names:
         return expr
     if not all(map(_is_alike, names, names.values())):
-        return expr.xreplace(names)
+        return _replaced(expr, names)
     done: dict[sp.Basic, sp.Basic] = dict(names)
 
     def visit(node: sp.Basic) -> sp.Basic:
@@ -67,6 +67,33 @@ def renamed(expr: sp.Basic, names: Mapping[sp.Basic, sp.Basic]) -> Any:
         return done[node]
 
     return visit(expr)
+
+
+def _replaced(expr: sp.Basic, values: Mapping[sp.Basic, sp.Basic]) -> Any:
+    """``expr.xreplace(values)``, also where SymPy evaluates a remainder without end."""
+    try:
+        return expr.xreplace(values)
+    except RecursionError:
+        done: dict[sp.Basic, Any] = dict(values)
+
+    def visit(node: sp.Basic) -> Any:
+        if node not in done:
+            args = [visit(arg) for arg in node.args]
+            done[node] = (remainder if isinstance(node, sp.Mod) else node.func)(*args) if args else node
+        return done[node]
+
+    return visit(expr)
+
+
+def remainder(value: sp.Expr, modulus: sp.Expr) -> sp.Expr:
+    """A remainder. SymPy 1.14 evaluates Mod(a - 2, n + 1) and Mod(a + n - 1, n + 1) without end, but not
+    Mod(a + 3*n + 1, n + 1)."""
+    for periods in range(5):
+        try:
+            return sp.Mod(sp.expand(value + periods * modulus) if periods else value, modulus)
+        except RecursionError:
+            continue
+    return sp.Mod(value, modulus, evaluate=False)
 
 
 def _is_alike(old: sp.Basic, new: sp.Basic) -> bool:

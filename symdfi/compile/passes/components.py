@@ -20,8 +20,9 @@ def apart(definitions: Iterable[Definition], kept: frozenset) -> list[Definition
     """The definitions, in order, with those of components split; ``kept`` stay as they are."""
     found = list(definitions)
     numbers = itertools.count()
-    for whole in found[:]:
-        axis = None if whole.target in kept else _axis(whole)
+    for target in [d.target for d in found if d.target not in kept and _axis(d) is not None]:
+        whole = next(d for d in found if d.target == target)  # whose pieces an earlier split may have changed
+        axis = _axis(whole)
         if axis is not None and all(_names(whole.target, axis, piece) for d in found for piece in d.pieces):
             found = _split(whole, axis, found, numbers)
     return found

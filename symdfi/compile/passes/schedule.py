@@ -70,7 +70,10 @@ def _repeat(nests: list[Nest], targets: set[Variable]) -> None:
     """Compute ``targets`` in every nest that reads them: what varies over a row of a list of neighbours, of which sizes
     do not tell how much there is, is a scalar or nothing."""
     made = {
-        p.target: (p, nest.loops) for nest in nests for p in nest.body if isinstance(p, Piece) and p.target in targets
+        p.target: (p, nest.loops)
+        for nest in nests
+        for p in nest.body
+        if isinstance(p, Piece) and p.target in targets and not (p.n_sums or p.add)
     }
     for nest in nests:
         own = [part for part in nest.body if isinstance(part, Nest) or part.target not in made]

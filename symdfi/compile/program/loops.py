@@ -156,7 +156,7 @@ class Piece:
     def rename(self, mapping: dict) -> Piece:
         return replace(
             self,
-            indices=tuple(i.xreplace(mapping) for i in self.indices),
+            indices=tuple(renamed(i, mapping) for i in self.indices),
             value=renamed(self.value, mapping),
             loops=tuple(loop.subs(mapping) for loop in self.loops),
             guard=renamed(self.guard, mapping),

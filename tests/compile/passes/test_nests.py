@@ -192,3 +192,31 @@ def test_one_nest_for_pairs() -> None:
     f = compiled(ENERGIES["softened"])
     assert f.source.count("sqrt(") <= 2
     assert len(re.findall("np.empty", f.source)) == 0
+
+
+def test_a_sum_over_a_list_is_no_scalar_of_a_loop_in_it():
+    """A total over s is complete after the loop over s, which its reader shares by chance: refused, not read before."""
+    p = sp.IndexedBase("p", shape=(n,))
+    inner = sp.Sum(w[p[l]], (e, 0, i), (l, j, j))
+    energy = sp.Sum(sp.Abs(inner), (i, 0, p[j]), (j, 2, 2))
+    slope = sd.derivative(energy, w[k])
+    with pytest.raises(sd.CompileError, match=r"p\[.*\] cannot be stored"):
+        sd.compile({"y": (slope, (k, 0, n - 1))}, [w, p])
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_two_that_are_stored_by_component(size):
+    """What a product with a sum over j = 0, 1 and its change along (c, A) have for their slopes."""
+    b = sp.Symbol("b", real=True)
+    total = -sp.Sum(sp.Sum(pair[sp.Mod(j, n), 0], (k, 0, n)), (j, 0, 1))
+    change = sp.IndexedBase("change", shape=(n, n))
+    along = sd.tangent(c * total, {c: b, pair: change})
+    outputs = {"g": sd.gradient(c * total, pair), "h": sd.gradient(along, pair), "E": along}
+    ones = np.ones((size, size))
+    found = sd.compile(outputs, [pair, b, c, change])({"pair": ones, "b": 2.0, "c": 3.0, "change": ones})
+    expected = np.zeros((size, size))
+    for at in (0, 1 % size):
+        expected[at, 0] -= size + 1
+    np.testing.assert_allclose(found["g"], 3 * expected)
+    np.testing.assert_allclose(found["h"], 2 * expected)
+    np.testing.assert_allclose(found["E"], 5 * expected.sum())
