@@ -96,7 +96,7 @@ class _Fusion:
                 self.hold(d, held, d.target in summed)
             elif d.target not in self.outputs and self.is_recomputed(d):
                 self.recompute(d)
-        return sorted(self.found, key=self.order) if held else self.found
+        return self.ordered() if held else self.found
 
     def readers(self, d: Definition) -> list[Definition]:
         return [other for other in self.found if d.target in other.reads]
@@ -166,10 +166,14 @@ class _Fusion:
             complete[d.target] = max(stages, default=0) + last
             self.stages[d.target] = stages
 
-    def order(self, d: Definition) -> tuple[int, bool]:
-        """Whatever waits for nothing comes before the nests that it may be read in."""
-        held = {other.target for other in self.found if other.held is not None}
-        return max(self.stages[d.target], default=0), d.held is not None or bool(d.reads & held)
+    def ordered(self) -> list[Definition]:
+        """The definitions by stages; in each, whatever waits for nothing comes before the nests that hold something,
+        what reads it, and so on."""
+        keys: dict[Variable, tuple[int, bool]] = {}
+        for d in self.found:
+            stage = max(self.stages[d.target], default=0)
+            keys[d.target] = stage, d.held is not None or any(keys.get(v) == (stage, True) for v in d.reads)
+        return sorted(self.found, key=lambda d: keys[d.target])
 
     def hold(self, stored: Definition, held: set[Variable], summed: bool) -> None:
         """Put an element of ``stored``, as a scalar, into the loops of each piece that reads it."""

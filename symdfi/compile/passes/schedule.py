@@ -52,8 +52,11 @@ def schedule(definitions: Iterable[Definition], kept: frozenset) -> Schedule:
     definitions = list(definitions)
     held = {d.target: (len(d.assignment.loops), d.held.stage) for d in definitions if d.held is not None}
     definitions = [_arranged(d, held.keys()) for d in _late(_scalars_first(definitions))]
-    placed = _Placed(held)
+    placed, later = _Placed(held), {d.target for d in definitions}
     for d in definitions:
+        later.remove(d.target)
+        if not later.isdisjoint(d.reads):
+            raise AssertionError(f"{d.target} is computed before what it reads")
         placed.add(d)
     _repeat(placed.nests, {d.target for d in definitions if d.held is None and not is_storable(d.assignment.loops)})
     local = {target for nest in placed.nests for target in _targets(nest)} - kept
