@@ -17,6 +17,29 @@ MAX_EXTENT = 4
 MAX_OPERATIONS = 128
 
 
+def _term(body: sp.Expr, put: dict) -> sp.Expr | None:
+    """One term; None where what may not exist vanishes from it, as x[k - 1] does from k*x[k - 1] at k = 0."""
+    term = body.xreplace(put)
+    for reference in _read(body):
+        if reference.has(*put) and not term.has(reference.xreplace(put)) and not _exists(reference, put):
+            return None
+    return term
+
+
+def _read(expr: sp.Basic) -> set[sp.Indexed]:
+    """What is read whatever the values, and the conditions on indices, are."""
+    if isinstance(expr, sp.Indexed):
+        return {expr}
+    return set() if isinstance(expr, sp.Piecewise) else set().union(*map(_read, expr.args))
+
+
+def _exists(reference: sp.Indexed, put: dict) -> bool:
+    """Whether the numbers put into a reference are among the components of its array."""
+    shape = reference.base.shape or ()
+    pairs = [(k.xreplace(put), extent) for k, extent in zip(reference.indices, shape, strict=False) if k.has(*put)]
+    return all(k.is_Integer and extent.is_Integer and 0 <= k < extent for k, extent in pairs)
+
+
 def unrolled(expr: sp.Basic) -> sp.Basic:
     """``expr`` with the terms of every sum over a range of one to four numbers, if none of them holds a sum."""
     if not expr.has(sp.Sum) or isinstance(expr, sp.Indexed):
@@ -32,6 +55,8 @@ def unrolled(expr: sp.Basic) -> sp.Basic:
         few = lower.is_Integer and upper.is_Integer and 0 <= upper - lower < MAX_EXTENT
         bound = any(index in other.free_symbols for _, *bounds in limits for other in bounds)
         if few and not bound and operations(body) * int(upper - lower + 1) <= MAX_OPERATIONS:
-            limits.remove(limit)
-            body = sp.Add(*(body.xreplace({index: sp.Integer(k)}) for k in range(int(lower), int(upper) + 1)))
+            terms = [_term(body, {index: sp.Integer(k)}) for k in range(int(lower), int(upper) + 1)]
+            if None not in terms:
+                limits.remove(limit)
+                body = sp.Add(*terms)
     return PlainSum(body, *limits) if limits else body

@@ -1,7 +1,10 @@
 """Sums of a few terms, written out."""
 
+import numpy as np
+import pytest
 import sympy as sp
 
+import symdfi as sd
 from symdfi.compile.program.unroll import MAX_EXTENT, unrolled
 from symdfi.symbolic.sums import normalise
 
@@ -32,3 +35,13 @@ def test_an_index_that_bounds_another_stays() -> None:
 def test_sums_of_long_sums_stay() -> None:
     inner = sp.Sum(a[i] * x[i, k], (i, 0, n - 1))
     assert isinstance(unrolled(normalise(sp.Sum(inner**2, (k, 0, 2)))), sp.Sum)
+
+
+def test_what_does_not_exist_does_not_vanish() -> None:
+    """0 a[-1] is no zero; of the components of a vector, whose number is known, those with factor zero may go."""
+    with pytest.raises(sd.SymbolicError, match=r"the index of a\[k - 1\] .* leaves the range"):
+        sd.compile({"y": sp.Sum(k * a[k - 1], (k, 0, 1))}, [a])
+    f = sd.compile({"y": sp.Sum(k * a[k], (k, 0, 2))}, [a])
+    assert f({"a": np.array([5.0, 1.0, 2.0])})["y"] == 5
+    with pytest.raises(ValueError, match=r"index of a"):
+        f({"a": np.ones(2)})
