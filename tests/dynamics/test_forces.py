@@ -14,15 +14,16 @@ q, qd = sd.coordinates("q")
 CHAIN = sp.Sum(v[i] ** 2 / 2, (i, 0, n - 1)) - sp.Sum((x[i + 1] - x[i]) ** 2 / 2, (i, 0, n - 2))
 
 
-def velocity_free(L: sp.Expr, *args, **options) -> bool:
-    return Kernels(sd.Lagrangian(L, *args, **options)).is_velocity_free
+def felt(L: sp.Expr, *args, **options) -> tuple:
+    return Kernels(sd.Lagrangian(L, *args, **options)).velocities_felt
 
 
-def test_velocity_freedom() -> None:
-    assert velocity_free(CHAIN, x, v)
-    assert not velocity_free(CHAIN, x, v, dissipation=sp.Sum(v[i] ** 2, (i, 0, n - 1)))
-    assert not velocity_free(q**2 * qd**2 / 2, q, qd)
-    assert not velocity_free(qd**4 / 4, q, qd)
+def test_velocities_that_accelerations_depend_on() -> None:
+    assert felt(CHAIN, x, v) == ()
+    assert felt(CHAIN, x, v, dissipation=sp.Sum(v[i] ** 2, (i, 0, n - 1))) == (v,)
+    assert felt(q**2 * qd**2 / 2, q, qd) == (qd,)
+    assert felt(qd**4 / 4, q, qd) == (qd,)
+    assert felt(CHAIN + q**2 * qd**2 / 2, [x, q], [v, qd]) == (qd,)
 
 
 def nested(depth: int) -> tuple[sp.Expr, list[sp.Expr]]:
