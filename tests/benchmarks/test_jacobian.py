@@ -132,7 +132,8 @@ def test_jacobian_row_against_evaluation(table) -> None:
     """Per sample and thread, in blocks that fit the cache, as a streaming solver takes them."""
     p, theta, _ = mlp_problem()
     block = 64
-    sizes, root = p.sizes(theta), np.ones((block, 1))
+    values = p.ansatz.size_values(theta.size)
+    sizes, root = np.array([values[s] for s in p.ansatz.sizes], dtype=np.int64), np.ones((block, 1))
     points = np.ascontiguousarray(p.points[:block])
     jacobian, value = np.empty((block, theta.size)), np.empty((block, 1))
     alone = np.empty((block, 1))
