@@ -22,7 +22,7 @@ import numpy as np
 import sympy as sp
 
 from symdfi.compile.kernels import cache
-from symdfi.compile.kernels.groups import count_of
+from symdfi.compile.kernels.groups import count_of, shape_of
 from symdfi.compile.kernels.kernel import CompiledKernel, KernelBuilder
 from symdfi.compile.passes.autodiff import tangent
 from symdfi.compile.program.bounds import Check
@@ -192,8 +192,8 @@ class Constrained:
             names = plain_names(loops, {s for x in entries.meeting for s in x.free_symbols} - {k.index for k in loops})
             for x in entries.meeting:
                 shown = str(self._renaming.back(x.xreplace(names)))
-                own = zip(x.indices, x.base.shape, strict=True)
-                found += [Check(shown, index, sp.sympify(extent), loops, guard, ()) for index, extent in own]
+                own = zip(x.indices, shape_of(x.base), strict=True)
+                found += [Check(shown, index, extent, loops, guard, ()) for index, extent in own]
         return tuple(check.mapped(self._renaming.back) for check in found)
 
     def _level(self, program: Program, constraint: Constraint, order: int) -> Assignment:
