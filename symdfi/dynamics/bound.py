@@ -15,6 +15,8 @@ from symdfi.dynamics.kernels import Kernels
 from symdfi.numbers import one_real
 
 _FLOAT = np.dtype(np.float64)
+#: Of q, v, t and the output, or None for a new one.
+_Call = Callable[[Any, Any, float, np.ndarray | None], np.ndarray]
 
 
 class BoundLagrangian:
@@ -43,82 +45,85 @@ class BoundLagrangian:
         self._kernels, self.n_dof, self._shapes = kernels, n_dof, ((n_dof,), own)
         (self._sizes, self._packed), self._drive = packed, drive
         self._prepare, self._refuse = prepare, refuse
-        # Not BLAS, which would call its threads together for it.
-        self._all_finite = cache.load_module("symdfi.dynamics.loops.finite").all_finite
 
     def acceleration(self, q: Any, v: Any, t: float = 0.0, out: np.ndarray | None = None) -> np.ndarray:
         """q̈ = M⁻¹F. ``SingularMatrixError`` where M is singular."""
-        found = self._run(self._acceleration, q, v, t, out, self.n_dof)
-        if not self._all_finite(found):
-            self._refuse(q, v, t)
-        return found
+        return self._acceleration(q, v, t, out)
 
     def forcing(self, q: Any, v: Any, t: float = 0.0, out: np.ndarray | None = None) -> np.ndarray:
         """F of M q̈ = F."""
-        return self._run(self._forcing, q, v, t, out, self.n_dof)
+        return self._forcing(q, v, t, out)
 
     def momenta(self, q: Any, v: Any, t: float = 0.0, out: np.ndarray | None = None) -> np.ndarray:
         """p = ∂L/∂v."""
-        return self._run(self._momenta, q, v, t, out, self.n_dof)
+        return self._momenta(q, v, t, out)
 
     def mass_matrix(self, q: Any, v: Any, t: float = 0.0, out: np.ndarray | None = None) -> np.ndarray:
         """M in full, ``(n_dof, n_dof)``."""
         shape = self.n_dof, self.n_dof
         out = np.empty(shape) if out is None else _output(out, shape)
-        self._run(self._mass, q, v, t, out.reshape(-1), out.size)
+        self._mass(q, v, t, out.reshape(-1))
         return out
 
     def energy(self, q: Any, v: Any, t: float = 0.0) -> float:
         """Σ v ∂L/∂v − L."""
-        return self._run(self._energy, q, v, t, None, 1).item()
+        return self._energy(q, v, t, None).item()
 
     def lagrangian(self, q: Any, v: Any, t: float = 0.0) -> float:
         """L."""
-        return self._run(self._lagrangian, q, v, t, None, 1).item()
+        return self._lagrangian(q, v, t, None).item()
 
     @functools.cached_property
-    def _acceleration(self) -> Callable[..., None]:
-        return self._bound(self._kernels.acceleration_kernel)
+    def _acceleration(self) -> _Call:
+        return self._bound(self._kernels.acceleration_kernel, self.n_dof, self._refuse)
 
     @functools.cached_property
-    def _forcing(self) -> Callable[..., None]:
-        return self._bound(self._kernels.forcing_kernel)
+    def _forcing(self) -> _Call:
+        return self._bound(self._kernels.forcing_kernel, self.n_dof)
 
     @functools.cached_property
-    def _momenta(self) -> Callable[..., None]:
-        return self._bound(self._kernels.momenta_kernel)
+    def _momenta(self) -> _Call:
+        return self._bound(self._kernels.momenta_kernel, self.n_dof)
 
     @functools.cached_property
-    def _mass(self) -> Callable[..., None]:
-        return self._bound(self._kernels.mass_kernel)
+    def _mass(self) -> _Call:
+        return self._bound(self._kernels.mass_kernel, self.n_dof**2)
 
     @functools.cached_property
-    def _energy(self) -> Callable[..., None]:
-        return self._bound(self._kernels.energy_kernel)
+    def _energy(self) -> _Call:
+        return self._bound(self._kernels.energy_kernel, 1)
 
     @functools.cached_property
-    def _lagrangian(self) -> Callable[..., None]:
-        return self._bound(self._kernels.lagrangian_kernel)
+    def _lagrangian(self) -> _Call:
+        return self._bound(self._kernels.lagrangian_kernel, 1)
 
-    def _bound(self, kernel: CompiledKernel) -> Callable[..., None]:
-        """The kernel as a function of q, v, t and its output."""
+    def _bound(self, kernel: CompiledKernel, size: int, refuse: Callable[..., Any] | None = None) -> _Call:
+        """The kernel as a function of q, v, t and its output of ``size`` numbers, which must be finite if ``refuse``
+        is given. One function with all it needs at hand: on ten degrees of freedom every other layer would cost as much
+        as the kernel.
+        """
         ints, function = self._prepare(kernel), kernel.at(self._sizes)
-        sizes, packed, drive = self._sizes, self._packed, self._drive
-        return lambda q, v, t, out: function(sizes, ints, q, v, packed, drive, t, out)
+        sizes, packed, drive, n = self._sizes, self._packed, self._drive, self.n_dof
+        # Not BLAS, which would call its threads together for it.
+        all_finite = cache.load_module("symdfi.dynamics.loops.finite").all_finite
 
-    def _run(self, function: Callable[..., None], q: Any, v: Any, t: float, out: np.ndarray | None, size: int) -> Any:
-        """A kernel's output of ``size`` numbers."""
-        if out is None:
-            out = np.empty(size)
-        try:
-            fits = len(q) == len(v) == self.n_dof and len(out) == size
-            if fits:
-                function(q, v, t, out)
-        except (TypeError, ValueError, OverflowError):  # the kernel takes nothing but flat contiguous arrays of float64
-            fits = False
-        if not fits:
-            function(self._state("q", q), self._state("v", v), one_real(t, "the time"), _output(out, (size,)))
-        return out
+        def call(q: Any, v: Any, t: float, out: np.ndarray | None) -> np.ndarray:
+            if out is None:
+                out = np.empty(size)
+            try:
+                fits = len(q) == n == len(v) and len(out) == size
+                if fits:
+                    function(sizes, ints, q, v, packed, drive, t, out)
+            except (TypeError, ValueError, OverflowError):  # kernels take nothing but flat contiguous arrays of float64
+                fits = False
+            if not fits:
+                at, moving, now = self._state("q", q), self._state("v", v), one_real(t, "the time")
+                function(sizes, ints, at, moving, packed, drive, now, _output(out, (size,)))
+            if refuse is not None and not all_finite(out):
+                refuse(q, v, t)
+            return out
+
+        return call
 
     def _state(self, name: str, value: Any) -> np.ndarray:
         array = floats(name, value)
