@@ -27,6 +27,7 @@ from .errors import (
 from .linalg import QR, SVD, Cholesky, Dual, TruncatedSVD
 from .symbolic.ansatz import Ansatz, gaussians, mlp
 from .symbolic.coordinates import coordinates, t
+from .symbolic.density import LagrangianDensity
 from .symbolic.evolution import EvolutionEquation
 from .symbolic.indexed import derivative, tangent
 
@@ -51,6 +52,8 @@ __all__ = [
     "DOP853",
     "SciPy",
     "Event",
+    # fields
+    "LagrangianDensity",
     # evolution of an ansatz
     "EvolutionEquation",
     "Ansatz",
