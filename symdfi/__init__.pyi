@@ -24,7 +24,7 @@ from .errors import (
     SymbolicError,
     SymdfiError,
 )
-from .linalg import QR, SVD, Cholesky, Dual, TruncatedSVD
+from .linalg import LSMR, QR, SVD, Auto, Cholesky, Dual, RandomizedSVD, TruncatedSVD
 from .symbolic.ansatz import Ansatz, gaussians, mlp
 from .symbolic.coordinates import coordinates, t
 from .symbolic.density import LagrangianDensity
@@ -74,6 +74,9 @@ __all__ = [
     "SVD",
     "Dual",
     "TruncatedSVD",
+    "LSMR",
+    "RandomizedSVD",
+    "Auto",
     # equilibrium propagation
     "Cost",
     "FixedEnds",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
-from symdfi.linalg.anchored.rows import Blocks, Rows, checked, real
+from symdfi.linalg.anchored.rows import Rows, real
+from symdfi.linalg.anchored.source import Read, Source
 from symdfi.linalg.spectrum import Array, Spectrum
 from symdfi.linalg.subnormals import flushed
 
@@ -30,12 +31,18 @@ class AnchoredSolution:
     effective_rank
         sum_i sigma_i^2 / (sigma_i^2 + gamma), how many directions the data decide and not the anchor.
         Evaluated on first access: as (order of the factor) - gamma trace((G + gamma I)^-1), about p^3/3
-        operations, where no singular values are at hand.
+        operations, where no singular values are at hand; NaN from `LSMR`, which sees none of them.
+    solver
+        The solver that found it: of `Auto`, the one it chose.
+    iterations
+        How many an iterative solver took, None for the others.
     """
 
     v: Array
     gamma: float
     spectrum: Spectrum = field(repr=False)
+    solver: AnchoredSolver | None = None
+    iterations: int | None = None
 
     @cached_property
     def sigma_max(self) -> float:
@@ -64,19 +71,23 @@ class Factor(ABC):
     spectrum: Spectrum = field(repr=False)
 
     @abstractmethod
-    def reduce(self, blocks: Blocks, target: Array | None) -> Array:
+    def reduce(self, source: Source, target: Array | None) -> Array:
         """What `minimiser` needs of f - J target, of the rows that were factorised with any f."""
 
     @abstractmethod
     def minimiser(self, reduced: Array, target: Array | None) -> Array:
         """v+ (p,) from the reduced right-hand side; no target is the zero one."""
 
+    def solution(self, reduced: Array, target: Array | None) -> AnchoredSolution:
+        """v+ with what is known about it."""
+        return AnchoredSolution(self.minimiser(reduced, target), self.spectrum.gamma, self.spectrum)
+
 
 class AnchoredSolver(ABC):
     """A way of solving v+ = argmin ||J v - f||^2 + gamma ||v - mu v_n||^2 (THEORY-DFI, section 1)."""
 
     def solve(
-        self, rows: Rows, anchor: Array, gamma: float, *, relative: bool = False, mu: float = 1.0
+        self, rows: Rows | Source, anchor: Array, gamma: float, *, relative: bool = False, mu: float = 1.0
     ) -> AnchoredSolution:
         """Minimise ||J v - f||^2 + gamma ||v - mu v_n||^2 over v: `init` and `compute` in one pass over the rows.
 
@@ -84,7 +95,8 @@ class AnchoredSolver(ABC):
         ----------
         rows
             Row blocks (J_block (b, p), f_block (b,)) of J and f, one or several. Read once; all blocks may
-            use the same buffer. Stack real and imaginary parts of complex rows as rows.
+            use the same buffer. Stack real and imaginary parts of complex rows as rows. Or a `Source`, which makes
+            them in the form that the solver asks for: `Products` if there is no J, ``Problem.source(theta, t)``.
         anchor
             v_n, shape (p,).
         gamma
@@ -102,16 +114,16 @@ class AnchoredSolver(ABC):
         target = _target(anchor, mu)
         _check_gamma(gamma)
         with flushed():
-            factor, reduced = self._factorise(checked(rows, target.size), target, float(gamma), relative)
-            return _solution(factor, reduced, target)
+            factor, reduced = self._factorise(_source(rows, target.size), target, float(gamma), relative)
+            return self._solution(factor, reduced, target)
 
-    def init(self, rows: Rows, gamma: float, *, relative: bool = False) -> Factor:
+    def init(self, rows: Rows | Source, gamma: float, *, relative: bool = False) -> Factor:
         """Factorise J and gamma, for `compute`. Arguments and errors as in `solve`; of ``rows`` only J counts."""
         _check_gamma(gamma)
         with flushed():
-            return self._factorise(checked(rows), None, float(gamma), relative)[0]
+            return self._factorise(_source(rows), None, float(gamma), relative)[0]
 
-    def compute(self, factor: Factor, rows: Rows, anchor: Array, *, mu: float = 1.0) -> AnchoredSolution:
+    def compute(self, factor: Factor, rows: Rows | Source, anchor: Array, *, mu: float = 1.0) -> AnchoredSolution:
         """The minimiser for another f or anchor.
 
         Parameters
@@ -132,19 +144,29 @@ class AnchoredSolver(ABC):
         if target.size != p:
             raise ValueError(f"anchor must have shape ({p},) as the factor is of a J ({n}, {p}), got {target.shape}")
         with flushed():
-            reduced = factor.reduce(checked(rows, p), target)
-            return _solution(factor, reduced, target)
+            reduced = factor.reduce(_source(rows, p), target)
+            return self._solution(factor, reduced, target)
+
+    def _solution(self, factor: Factor, reduced: Array, target: Array) -> AnchoredSolution:
+        solution = factor.solution(reduced, target)
+        return solution if solution.solver is not None else replace(solution, solver=self)
 
     @abstractmethod
-    def _factorise(self, blocks: Blocks, target: Array | None, gamma: float, relative: bool) -> tuple[Factor, Array]:
+    def _factorise(self, source: Source, target: Array | None, gamma: float, relative: bool) -> tuple[Factor, Array]:
         """The factor, and the right-hand side of the same rows reduced for it (`Factor.reduce`).
 
-        The blocks are checked, but J is not yet known to be finite; ``target`` is the damped anchor mu v_n.
+        The source is asked once, in one form; ``target`` is the damped anchor mu v_n.
         """
 
 
-def _solution(factor: Factor, reduced: Array, target: Array) -> AnchoredSolution:
-    return AnchoredSolution(factor.minimiser(reduced, target), factor.spectrum.gamma, factor.spectrum)
+def _source(rows: Rows | Source, p: int | None = None) -> Source:
+    """Rows in whatever form; ``ValueError`` if they are not of p parameters."""
+    if not isinstance(rows, Source):
+        return Read(rows, p)
+    shape = rows.shape()
+    if p is not None and shape is not None and shape[1] != p:
+        raise ValueError(f"J must have shape (n, {p}) as the anchor, got {shape}")
+    return rows
 
 
 def _target(anchor: Array, mu: float) -> Array:

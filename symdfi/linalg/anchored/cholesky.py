@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from scipy.linalg import get_blas_funcs
-
 from symdfi.linalg.anchored.base import AnchoredSolver, Factor
 from symdfi.linalg.anchored.normal import factorised, solved
-from symdfi.linalg.anchored.rows import Blocks, finite, raise_not_finite, residual
+from symdfi.linalg.anchored.source import Source
 from symdfi.linalg.spectrum import Array, TriangularFactor
-
-_syrk, _gemv = get_blas_funcs(("syrk", "gemv"), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -25,11 +20,8 @@ class NormalFactor(Factor):
 
     spectrum: TriangularFactor
 
-    def reduce(self, blocks: Blocks, target: Array | None) -> Array:
-        gradient = np.zeros(self.shape[1])
-        for jacobian, f in finite(blocks, self.shape[0]):
-            gradient = _pulled(jacobian, residual(jacobian, f, target), gradient)
-        return gradient
+    def reduce(self, source: Source, target: Array | None) -> Array:
+        return source.gradient(target, self.shape)
 
     def minimiser(self, reduced: Array, target: Array | None) -> Array:
         increment = solved(self.spectrum, reduced)
@@ -46,22 +38,8 @@ class Cholesky(AnchoredSolver):
     """
 
     def _factorise(
-        self, blocks: Blocks, target: Array | None, gamma: float, relative: bool
+        self, source: Source, target: Array | None, gamma: float, relative: bool
     ) -> tuple[NormalFactor, Array]:
-        n, gram, gradient = 0, np.zeros((0, 0)), np.zeros(0)
-        for k, (jacobian, f) in enumerate(blocks):
-            if n == 0:
-                p = jacobian.shape[1]
-                gram, gradient = np.zeros((p, p), order="F"), np.zeros(p)
-            n += f.size
-            gram = _syrk(1.0, jacobian.T, beta=1.0, c=gram, lower=1, overwrite_c=1)
-            gradient = _pulled(jacobian, residual(jacobian, f, target), gradient)
-            # A non-finite entry of J always reaches the diagonal of J^T J: p numbers to check, not n p.
-            if not np.isfinite(np.einsum("ii->i", gram)).all():
-                raise_not_finite(jacobian, f"J, block {k},")
-        return NormalFactor((n, gradient.size), factorised(gram, gamma, relative)), gradient
-
-
-def _pulled(jacobian: Array, residual: Array, gradient: Array) -> Array:
-    """gradient + J^T residual, in place."""
-    return _gemv(1.0, jacobian.T, residual, beta=1.0, y=gradient, overwrite_y=1)
+        normal = source.normal(target)
+        shape = normal.n, normal.gradient.size
+        return NormalFactor(shape, factorised(normal.gram, gamma, relative)), normal.gradient

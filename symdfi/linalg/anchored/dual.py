@@ -9,7 +9,8 @@ from scipy.linalg import get_blas_funcs
 
 from symdfi.linalg.anchored.base import AnchoredSolver, Factor
 from symdfi.linalg.anchored.normal import factorised, solved
-from symdfi.linalg.anchored.rows import Blocks, residual, residuals, stacked
+from symdfi.linalg.anchored.rows import residual
+from symdfi.linalg.anchored.source import Source
 from symdfi.linalg.spectrum import Array, TriangularFactor
 
 _syrk, _gemv = get_blas_funcs(("syrk", "gemv"), dtype=np.float64)
@@ -22,8 +23,8 @@ class DualFactor(Factor):
     spectrum: TriangularFactor
     jacobian: Array
 
-    def reduce(self, blocks: Blocks, target: Array | None) -> Array:
-        return residuals(blocks, target, self.shape[0])
+    def reduce(self, source: Source, target: Array | None) -> Array:
+        return source.residuals(target, self.shape[0])
 
     def minimiser(self, reduced: Array, target: Array | None) -> Array:
         weights = solved(self.spectrum, reduced)
@@ -41,9 +42,9 @@ class Dual(AnchoredSolver):
     """
 
     def _factorise(
-        self, blocks: Blocks, target: Array | None, gamma: float, relative: bool
+        self, source: Source, target: Array | None, gamma: float, relative: bool
     ) -> tuple[DualFactor, Array]:
-        jacobian, f = stacked(blocks)
+        jacobian, f = source.whole()
         gram = _syrk(1.0, jacobian.T, trans=1, lower=1)
         factor = DualFactor(jacobian.shape, factorised(gram, gamma, relative), jacobian)
         return factor, residual(jacobian, f, target)

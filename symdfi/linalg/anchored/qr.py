@@ -10,7 +10,8 @@ from scipy.linalg import get_blas_funcs, get_lapack_funcs
 from symdfi.errors import SingularMatrixError
 from symdfi.linalg.anchored.base import AnchoredSolver, Factor
 from symdfi.linalg.anchored.reflectors import Reflectors
-from symdfi.linalg.anchored.rows import Blocks, residual, residuals, stacked, zero_jacobian
+from symdfi.linalg.anchored.rows import residual, zero_jacobian
+from symdfi.linalg.anchored.source import Source
 from symdfi.linalg.spectrum import Array, TriangularFactor, largest_eigenvalue
 
 (_gemv,) = get_blas_funcs(("gemv",), dtype=np.float64)
@@ -25,8 +26,8 @@ class AugmentedFactor(Factor):
     spectrum: TriangularFactor
     reflectors: Reflectors
 
-    def reduce(self, blocks: Blocks, target: Array | None) -> Array:
-        return self.reflectors.project(residuals(blocks, target, self.shape[0]))
+    def reduce(self, source: Source, target: Array | None) -> Array:
+        return self.reflectors.project(source.residuals(target, self.shape[0]))
 
     def minimiser(self, reduced: Array, target: Array | None) -> Array:
         increment, _ = _trtrs(self.spectrum.triangle, reduced)
@@ -42,9 +43,9 @@ class QR(AnchoredSolver):
     """
 
     def _factorise(
-        self, blocks: Blocks, target: Array | None, gamma: float, relative: bool
+        self, source: Source, target: Array | None, gamma: float, relative: bool
     ) -> tuple[AugmentedFactor, Array]:
-        jacobian, f = stacked(blocks)
+        jacobian, f = source.whole()
         columns = jacobian.T
         (n, p), sigma_max = jacobian.shape, None
         if relative:

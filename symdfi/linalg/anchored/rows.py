@@ -63,12 +63,6 @@ def residual(jacobian: Array, f: Array, target: Array | None) -> Array:
     return f if target is None else _gemv(-1.0, jacobian.T, target, beta=1.0, y=f, trans=1)
 
 
-def residuals(blocks: Blocks, target: Array | None, n: int) -> Array:
-    """f - J target over all blocks, (n,). ``ValueError`` for a J that is not finite or has not n rows."""
-    parts = [residual(jacobian, f, target) for jacobian, f in finite(blocks, n)]
-    return np.concatenate(parts)
-
-
 def finite(blocks: Blocks, n: int) -> Blocks:
     """The blocks of a J that was factorised before: finite, and of n rows again."""
     total = 0

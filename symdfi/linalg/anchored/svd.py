@@ -10,7 +10,8 @@ from scipy.linalg import svd
 from symdfi.errors import SingularMatrixError
 from symdfi.linalg.anchored.base import AnchoredSolver, Factor
 from symdfi.linalg.anchored.reflectors import Reflectors
-from symdfi.linalg.anchored.rows import Blocks, residual, residuals, stacked, zero_jacobian
+from symdfi.linalg.anchored.rows import residual, zero_jacobian
+from symdfi.linalg.anchored.source import Source
 from symdfi.linalg.spectrum import Array, SingularValues
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -44,8 +45,8 @@ class FilterFactor(Factor):
     spectrum: SingularValues
     svd: ThinSVD
 
-    def reduce(self, blocks: Blocks, target: Array | None) -> Array:
-        return self.svd.project(residuals(blocks, target, self.shape[0]))
+    def reduce(self, source: Source, target: Array | None) -> Array:
+        return self.svd.project(source.residuals(target, self.shape[0]))
 
     def minimiser(self, reduced: Array, target: Array | None) -> Array:
         length = np.hypot(self.svd.sigma, np.sqrt(self.spectrum.gamma))
@@ -62,22 +63,26 @@ class SVD(AnchoredSolver):
     """
 
     def _factorise(
-        self, blocks: Blocks, target: Array | None, gamma: float, relative: bool
+        self, source: Source, target: Array | None, gamma: float, relative: bool
     ) -> tuple[FilterFactor, Array]:
-        jacobian, f = stacked(blocks)
+        jacobian, f = source.whole()
         thin = ThinSVD.of(jacobian)
-        sigma = thin.sigma
-        if relative:
-            gamma = gamma * float(sigma[0]) ** 2
-        if sigma[0] == 0 and gamma == 0:
-            raise zero_jacobian()
-        if np.sqrt(sigma[-1] ** 2 + gamma) <= max(jacobian.shape) * _EPS * sigma[0]:
-            raise SingularMatrixError(
-                f"J is rank-deficient to working precision and gamma = {gamma:.3g} does not make up for it "
-                f"(sigma_max = {sigma[0]:.3g}, sigma_min = {sigma[-1]:.3g}); use a larger gamma, or "
-                "TruncatedSVD",
-                gamma=gamma,
-                sigma_max=float(sigma[0]),
-            )
-        factor = FilterFactor(jacobian.shape, SingularValues(gamma, sigma), thin)
-        return factor, thin.project(residual(jacobian, f, target))
+        return filtered(jacobian.shape, thin, gamma, relative), thin.project(residual(jacobian, f, target))
+
+
+def filtered(shape: tuple[int, int], thin: ThinSVD, gamma: float, relative: bool) -> FilterFactor:
+    """The filter of J (n, p); ``SingularMatrixError`` where gamma does not make up for its smallest singular value."""
+    sigma = thin.sigma
+    if relative:
+        gamma = gamma * float(sigma[0]) ** 2
+    if sigma[0] == 0 and gamma == 0:
+        raise zero_jacobian()
+    if np.sqrt(sigma[-1] ** 2 + gamma) <= max(shape) * _EPS * sigma[0]:
+        raise SingularMatrixError(
+            f"J is rank-deficient to working precision and gamma = {gamma:.3g} does not make up for it "
+            f"(sigma_max = {sigma[0]:.3g}, sigma_min = {sigma[-1]:.3g}); use a larger gamma, or "
+            "TruncatedSVD",
+            gamma=gamma,
+            sigma_max=float(sigma[0]),
+        )
+    return FilterFactor(shape, SingularValues(gamma, sigma), thin)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from symdfi.linalg.anchored.base import AnchoredSolver, Factor
-from symdfi.linalg.anchored.rows import Blocks, residuals, stacked
+from symdfi.linalg.anchored.source import Source
 from symdfi.linalg.anchored.svd import ThinSVD
 from symdfi.linalg.spectrum import Array, SingularValues
 
@@ -17,8 +17,8 @@ class TruncatedFactor(Factor):
     spectrum: SingularValues
     svd: ThinSVD
 
-    def reduce(self, blocks: Blocks, target: Array | None) -> Array:
-        return self.svd.project(residuals(blocks, None, self.shape[0]))
+    def reduce(self, source: Source, target: Array | None) -> Array:
+        return self.svd.project(source.residuals(None, self.shape[0]))
 
     def minimiser(self, reduced: Array, target: Array | None) -> Array:
         kept = len(self.spectrum.sigma)
@@ -46,11 +46,11 @@ class TruncatedSVD(AnchoredSolver):
             raise ValueError(f"rtol must satisfy 0 <= rtol < 1, got {self.rtol}")
 
     def _factorise(
-        self, blocks: Blocks, target: Array | None, gamma: float, relative: bool
+        self, source: Source, target: Array | None, gamma: float, relative: bool
     ) -> tuple[TruncatedFactor, Array]:
         if gamma != 0:
             raise ValueError(f"gamma must be 0 with TruncatedSVD, got {gamma}; SVD regularises")
-        jacobian, f = stacked(blocks)
+        jacobian, f = source.whole()
         thin = ThinSVD.of(jacobian)
         kept = thin.sigma[thin.sigma > self.rtol * thin.sigma[0]]
         return TruncatedFactor(jacobian.shape, SingularValues(0.0, kept), thin), thin.project(f)
