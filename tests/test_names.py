@@ -149,8 +149,8 @@ def test_evolution_of_any_names(names, tmp_path) -> None:
 
     one, theta = problem(names)
     other, theirs = problem(PLAIN)
-    assert one.rows_kernel.source == other.rows_kernel.source
-    assert one.tangent_kernel.source == other.tangent_kernel.source
+    assert one.kernels.rows.source == other.kernels.rows.source
+    assert one.kernels.tangent.source == other.kernels.tangent.source
     for mine, reference in zip(one.rows(one.theta(theta), 0.0), other.rows(other.theta(theirs), 0.0), strict=True):
         np.testing.assert_array_equal(mine, reference)
     solution = sd.evolve(one, theta, (0, 0.02), dt=0.01, stepper=sd.DFI(gamma=1e-6))

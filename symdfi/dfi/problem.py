@@ -1,41 +1,41 @@
 """A Dirac–Frenkel problem: an evolution equation, an ansatz, a domain and a quadrature, compiled.
 
-With rows weighted by √w_s (THEORY-DFI, conventions): J[s, k] = √w_s ∂û(x_s; θ)/∂θ_k and f[s] = √w_s f(û)(x_s).
+With rows weighted by √w_s (THEORY-DFI, conventions): J[s, k] = √w_s ∂û(x_s; θ)/∂θ_k and f[s] = √w_s f(û)(x_s); several
+fields have a row each.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from symdfi.compile.kernels import threads
-from symdfi.compile.kernels.groups import Group
 from symdfi.compile.kernels.index_values import IndexValues
-from symdfi.compile.kernels.kernel import CompiledKernel, KernelBuilder
-from symdfi.compile.passes.autodiff import adjoint, gradient_loops, tangent
-from symdfi.compile.program.loops import Variable
+from symdfi.compile.kernels.kernel import CompiledKernel
 from symdfi.dfi.domain import Box, Quadrature
+from symdfi.dfi.kernels import ProblemKernels
 from symdfi.errors import SymbolicError
-from symdfi.numbers import one_real, reals
+from symdfi.numbers import one_real, real, reals
 from symdfi.pickling import Rebuilt
 from symdfi.symbolic.ansatz import Ansatz
-from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.evolution import EvolutionEquation
 from symdfi.symbolic.given import Lookup, name_of
-from symdfi.symbolic.private import Private, like
+from symdfi.symbolic.joint import for_fields
 from symdfi.symbolic.renaming import Renaming
 
 #: θ as a vector (p,) or as values by parameter.
 Theta = np.ndarray | Sequence[float] | Mapping[Any, Any]
-_WEIGHT = Private("w", 0, "w", positive=True)
 
 
 class Problem(Rebuilt):
     """∂ₜu = f on ``domain`` with û(x; θ) from ``ansatz``, integrals by ``quadrature``.
+
+    Of several fields the ansatz is one ``Ansatz`` with as many outputs, which share its parameters, or one a field,
+    ``{u: ansatz_u, w: ansatz_w}``: parameters are then named by field, "u.a" and "w.a" (``JointAnsatz``). Norms are
+    those of all fields together, ‖(u, w)‖² = ∫ ω_u u² + ω_w w² dx, with ``field_weights`` ω by field (1 if not given).
 
     ``params`` gives numbers for the equation's parameters, by symbol or name. Kernels are compiled when first
     used and shared by all steppers. Wherever θ is asked for, values by parameter, ``{a: [...], "w": [...]}``, do too.
@@ -47,11 +47,14 @@ class Problem(Rebuilt):
     def __init__(
         self,
         equation: EvolutionEquation,
-        ansatz: Ansatz,
+        ansatz: Ansatz | Mapping[AppliedUndef, Ansatz],
         domain: Box,
         quadrature: Quadrature,
         params: Mapping[Any, float] | None = None,
+        *,
+        field_weights: Mapping[Any, float] | None = None,
     ) -> None:
+        ansatz = for_fields(equation.fields, ansatz)
         if set(equation.variables) != set(ansatz.variables):
             raise SymbolicError(f"the equation has variables {equation.variables}, the ansatz {ansatz.variables}")
         if domain.dim != len(ansatz.variables):
@@ -61,11 +64,9 @@ class Problem(Rebuilt):
             raise SymbolicError(f"{clash[0]} is a parameter of both the equation and the ansatz")
         self.equation, self.ansatz, self.domain, self.quadrature = equation, ansatz, domain, quadrature
         declared = (*ansatz.variables, *ansatz.parameters)
-        # The field stands for itself: its name is not one of the symbols.
-        terms = equation.rhs.xreplace({equation.field: sp.Function("u")(*equation.field.args)})
-        self._renaming = Renaming(declared, [ansatz.expr, terms], equation.parameters)
-        #: Equation and ansatz in the symbols that are compiled.
-        self._equation, self._ansatz = equation.renamed(self._renaming), ansatz.renamed(self._renaming)
+        renaming = Renaming(declared, [*ansatz.exprs, *equation.terms], equation.parameters)
+        #: What is compiled, in symbols of our own.
+        self.kernels = ProblemKernels(equation.renamed(renaming), ansatz.renamed(renaming), renaming)
         lookup = Lookup(equation.parameters, "parameters of the equation")
         given = {
             p: one_real(v, f"the parameter {name_of(p)} of the equation")
@@ -76,90 +77,29 @@ class Problem(Rebuilt):
                 raise ValueError(f"no value for parameter {p} of the equation")
             if not np.isfinite(given[p]):
                 raise ValueError(f"the parameter {p} of the equation is {given[p]}: it must be finite")
-        self.params = np.array([given[self._renaming.user(p)] for p in self._equation.parameters])
+        self.params = np.array([given[renaming.user(p)] for p in self.kernels.equation.parameters])
         self.points, self.weights = _sound(quadrature.nodes(domain), domain, "node")
         self.fresh_points, self.fresh_weights = _sound(quadrature.independent(domain), domain, "independent point")
         self._sizes: dict[int, tuple[np.ndarray, IndexValues]] = {}
-        self._root, self._fresh_root = (np.sqrt(w)[:, None] for w in (self.weights, self.fresh_weights))
+        self._scales = _field_scales(equation, field_weights)
+        self._root, self._fresh_root = self._roots(self.weights), self._roots(self.fresh_weights)
 
-    # Kernels
-
-    def _builder(self, *more: Group) -> KernelBuilder:
-        groups = (
-            Group("x", self._ansatz.variables, batched=True),
-            Group("weight", (_WEIGHT,), batched=True),
-            Group("theta", self._ansatz.parameters),
-            Group("params", self._equation.parameters),
-            Group("t", (t,), scalar=True),
-        )
-        return KernelBuilder((*groups, *more), self._ansatz.sizes, self._renaming)
-
-    def _field(self, builder: KernelBuilder) -> tuple[Variable, dict]:
-        """û and its space derivatives as assignments of a kernel."""
-        program = builder.program
-        u = program.assign(self._ansatz.expr)
-        values: dict[tuple, sp.Expr] = {(): u.target}
-        targets: dict[tuple, Variable | None] = {(): u.target}
-        for wanted in self._equation.derivatives:
-            for order in range(1, len(wanted) + 1):
-                key, below = wanted[:order], wanted[: order - 1]
-                if key not in targets:
-                    base = targets[below]
-                    targets[key] = None if base is None else tangent(program, base, {wanted[order - 1]: sp.S.One})
-                    values[key] = sp.S.Zero if targets[key] is None else targets[key]
-        return u.target, values
-
-    def _write_jacobian(self, builder: KernelBuilder, u: Variable) -> None:
-        """The output J: √w ∂û/∂θ."""
-        program = builder.program
-        bars = adjoint(program, u, self._ansatz.parameters, _WEIGHT)
-        parts = [program.assign(sp.S.Zero if bars[p] is None else bars[p], gradient_loops(p)) for p in bars]
-        builder.output("jacobian", parts, per_sample=True)
-
-    @functools.cached_property
-    def rows_kernel(self) -> CompiledKernel:
-        """J and f, row by row."""
-        builder = self._builder()
-        program = builder.program
-        u, values = self._field(builder)
-        f = program.assign(_WEIGHT * self._equation.with_values(values))
-        self._write_jacobian(builder, u)
-        builder.output("rhs", [f], per_sample=True)
-        return builder.build()
-
-    @functools.cached_property
-    def fit_kernel(self) -> CompiledKernel:
-        """J and √w û, row by row."""
-        builder = self._builder()
-        program = builder.program
-        u = program.assign(self._ansatz.expr)
-        self._write_jacobian(builder, u.target)
-        builder.output("value", [program.assign(_WEIGHT * u.target)], per_sample=True)
-        return builder.build()
-
-    @functools.cached_property
-    def value_kernel(self) -> CompiledKernel:
-        """û at points."""
-        builder = self._builder()
-        builder.output("value", [builder.program.assign(self._ansatz.expr)], per_sample=True)
-        return builder.build()
-
-    @functools.cached_property
-    def tangent_kernel(self) -> CompiledKernel:
-        """J v and f without J, for residuals."""
-        velocity = tuple(like(p, "d", k) for k, p in enumerate(self._ansatz.parameters))
-        builder = self._builder(Group("velocity", velocity))
-        program = builder.program
-        u, values = self._field(builder)
-        moved = tangent(program, u, dict(zip(self._ansatz.parameters, velocity, strict=True)))
-        builder.output("tangent", [program.assign(_WEIGHT * (sp.S.Zero if moved is None else moved))], per_sample=True)
-        builder.output("rhs", [program.assign(_WEIGHT * self._equation.with_values(values))], per_sample=True)
-        return builder.build()
+    @property
+    def components(self) -> int:
+        """How many rows a sample has: one a field."""
+        return len(self.kernels.equation.fields)
 
     def compile(self) -> None:
         """Compile now, or read from the cache, the kernels of a run, which are else compiled when first used."""
-        for kernel in (self.rows_kernel, self.tangent_kernel, self.value_kernel):
+        for kernel in (self.kernels.rows, self.kernels.tangent, self.kernels.value):
             kernel.function  # noqa: B018
+
+    def sample(self, row: int) -> str:
+        """Where a row of J belongs to, for messages."""
+        sample, component = divmod(row, self.components)
+        point = ", ".join(f"{x:.6g}" for x in self.points[sample])
+        field = f" for {self.equation.names[component]}" if self.components > 1 else ""
+        return f"at sample {sample}{field}, x = ({point})"
 
     # Numbers
 
@@ -177,21 +117,32 @@ class Problem(Rebuilt):
         kernel.check(given)
         threads.run(kernel.function, len(points), sizes, points, root, theta, self.params, float(time), *more)
 
+    def _roots(self, weights: np.ndarray) -> np.ndarray:
+        """√w a sample and component."""
+        return np.sqrt(weights)[:, None] * self._scales
+
     def rows(
         self, theta: np.ndarray, time: float, out: tuple[np.ndarray, np.ndarray] | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """J (n, p) and f (n,) at the quadrature points; ``out`` is overwritten where given."""
-        jacobian, rhs = (
-            out if out is not None else (np.empty((len(self.points), theta.size)), np.empty(len(self.points)))
+        """J (n F, p) and f (n F,) at the quadrature points, all F fields of a sample after one another; ``out`` is
+        overwritten where given."""
+        count = self._root.size
+        jacobian, rhs = out if out is not None else (np.empty((count, theta.size)), np.empty(count))
+        self._run(
+            self.kernels.rows, self.points, self._root, theta, time, self._by_sample(jacobian), self._by_sample(rhs)
         )
-        self._run(self.rows_kernel, self.points, self._root, theta, time, jacobian, rhs[:, None])
         return jacobian, rhs
 
     def fit_rows(self, theta: np.ndarray, points: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """J (n, p) and √w û (n,) at given points."""
-        jacobian, value = np.empty((len(points), theta.size)), np.empty((len(points), 1))
-        self._run(self.fit_kernel, points, np.sqrt(weights)[:, None], theta, 0.0, jacobian, value)
-        return jacobian, value[:, 0]
+        """J (n F, p) and √w û (n F,) at given points."""
+        root = self._roots(weights)
+        jacobian, value = np.empty((root.size, theta.size)), np.empty(root.size)
+        self._run(self.kernels.fit, points, root, theta, 0.0, self._by_sample(jacobian), self._by_sample(value))
+        return jacobian, value
+
+    def _by_sample(self, rows: np.ndarray) -> np.ndarray:
+        """The rows as the kernels write them, a sample's side by side."""
+        return rows.reshape(len(rows) // self.components, -1)
 
     def theta(self, values: Theta, name: str = "theta") -> np.ndarray:
         """θ (p,) from a vector, or from values by parameter (symbol or name).
@@ -210,7 +161,7 @@ class Problem(Rebuilt):
 
     def evaluate(self, theta: Theta, points: np.ndarray) -> np.ndarray:
         """û(x; θ) at ``points`` of shape (n, dim) (or (n,) in one dimension): what its formula gives, infinite or NaN
-        where that overflows.
+        where that overflows. Its shape is (n,), or (F, n) of F fields in the equation's order.
 
         Raises ``ValueError`` naming the entry of θ or the point that is not finite.
         """
@@ -220,25 +171,29 @@ class Problem(Rebuilt):
         if points.ndim != 2 or points.shape[1] != self.domain.dim:
             raise ValueError(f"points of shape {points.shape} for a domain of dimension {self.domain.dim}")
         finite_points(points, "point")
-        return self._values(theta, points)
+        values = self._values(theta, points)
+        return values[:, 0] if len(self.equation.fields) == 1 else np.ascontiguousarray(values.T)
 
     def fresh_values(self, theta: np.ndarray) -> np.ndarray:
-        """√w û at the independent points."""
-        return self._fresh_root[:, 0] * self._values(theta, self.fresh_points)
+        """√w û (n F,) at the independent points."""
+        return (self._fresh_root * self._values(theta, self.fresh_points)).ravel()
 
     def _values(self, theta: np.ndarray, points: np.ndarray) -> np.ndarray:
-        value, one = np.empty((len(points), 1)), np.ones((len(points), 1))
-        self._run(self.value_kernel, points, one, theta, 0.0, value)
-        return value[:, 0]
+        """û a sample and component."""
+        value, one = (make((len(points), self.components)) for make in (np.empty, np.ones))
+        self._run(self.kernels.value, points, one, theta, 0.0, value)
+        return value
 
     def tangents(
         self, theta: np.ndarray, velocity: np.ndarray, time: float, fresh: bool = True
     ) -> tuple[np.ndarray, np.ndarray]:
-        """J v and f, on points independent of those solved on (or on those, ``fresh=False``)."""
+        """J v and f, both (n F,), on points independent of those solved on (or on those, ``fresh=False``)."""
         points, root = (self.fresh_points, self._fresh_root) if fresh else (self.points, self._root)
-        moved, rhs = np.empty((len(points), 1)), np.empty((len(points), 1))
-        self._run(self.tangent_kernel, points, root, theta, time, velocity, moved, rhs)
-        return moved[:, 0], rhs[:, 0]
+        moved, rhs = np.empty(root.size), np.empty(root.size)
+        self._run(
+            self.kernels.tangent, points, root, theta, time, velocity, self._by_sample(moved), self._by_sample(rhs)
+        )
+        return moved, rhs
 
     def residual(self, theta: Theta, velocity: np.ndarray, time: float, fresh: bool = True) -> tuple[float, float]:
         """‖J v − f‖ and ‖f‖ in L², on points independent of those solved on (or on those, ``fresh=False``); infinite or
@@ -268,3 +223,16 @@ def _sound(rule: tuple[np.ndarray, np.ndarray], domain: Box, name: str) -> tuple
         bad = int(np.argmin(weights >= 0))
         raise ValueError(f"the weight of {name} {bad} is {weights[bad]}: it must not be negative")
     return points, weights
+
+
+def _field_scales(equation: EvolutionEquation, weights: Mapping[Any, float] | None) -> np.ndarray:
+    """√ω of every field."""
+    found = dict.fromkeys(equation.names, 1.0)
+    for field, value in (weights or {}).items():
+        name = name_of(field)
+        if name not in found:
+            raise ValueError(f"field_weights holds {name}, which is no field: {', '.join(equation.names)}")
+        found[name] = real(value, f"the weight of the field {name}")
+        if found[name] <= 0:
+            raise ValueError(f"the weight of the field {name} is {found[name]}: it must be positive")
+    return np.sqrt(list(found.values()))

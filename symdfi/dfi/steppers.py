@@ -46,8 +46,7 @@ class Solves:
             sizes = np.abs(values.reshape(len(values), -1)).max(axis=1)
             bad = np.flatnonzero(~(sizes < np.sqrt(np.finfo(float).max)))
             if bad.size:
-                point = ", ".join(f"{x:.6g}" for x in self.problem.points[bad[0]])
-                return f"{name} is {sizes[bad[0]]:.3g} at sample {bad[0]}, x = ({point})"
+                return f"{name} is {sizes[bad[0]]:.3g} {self.problem.sample(bad[0])}"
         return None
 
 

@@ -72,7 +72,7 @@ class EvolutionModel:
     def show(self, latex: bool = False, source: bool = False) -> str:
         problem = self.problem()
         if source:
-            return problem.rows_kernel.readable
+            return problem.kernels.rows.readable
         u, (x,) = self.equation.field, self.equation.variables
         parts = {
             "Evolution equation": [sp.Eq(u.diff(t), self.equation.rhs, evaluate=False)],

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from symdfi.errors import SymbolicError
 from symdfi.numbers import count, reals
@@ -29,43 +30,50 @@ Start = Callable[[np.ndarray, np.random.Generator], dict[str, np.ndarray]]
 class Ansatz(Rebuilt):
     """û(x; θ): an expression in ``variables`` (symbols) and ``parameters`` (symbols or ``IndexedBase``).
 
+    Of several fields that share parameters: a list of expressions, one a field in the order of the equations, or a
+    mapping of fields to expressions. ``exprs`` are all of them.
+
     θ packs the parameters in declared order, each in row-major order. An ``IndexedBase`` without a shape gets
     the one its indices run over. ``start`` proposes parameters to begin a fit from.
 
     Raises ``SymbolicError`` for a symbol that is neither a variable nor a parameter nor a size.
     """
 
-    expr: sp.Expr
+    exprs: tuple[sp.Expr, ...]
+    fields: tuple[AppliedUndef, ...] | None
     variables: tuple[sp.Symbol, ...]
     parameters: tuple[Parameter, ...]
     start: Start | None
 
     def __init__(
         self,
-        expr: sp.Expr,
+        expr: sp.Expr | Sequence[sp.Expr] | Mapping[AppliedUndef, sp.Expr],
         variables: Sequence[sp.Symbol],
         parameters: Sequence[Parameter],
         start: Start | None = None,
     ) -> None:
-        expr = expression(expr, "the ansatz")
+        exprs, fields = _outputs(expr)
         variables = given.variables(variables, "variables")
         parameters = given.variables(parameters, "parameters")
-        if expr.has(sp.Idx):
-            expr = canonical(normalise(expr))
-        found = shaped(expr, [p for p in parameters if isinstance(p, sp.IndexedBase)])
-        object.__setattr__(self, "expr", expr.xreplace(found) if found else expr)
+        exprs = tuple(canonical(normalise(e)) if e.has(sp.Idx) else e for e in exprs)
+        found = shaped(sp.Tuple(*exprs), [p for p in parameters if isinstance(p, sp.IndexedBase)])
+        object.__setattr__(self, "exprs", tuple(e.xreplace(found) if found else e for e in exprs))
+        object.__setattr__(self, "fields", fields)
         object.__setattr__(self, "variables", tuple(variables))
         object.__setattr__(self, "parameters", tuple(found.get(p, p) for p in parameters))
         object.__setattr__(self, "start", start)
         if not self.parameters:
-            raise SymbolicError(f"the ansatz {expr} has no parameters")
+            raise SymbolicError(f"the ansatz {', '.join(map(str, exprs))} has no parameters")
         for name in self.names:
             if self.names.count(name) > 1:
                 raise SymbolicError(f"two parameters of the ansatz are named {name}")
         known = {*self.variables, *self.sizes, *self.parameters}
         known |= {p.label for p in self.parameters if isinstance(p, sp.IndexedBase)}
         # One walk, where SymPy's free_symbols walks a nest of sums again from every sum in it.
-        nodes = set(sp.preorder_traversal(self.expr))
+        nodes = set().union(*map(sp.preorder_traversal, self.exprs))
+        functions = sorted((node for node in nodes if isinstance(node, AppliedUndef)), key=str)
+        if functions:
+            raise SymbolicError(f"the ansatz holds {functions[0]}, which is no expression in its parameters")
         bound = {limit[0] for node in nodes if isinstance(node, sp.Sum) for limit in node.limits}
         unknown = sorted({s for s in nodes if isinstance(s, sp.Symbol)} - known - bound, key=str)
         if unknown:
@@ -74,11 +82,19 @@ class Ansatz(Rebuilt):
     def renamed(self, renaming: Renaming) -> Ansatz:
         """The same ansatz in symbols of our own: what is compiled."""
         ansatz = object.__new__(Ansatz)
-        object.__setattr__(ansatz, "expr", renaming(self.expr))
+        object.__setattr__(ansatz, "exprs", tuple(map(renaming, self.exprs)))
+        object.__setattr__(ansatz, "fields", self.fields)
         for name in ("variables", "parameters"):
             object.__setattr__(ansatz, name, tuple(map(renaming.of, getattr(self, name))))
         object.__setattr__(ansatz, "start", self.start)
         return ansatz
+
+    @property
+    def expr(self) -> sp.Expr:
+        """û, where there is one field only; ``SymbolicError`` where there are several."""
+        if len(self.exprs) > 1:
+            raise SymbolicError(f"the ansatz has {len(self.exprs)} outputs: see exprs")
+        return next(iter(self.exprs))
 
     @functools.cached_property
     def sizes(self) -> tuple[sp.Symbol, ...]:
@@ -103,7 +119,8 @@ class Ansatz(Rebuilt):
         """
         chosen: list[Parameter] = []
         for parameter in self.parameters:
-            if _degree(self.expr, frozenset([*chosen, parameter]), {}) <= 1:
+            together, known = frozenset([*chosen, parameter]), {}
+            if all(_degree(expr, together, known) <= 1 for expr in self.exprs):
                 chosen.append(parameter)
         return tuple(chosen)
 
@@ -172,6 +189,20 @@ class Ansatz(Rebuilt):
                 index = ", ".join(str(k) for k in found[0])
                 return f"{name}[{index}]" if index else name
         raise ValueError(f"theta has {length} entries, none of them at {position}")
+
+
+def _outputs(expr: Any) -> tuple[tuple[sp.Expr, ...], tuple[AppliedUndef, ...] | None]:
+    """The expressions of an ansatz, and the fields that they are named by, if they are."""
+    if isinstance(expr, Mapping):
+        for field in expr:
+            if not isinstance(field, AppliedUndef):
+                raise SymbolicError(f"{field} is no field: give the ansatz as {{u(t, x): expression, ...}}")
+        return tuple(expression(e, f"the ansatz of {u}") for u, e in expr.items()), tuple(expr)
+    if isinstance(expr, list | tuple | sp.Tuple):
+        if not expr:
+            raise SymbolicError("the list of the ansatz's expressions is empty")
+        return tuple(expression(e, f"the ansatz [{k}]") for k, e in enumerate(expr)), None
+    return (expression(expr, "the ansatz"),), None
 
 
 def _degree(expr: sp.Basic, parameters: frozenset[Parameter], known: dict[sp.Basic, float]) -> float:

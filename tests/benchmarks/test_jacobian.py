@@ -139,10 +139,10 @@ def test_jacobian_row_against_evaluation(table) -> None:
     alone = np.empty((block, 1))
 
     def row() -> None:
-        p.fit_kernel.function(0, block, sizes, points, root, theta, p.params, 0.0, jacobian, value)
+        p.kernels.fit.function(0, block, sizes, points, root, theta, p.params, 0.0, jacobian, value)
 
     def evaluate() -> None:
-        p.value_kernel.function(0, block, sizes, points, root, theta, p.params, 0.0, alone)
+        p.kernels.value.function(0, block, sizes, points, root, theta, p.params, 0.0, alone)
 
     row()
     evaluate()

@@ -1,0 +1,122 @@
+"""The kernels of a problem: rows of J and f, values of û, and J v, sample by sample.
+
+A sample has one row a component, a real field: J is written into (n, F p) and f into (n, F), which are (n F, p) and
+(n F,) read on.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from symdfi.compile.kernels.groups import Group
+from symdfi.compile.kernels.kernel import CompiledKernel, KernelBuilder
+from symdfi.compile.passes.autodiff import adjoint, gradient_loops, tangent
+from symdfi.compile.program.loops import Assignment, Variable
+from symdfi.symbolic.ansatz import Ansatz
+from symdfi.symbolic.coordinates import t
+from symdfi.symbolic.evolution import EvolutionEquation, Order
+from symdfi.symbolic.private import Private, like
+from symdfi.symbolic.renaming import Renaming
+
+
+@dataclass(frozen=True)
+class ProblemKernels:
+    """Kernels of equations and an ansatz with as many outputs, all real and in symbols of our own, which stand for the
+    user's by ``renaming``.
+
+    Arguments: points x, √w a component, θ, the equations' parameters, t (and v); each is compiled when first used.
+    """
+
+    equation: EvolutionEquation
+    ansatz: Ansatz
+    renaming: Renaming
+
+    @functools.cached_property
+    def rows(self) -> CompiledKernel:
+        """J and f, row by row."""
+        builder = self._builder()
+        values = self._fields(builder)
+        sides = self._weighted(builder, self.equation.with_values(values))
+        self._write_jacobian(builder, [at[()] for at in values.values()])
+        builder.output("rhs", sides, per_sample=True)
+        return builder.build()
+
+    @functools.cached_property
+    def fit(self) -> CompiledKernel:
+        """J and √w û, row by row."""
+        builder = self._builder()
+        values = [builder.program.assign(expr).target for expr in self.ansatz.exprs]
+        self._write_jacobian(builder, values)
+        builder.output("value", self._weighted(builder, values), per_sample=True)
+        return builder.build()
+
+    @functools.cached_property
+    def value(self) -> CompiledKernel:
+        """û at points."""
+        builder = self._builder()
+        parts = [builder.program.assign(expr) for expr in self.ansatz.exprs]
+        builder.output("value", parts, per_sample=True)
+        return builder.build()
+
+    @functools.cached_property
+    def tangent(self) -> CompiledKernel:
+        """J v and f without J, for residuals."""
+        velocity = tuple(like(p, "d", k) for k, p in enumerate(self.ansatz.parameters))
+        directions = dict(zip(self.ansatz.parameters, velocity, strict=True))
+        builder = self._builder(Group("velocity", velocity))
+        values = self._fields(builder)
+        moved = [tangent(builder.program, at[()], directions) for at in values.values()]
+        rates = self._weighted(builder, [sp.S.Zero if rate is None else rate for rate in moved])
+        builder.output("tangent", rates, per_sample=True)
+        builder.output("rhs", self._weighted(builder, self.equation.with_values(values)), per_sample=True)
+        return builder.build()
+
+    @functools.cached_property
+    def _weights(self) -> tuple[Private, ...]:
+        return tuple(Private("w", k, "w", positive=True) for k in range(len(self.equation.fields)))
+
+    def _builder(self, *more: Group) -> KernelBuilder:
+        groups = (
+            Group("x", self.ansatz.variables, batched=True),
+            Group("weight", self._weights, batched=True),
+            Group("theta", self.ansatz.parameters),
+            Group("params", self.equation.parameters),
+            Group("t", (t,), scalar=True),
+        )
+        return KernelBuilder((*groups, *more), self.ansatz.sizes, self.renaming)
+
+    def _fields(self, builder: KernelBuilder) -> dict[AppliedUndef, dict[Order, Variable]]:
+        """û and its space derivatives as assignments of a kernel, of every field."""
+        program = builder.program
+        found = {}
+        for field, expr in zip(self.equation.fields, self.ansatz.exprs, strict=True):
+            values = {(): program.assign(expr).target}
+            targets: dict[Order, Variable | None] = dict(values)
+            for wanted in self.equation.derivatives_of(field):
+                for order in range(1, len(wanted) + 1):
+                    key, below = wanted[:order], wanted[: order - 1]
+                    if key not in targets:
+                        base = targets[below]
+                        targets[key] = None if base is None else tangent(program, base, {wanted[order - 1]: sp.S.One})
+                        values[key] = sp.S.Zero if targets[key] is None else targets[key]
+            found[field] = values
+        return found
+
+    def _write_jacobian(self, builder: KernelBuilder, values: list[Variable]) -> None:
+        """The output J: √w ∂û/∂θ of every field, one after the other."""
+        parts = []
+        for weight, u in zip(self._weights, values, strict=True):
+            bars = adjoint(builder.program, u, self.ansatz.parameters, weight)
+            for parameter, bar in bars.items():
+                value = sp.S.Zero if bar is None else bar
+                parts.append(builder.program.assign(value, gradient_loops(parameter)))
+        builder.output("jacobian", parts, per_sample=True)
+
+    def _weighted(self, builder: KernelBuilder, values: Iterable[sp.Expr]) -> list[Assignment]:
+        """A number a field times √w."""
+        return [builder.program.assign(w * value) for w, value in zip(self._weights, values, strict=True)]

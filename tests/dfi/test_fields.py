@@ -1,0 +1,111 @@
+"""Problems of several fields: rows, values and errors against hand-written derivatives."""
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import symdfi as sd
+
+t, X = sd.t, sp.Symbol("x")
+u, w = (sp.Function(name)(t, X) for name in "uw")
+a, b, c, k = sp.symbols("a b c k")
+SYSTEM = sd.EvolutionEquation([
+    sp.Eq(u.diff(t), w * u.diff(X) + t),
+    sp.Eq(w.diff(t), c * u.diff(X, 4) - sp.sin(X) * w.diff(X, 3) * u),
+])  # fmt: skip
+#: û = a sin(k x), ŵ = b cos(k x): a shared wave number.
+WAVES = sd.Ansatz([a * sp.sin(k * X), b * sp.cos(k * X)], [X], [a, b, k])
+BOX, GRID = sd.Box([(-1, 2)]), sd.Grid(9)
+
+
+def waves(weights=None):
+    return sd.Problem(SYSTEM, WAVES, BOX, GRID, {c: 0.3}, field_weights=weights)
+
+
+def test_rows_of_fields_that_share_parameters():
+    problem = waves()
+    A, B, K, C, time = 1.3, -0.7, 1.9, 0.3, 0.25
+    x, root = problem.points[:, 0], np.sqrt(problem.weights)
+    s, r = np.sin(K * x), np.cos(K * x)
+    J, f = problem.rows(np.array([A, B, K]), time)
+    assert J.shape == (18, 3)
+    assert f.shape == (18,)
+    zero = np.zeros_like(x)
+    expected = np.stack([np.stack([s, zero, A * x * r], 1), np.stack([zero, r, -B * x * s], 1)], 1)
+    np.testing.assert_allclose(J.reshape(9, 2, 3), root[:, None, None] * expected, rtol=1e-13, atol=1e-15)
+    first = B * r * A * K * r + time
+    second = C * A * K**4 * s - np.sin(x) * (B * K**3 * s) * A * s
+    np.testing.assert_allclose(f.reshape(9, 2), root[:, None] * np.stack([first, second], 1), rtol=1e-12, atol=1e-14)
+
+
+def test_an_ansatz_each_with_equal_names():
+    """The rows of two fields with mixtures of their own are those of each alone, side by side."""
+    mixtures = {u: sd.gaussians([X], 2), w: sd.gaussians([X], 3)}
+    equations = [sp.Eq(u.diff(t), u.diff(X)), sp.Eq(w.diff(t), w.diff(X, 2))]
+    both = sd.Problem(sd.EvolutionEquation(equations), mixtures, BOX, GRID)
+    theta = np.random.default_rng(0).normal(size=15)
+    J, f = both.rows(theta, 0.0)
+    begin = 0
+    for component, (equation, ansatz) in enumerate(zip(equations, mixtures.values(), strict=True)):
+        alone = sd.Problem(sd.EvolutionEquation(equation), ansatz, BOX, GRID)
+        end = begin + int(ansatz.count)
+        own, rhs = alone.rows(theta[begin:end], 0.0)
+        np.testing.assert_allclose(J[component::2, begin:end], own, rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(f[component::2], rhs, rtol=1e-11, atol=1e-13)
+        np.testing.assert_array_equal(np.delete(J[component::2], np.s_[begin:end], axis=1), 0)
+        np.testing.assert_allclose(
+            both.evaluate(theta, [0.1, 0.2])[component], alone.evaluate(theta[begin:end], [0.1, 0.2])
+        )
+        begin = end
+
+
+@pytest.mark.parametrize("weights", [None, {u: 4.0, "w": 0.25}])
+def test_all_that_measures_agrees_with_the_rows(weights):
+    problem = waves(weights)
+    generator = np.random.default_rng(1)
+    theta, velocity = generator.normal(size=3), generator.normal(size=3)
+    J, f = problem.rows(theta, 0.1)
+    moved, rhs = problem.tangents(theta, velocity, 0.1, fresh=False)
+    np.testing.assert_allclose(moved, J @ velocity, rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(rhs, f, rtol=1e-12)
+    residual, rate = problem.residual(theta, velocity, 0.1, fresh=False)
+    assert residual == pytest.approx(np.linalg.norm(J @ velocity - f), rel=1e-11)
+    assert rate == pytest.approx(np.linalg.norm(f), rel=1e-12)
+    again, value = problem.fit_rows(theta, problem.points, problem.weights)
+    np.testing.assert_allclose(again, J, rtol=1e-12, atol=1e-15)
+    scales = np.ones(2) if weights is None else np.array([2.0, 0.5])
+    root = np.sqrt(problem.weights)[:, None] * scales
+    np.testing.assert_allclose(value.reshape(9, 2), root * problem.evaluate(theta, problem.points).T, rtol=1e-12)
+    fresh = np.sqrt(problem.fresh_weights)[:, None] * scales * problem.evaluate(theta, problem.fresh_points).T
+    np.testing.assert_allclose(problem.fresh_values(theta), fresh.ravel(), rtol=1e-12)
+    unweighted, _ = waves().rows(theta, 0.1)
+    np.testing.assert_allclose(
+        J.reshape(9, 2, 3), scales[:, None] * unweighted.reshape(9, 2, 3), rtol=1e-13, atol=1e-15
+    )
+
+
+def test_values_by_name_wherever_theta_is_asked_for():
+    problem = sd.Problem(SYSTEM, {w: sd.mlp([X], [2]), u: sd.mlp([X], [3])}, BOX, GRID, {c: 1.0})
+    theta = np.random.default_rng(2).normal(size=int(problem.ansatz.count))
+    named = problem.ansatz.unpack(theta)
+    assert next(iter(named)) == "u.W1"
+    np.testing.assert_array_equal(problem.evaluate(named, [0.5]), problem.evaluate(theta, [0.5]))
+    assert problem.residual(named, theta, 0.0) == problem.residual(theta, theta, 0.0)
+    with pytest.raises(ValueError, match="the parameter w.d must be finite"):
+        problem.evaluate({**named, "w.d": np.nan}, [0.5])
+
+
+def test_what_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match="field_weights holds v, which is no field: u, w"):
+        waves({"v": 1.0})
+    with pytest.raises(ValueError, match="the weight of the field w is 0.0: it must be positive"):
+        waves({w: 0})
+    with pytest.raises(sd.SymbolicError, match="an ansatz with 1 outputs for the fields"):
+        sd.Problem(SYSTEM, sd.gaussians([X], 2), BOX, GRID, {c: 1.0})
+
+
+def test_an_overflow_names_the_field():
+    equation = sd.EvolutionEquation([sp.Eq(u.diff(t), w), sp.Eq(w.diff(t), sp.exp(u) ** 4)])
+    problem = sd.Problem(equation, {u: sd.Ansatz(a * X, [X], [a]), w: sd.Ansatz(a * X, [X], [a])}, BOX, GRID)
+    with pytest.raises(sd.DivergenceError, match=r"f is inf at sample \d for w, x = \("):
+        sd.evolve(problem, {"u.a": 400.0, "w.a": 0.0}, (0, 1), dt=0.1, stepper=sd.DFI(gamma=1e-6))
