@@ -6,7 +6,7 @@ fields have a row each.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from symdfi.compile.kernels.index_values import IndexValues
 from symdfi.compile.kernels.kernel import CompiledKernel
 from symdfi.dfi.domain import Box, Quadrature
 from symdfi.dfi.kernels import ProblemKernels
+from symdfi.dfi.source import ProblemRows, Workspace, pulled
 from symdfi.errors import SymbolicError
 from symdfi.numbers import one_real, real, reals
 from symdfi.pickling import Rebuilt
@@ -109,29 +110,83 @@ class Problem(Rebuilt):
     ) -> None:  # fmt: skip
         """A kernel at points with √w. ``ValueError`` for a θ of wrong length, and for one with which an index of the
         kernel leaves its array."""
+        sizes = self._sizes_for(kernel, theta)
+        threads.run(kernel.function, len(points), sizes, points, root, theta, self.params, float(time), *more)
+
+    def run_groups(self, loop: Callable[..., None], count: int, theta: np.ndarray, time: float, *more: object) -> None:
+        """A compiled ``loop`` over ``count`` groups of the rows, on all cores (``dfi.loops``)."""
+        kernel = self.kernels.rows
+        sizes = self._sizes_for(kernel, theta)
+        threads.run(
+            loop,
+            count,
+            kernel.function,
+            sizes,
+            self.points,
+            self._root,
+            theta,
+            self.params,
+            float(time),
+            *more,
+            least=1,
+        )
+
+    def _sizes_for(self, kernel: CompiledKernel, theta: np.ndarray) -> np.ndarray:
+        """The sizes of the ansatz for a θ that fits it."""
         if theta.size not in self._sizes:
             values = self.ansatz.size_values(theta.size)
             order = np.array([values[s] for s in self.ansatz.sizes], dtype=np.int64)
             self._sizes[theta.size] = order, IndexValues(values.items(), ())
         sizes, given = self._sizes[theta.size]
         kernel.check(given)
-        threads.run(kernel.function, len(points), sizes, points, root, theta, self.params, float(time), *more)
+        return sizes
+
+    @property
+    def row_count(self) -> int:
+        """n F, the rows of J."""
+        return self._root.size
 
     def _roots(self, weights: np.ndarray) -> np.ndarray:
         """√w a sample and component."""
         return np.sqrt(weights)[:, None] * self._scales
 
     def rows(
-        self, theta: np.ndarray, time: float, out: tuple[np.ndarray, np.ndarray] | None = None
+        self,
+        theta: np.ndarray,
+        time: float,
+        out: tuple[np.ndarray, np.ndarray] | None = None,
+        samples: slice = slice(None),
     ) -> tuple[np.ndarray, np.ndarray]:
-        """J (n F, p) and f (n F,) at the quadrature points, all F fields of a sample after one another; ``out`` is
-        overwritten where given."""
-        count = self._root.size
-        jacobian, rhs = out if out is not None else (np.empty((count, theta.size)), np.empty(count))
-        self._run(
-            self.kernels.rows, self.points, self._root, theta, time, self._by_sample(jacobian), self._by_sample(rhs)
-        )
+        """J (n F, p) and f (n F,) at the quadrature points, or at some of them, all F fields of a sample after one
+        another; ``out`` is overwritten where given."""
+        points, root = self.points[samples], self._root[samples]
+        jacobian, rhs = out if out is not None else (np.empty((root.size, theta.size)), np.empty(root.size))
+        self._run(self.kernels.rows, points, root, theta, time, self._by_sample(jacobian), self._by_sample(rhs))
         return jacobian, rhs
+
+    def source(self, theta: np.ndarray, time: float, workspace: Workspace | None = None) -> ProblemRows:
+        """J and f at the quadrature points for a solver (``linalg``), which asks for them in the form it needs: normal
+        equations are summed by all cores over blocks of rows, and LSMR has products; J as a whole is in memory only
+        for those that factorise it. Identical for any number of threads. ``workspace`` serves solve after solve."""
+        return ProblemRows(self, theta, time, Workspace() if workspace is None else workspace)
+
+    def jv(self, theta: Theta, v: np.ndarray, time: float) -> np.ndarray:
+        """J v, (n F,), at the quadrature points: one forward sweep a point, no J."""
+        theta = self.theta(theta)
+        return self.tangents(theta, self._vector(v, theta.size, "v"), one_real(time, "time"), fresh=False)[0]
+
+    def jtr(self, theta: Theta, r: np.ndarray, time: float) -> np.ndarray:
+        """Jᵀ r, (p,), from r (n F,) at the quadrature points: one reverse sweep a point, no J, on all cores and
+        identical for any number of threads."""
+        theta = self.theta(theta)
+        return pulled(self, theta, self._vector(r, self.row_count, "r"), one_real(time, "time"))
+
+    @staticmethod
+    def _vector(values: np.ndarray, size: int, name: str) -> np.ndarray:
+        found = np.ascontiguousarray(reals(values, name))
+        if found.shape != (size,):
+            raise ValueError(f"{name} has shape {found.shape}, expected ({size},)")
+        return found
 
     def fit_rows(self, theta: np.ndarray, points: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """J (n F, p) and √w û (n F,) at given points."""

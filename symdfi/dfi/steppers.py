@@ -13,6 +13,7 @@ import numpy as np
 
 from symdfi.dfi.problem import Problem
 from symdfi.dfi.schemes import BDF2, RK4, Euler, ExtrapolatedRK4, Motion, Scheme
+from symdfi.dfi.source import ProblemRows, Workspace
 from symdfi.linalg import AnchoredSolution, AnchoredSolver, Cholesky, TruncatedSVD
 from symdfi.numbers import one_real
 
@@ -26,28 +27,23 @@ SCHEMES: dict[str, type[Scheme]] = {
 
 @dataclass
 class Solves:
-    """The least-squares solves of a run: row buffers that are used again, and the latest solution."""
+    """The least-squares solves of a run: the latest rows, a workspace that is used again, and the latest solution."""
 
     problem: Problem
-    rows: tuple[np.ndarray, np.ndarray] | None = None
+    rows: ProblemRows | None = None
     last: AnchoredSolution | None = None
     count: int = 0
+    workspace: Workspace = field(default_factory=Workspace, repr=False)
 
-    def at(self, theta: np.ndarray, time: float) -> list[tuple[np.ndarray, np.ndarray]]:
-        self.rows = self.problem.rows(theta, time, self.rows)
+    def at(self, theta: np.ndarray, time: float) -> ProblemRows:
+        """The rows at θ, for a solver to ask for in the form it needs."""
+        self.rows = self.problem.source(theta, time, self.workspace)
         self.count += 1
-        return [self.rows]
+        return self.rows
 
     def fault(self) -> str | None:
         """What is not finite (or too large to be squared) in the latest rows, and where; None if nothing is."""
-        if self.rows is None:
-            return None
-        for name, values in zip(("J", "f"), self.rows, strict=True):
-            sizes = np.abs(values.reshape(len(values), -1)).max(axis=1)
-            bad = np.flatnonzero(~(sizes < np.sqrt(np.finfo(float).max)))
-            if bad.size:
-                return f"{name} is {sizes[bad[0]]:.3g} {self.problem.sample(bad[0])}"
-        return None
+        return None if self.rows is None else self.rows.fault()
 
 
 class Stepper(abc.ABC):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterator
+from types import ModuleType
 
 import llvmlite.binding as llvm
 import numpy as np
@@ -16,7 +17,8 @@ import numpy as np
 from symdfi.compile.kernels import cache
 from symdfi.linalg.blas import libraries
 
-_FLUSH = 0x8040  # MXCSR: flush-to-zero (of results) and denormals-are-zeros (of operands)
+#: MXCSR: flush-to-zero (of results) and denormals-are-zeros (of operands).
+FLUSH = 0x8040
 #: The square of anything smaller is subnormal or zero.
 _NEGLIGIBLE = 1e-150
 
@@ -26,7 +28,7 @@ def flushed() -> contextlib.AbstractContextManager[None]:
 
     Only x86 is slow on them, so elsewhere nothing is changed.
     """
-    return _with_control(lambda word: word | _FLUSH)
+    return _with_control(lambda word: word | FLUSH)
 
 
 def kept() -> contextlib.AbstractContextManager[None]:
@@ -34,7 +36,7 @@ def kept() -> contextlib.AbstractContextManager[None]:
 
     For code of others that is called there, and as threads are born with the flag of the thread that starts them.
     """
-    return _with_control(lambda word: word & ~_FLUSH)
+    return _with_control(lambda word: word & ~FLUSH)
 
 
 @contextlib.contextmanager
@@ -42,13 +44,18 @@ def _with_control(change: Callable[[int], int]) -> Iterator[None]:
     if not _is_x86():
         yield
         return
-    control = cache.load_module("symdfi.linalg.control_word")
+    control = control_word()
     before = control.read()
     try:
         control.write(np.uint32(change(int(before))))
         yield
     finally:
         control.write(np.uint32(before))
+
+
+def control_word() -> ModuleType:
+    """Compiled ``read() -> word`` and ``write(word)`` of this thread's control word; they do nothing but on x86."""
+    return cache.load_module(f"symdfi.linalg.{'control_word' if _is_x86() else 'no_control_word'}")
 
 
 def without_tails(matrix: np.ndarray) -> np.ndarray:

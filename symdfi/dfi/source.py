@@ -1,0 +1,212 @@
+"""The rows of a problem at one θ and time, made when a solver asks for them and in the form that it asks for."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Protocol
+
+import numpy as np
+from scipy.linalg import get_blas_funcs
+
+from symdfi.compile.kernels import cache, threads
+from symdfi.linalg import Normal, Source
+from symdfi.linalg.anchored.rows import Blocks, checked, raise_not_finite
+from symdfi.linalg.blas import one_blas_thread
+from symdfi.linalg.subnormals import kept
+
+(_gemm,) = get_blas_funcs(("gemm",), dtype=np.float64)
+
+#: Numbers in a block of J, half a megabyte: it is used while it is in the second-level cache.
+_BLOCK = 2**16
+#: Rows in a block, at least and at most: with fewer BLAS is slow, more have no effect.
+_FEWEST, _MOST = 256, 2048
+#: Groups of samples with sums of their own, and numbers in all of these (64 MiB), but 4 groups at least.
+_GROUPS, _SUMS = 16, 2**23
+#: Rows of a block that Python handles.
+_CHUNK = 4096
+
+
+class Evaluated(Protocol):
+    """What rows are made from: a ``Problem``."""
+
+    points: np.ndarray
+
+    @property
+    def row_count(self) -> int: ...
+
+    def rows(self, theta: np.ndarray, time: float, *, samples: slice = ...) -> tuple[np.ndarray, np.ndarray]: ...
+
+    def tangents(
+        self, theta: np.ndarray, velocity: np.ndarray, time: float, fresh: bool = ...
+    ) -> tuple[np.ndarray, np.ndarray]: ...
+
+    def run_groups(
+        self, loop: Callable[..., None], count: int, theta: np.ndarray, time: float, *more: object
+    ) -> None: ...
+
+    def jv(self, theta: np.ndarray, v: np.ndarray, time: float) -> np.ndarray: ...
+
+    def jtr(self, theta: np.ndarray, r: np.ndarray, time: float) -> np.ndarray: ...
+
+    def sample(self, row: int) -> str: ...
+
+
+@dataclass
+class Workspace:
+    """Sums by groups of samples, used again from solve to solve."""
+
+    grams: np.ndarray = field(default_factory=lambda: np.empty((0, 0, 0)))
+
+    def of(self, groups: int, p: int) -> np.ndarray:
+        if self.grams.shape != (groups, p, p):
+            self.grams = np.empty((groups, p, p))
+        return self.grams
+
+
+@dataclass(frozen=True)
+class ProblemRows(Source):
+    """J and f of ``problem`` at θ and time. J as a whole is in memory only where a solver asks for it."""
+
+    problem: Evaluated
+    theta: np.ndarray
+    time: float
+    workspace: Workspace = field(default_factory=Workspace, repr=False)
+
+    def shape(self) -> tuple[int, int]:
+        return self.problem.row_count, self.theta.size
+
+    def again(self) -> Source:
+        return self
+
+    def blocks(self) -> Blocks:
+        return checked(self._chunks(), self.theta.size)
+
+    def _chunks(self) -> Blocks:
+        fields = self.problem.row_count // len(self.problem.points)
+        step = max(1, _CHUNK // fields)
+        for start in range(0, len(self.problem.points), step):
+            yield self.problem.rows(self.theta, self.time, samples=slice(start, start + step))
+
+    def whole(self) -> tuple[np.ndarray, np.ndarray]:
+        with kept():
+            jacobian, f = self.problem.rows(self.theta, self.time)
+        if not (np.isfinite(jacobian).all() and np.isfinite(f).all()):
+            self._require_finite()
+        return jacobian, f
+
+    def normal(self, target: np.ndarray | None) -> Normal:
+        p, division = self.theta.size, self._division
+        if division.groups == 1:
+            return super().normal(target)  # which has nothing to share out, and is called faster
+        grams, gradients = self.workspace.of(division.groups, p), np.empty((division.groups, p))
+        sound = np.empty(division.groups, dtype=bool)
+        along = np.zeros(p) if target is None else target
+        loops, gram = _loops(), np.zeros((p, p))
+        with one_blas_thread():
+            self.problem.run_groups(
+                loops.accumulate, division.groups, self.theta, self.time, along, division.ends, division.block, grams,
+                gradients, sound,
+            )  # fmt: skip
+        if not sound.all():
+            self._require_finite()
+        threads.run(loops.total, p, grams, gram)
+        return Normal(self.problem.row_count, gram.T, _sum(gradients))
+
+    def residuals(self, target: np.ndarray | None, n: int) -> np.ndarray:
+        if self.problem.row_count != n:
+            raise ValueError(f"rows holds {self.problem.row_count} rows of J and f, but the factor is of a J with {n}")
+        along = np.zeros(self.theta.size) if target is None else target
+        with kept():
+            moved, f = self.problem.tangents(self.theta, along, self.time, fresh=False)
+        found = f - moved
+        if not np.isfinite(found).all():
+            self._require_finite()
+        return found
+
+    def gradient(self, target: np.ndarray | None, shape: tuple[int, int]) -> np.ndarray:
+        return self.pulled(self.residuals(target, shape[0]))
+
+    def product(self, v: np.ndarray) -> np.ndarray:
+        if v.ndim == 1:
+            with kept():
+                return self.problem.jv(self.theta, v, self.time)
+        return np.concatenate([_gemm(1.0, jacobian.T, v, trans_a=1) for jacobian, _ in self.blocks()])
+
+    def pulled(self, r: np.ndarray) -> np.ndarray:
+        if r.ndim == 1:
+            with kept():
+                return self.problem.jtr(self.theta, r, self.time)
+        total, start = np.zeros((self.theta.size, r.shape[1]), order="F"), 0
+        for jacobian, f in self.blocks():
+            own = r[start : start + f.size]
+            total = _gemm(1.0, jacobian.T, own, beta=1.0, c=total, overwrite_c=1)
+            start += f.size
+        return total
+
+    def fault(self) -> str | None:
+        """What is not finite (or too large to be squared), and where; None if nothing is."""
+        start, largest = 0, np.sqrt(np.finfo(float).max)
+        for jacobian, f in self._chunks():
+            for name, values in (("J", jacobian), ("f", f)):
+                sizes = np.abs(values.reshape(len(values), -1)).max(axis=1)
+                bad = np.flatnonzero(~(sizes < largest))
+                if bad.size:
+                    return f"{name} is {sizes[bad[0]]:.3g} {self.problem.sample(start + int(bad[0]))}"
+            start += f.size
+        return None
+
+    def _require_finite(self) -> None:
+        """``ValueError`` naming what is not finite in J or f, or in the squares of J."""
+        for k, (jacobian, _) in enumerate(self.blocks()):
+            with np.errstate(over="ignore", invalid="ignore"):
+                if not np.isfinite(np.einsum("ij,ij->j", jacobian, jacobian)).all():
+                    raise_not_finite(jacobian, f"J, block {k},")
+
+    @functools.cached_property
+    def _division(self) -> Division:
+        return Division.of(len(self.problem.points), self.problem.row_count, self.theta.size)
+
+
+@dataclass(frozen=True)
+class Division:
+    """Samples divided into groups, ends[g]..ends[g+1]-1 in group g, and these into blocks: by the sizes of the problem
+    alone."""
+
+    ends: np.ndarray
+    block: int
+
+    @property
+    def groups(self) -> int:
+        return len(self.ends) - 1
+
+    @staticmethod
+    @functools.lru_cache(maxsize=64)
+    def of(samples: int, rows: int, p: int) -> Division:
+        most = min(_GROUPS, max(4, _SUMS // p**2), rows // _FEWEST)
+        groups = 1 << (max(most, 1).bit_length() - 1)  # a power of two: for 2, 4, 8 threads all have as many
+        ends = np.arange(groups + 1, dtype=np.int64) * samples // groups
+        fields, longest = rows // samples, int(np.diff(ends).max())
+        least = max(1, min(_MOST, max(_FEWEST, _BLOCK // p)) // fields)
+        blocks = -(-longest // least)
+        return Division(ends, -(-longest // blocks))
+
+
+def pulled(problem: Evaluated, theta: np.ndarray, r: np.ndarray, time: float) -> np.ndarray:
+    """Jᵀ r, (p,), from r (n F,) at the quadrature points."""
+    division = Division.of(len(problem.points), problem.row_count, theta.size)
+    gradients = np.empty((division.groups, theta.size))
+    with one_blas_thread():
+        problem.run_groups(_loops().pull, division.groups, theta, time, r, division.ends, division.block, gradients)
+    return _sum(gradients)
+
+
+def _sum(gradients: np.ndarray) -> np.ndarray:
+    """Over groups, in their order."""
+    return functools.reduce(np.add, gradients) if len(gradients) > 1 else gradients[0]
+
+
+def _loops() -> ModuleType:
+    return cache.load_module("symdfi.dfi.loops.normal")
