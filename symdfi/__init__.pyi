@@ -1,4 +1,4 @@
-from . import dfi, dynamics, ep, errors, linalg, plotting, results, symbolic
+from . import dfi, dynamics, ep, errors, fields, linalg, plotting, results, symbolic
 from .compile.kernels.function import compile
 from .compile.kernels.outputs import gradient, hessian
 from .dfi import (
@@ -24,10 +24,10 @@ from .errors import (
     SymbolicError,
     SymdfiError,
 )
+from .fields import LagrangianDensity, ReducedLagrangian
 from .linalg import LSMR, QR, SVD, Auto, Cholesky, Dual, RandomizedSVD, TruncatedSVD
 from .symbolic.ansatz import Ansatz, gaussians, mlp
 from .symbolic.coordinates import coordinates, t
-from .symbolic.density import LagrangianDensity
 from .symbolic.evolution import EvolutionEquation
 from .symbolic.indexed import derivative, tangent
 
@@ -54,6 +54,7 @@ __all__ = [
     "Event",
     # fields
     "LagrangianDensity",
+    "ReducedLagrangian",
     # evolution of an ansatz
     "EvolutionEquation",
     "Ansatz",
@@ -99,6 +100,7 @@ __all__ = [
     "dynamics",
     "ep",
     "errors",
+    "fields",
     "linalg",
     "plotting",
     "results",

@@ -140,8 +140,9 @@ class Arguments(Kernels):
         return Lookup(self.system.inputs, "inputs")
 
     def named(self, values: Mapping[Any, Any] | None) -> dict[Variable, Any]:
-        """Parameters and sizes given by name or symbol, by symbol. ``ValueError`` for one that the system lacks."""
-        found = {}
+        """Parameters and sizes given by name or symbol, by symbol, and those that belong to the system. ``ValueError``
+        for one that it lacks."""
+        found: dict[Variable, Any] = dict(self.system.values)
         for key, value in (values or {}).items():
             symbol = self.lookup.find(key)
             if symbol is None:

@@ -12,7 +12,7 @@ is linear in the rates, 𝓛 = Σ A(u) u_t − 𝓗(u), has no momenta of its ow
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
@@ -20,6 +20,7 @@ from sympy.core.function import AppliedUndef
 from symdfi.errors import SymbolicError
 from symdfi.pickling import Rebuilt
 from symdfi.symbolic import given
+from symdfi.symbolic.complexes import parts
 from symdfi.symbolic.conjugates import Conjugates
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.euler import jet, partial, variational_derivative
@@ -115,6 +116,29 @@ class LagrangianDensity(Rebuilt):
 
     def __str__(self) -> str:
         return str(self._show(self.expr))
+
+    # In real fields
+
+    @functools.cached_property
+    def components(self) -> Mapping[AppliedUndef, tuple[AppliedUndef, ...]]:
+        """The real functions of each field: itself, or of a complex one its real and imaginary part."""
+        found = {}
+        for u in self.fields:
+            names = [u.func.__name__] if self._partner(u) == u else [f"{n}({u.func.__name__})" for n in ("re", "im")]
+            found[u] = (u,) if len(names) == 1 else tuple(sp.Function(name, real=True)(*u.args) for name in names)
+        return found
+
+    @functools.cached_property
+    def real_expr(self) -> sp.Expr:
+        """The density in the real ``components`` of its fields."""
+        if not self._conjugates:
+            return self.expr
+        values = {u: own[0] + sp.I * own[1] for u, own in self.components.items() if len(own) == 2}
+        values |= {self._partner(u): own[0] - sp.I * own[1] for u, own in self.components.items() if len(own) == 2}
+        nodes = {d: values[d.expr].diff(*d.variables) for d in self.expr.atoms(sp.Derivative) if d.expr in values}
+        real = self.expr.xreplace(nodes).xreplace(values)
+        held = {*real.atoms(AppliedUndef), *real.atoms(sp.Derivative)}
+        return sp.expand(parts(real, {node: (node, sp.S.Zero) for node in held})[0])
 
     # The same in fields and their partners
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import sympy as sp
@@ -53,6 +54,9 @@ class Lagrangian(Rebuilt):
     Raises ``SymbolicError`` for a symbol that is none of these, for an index map that is not supported and for a
     constraint that cannot be one (see ``symbolic.constraints``), ``TypeError`` for text, which is not evaluated.
     """
+
+    #: Numbers of parameters that belong to the system, unless others are given for them.
+    values: Mapping[Variable, Any] = MappingProxyType({})
 
     def __init__(
         self,

@@ -1,0 +1,6 @@
+"""Fields: Lagrangian densities, and their motion on a parametrized ansatz."""
+
+from symdfi.fields.density import LagrangianDensity
+from symdfi.fields.reduced import ReducedLagrangian
+
+__all__ = ["LagrangianDensity", "ReducedLagrangian"]
