@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sympy.core.function import AppliedUndef
+
 from symdfi.dfi.domain import Box, Quadrature
 from symdfi.fields.reduced import ReducedLagrangian
 from symdfi.symbolic import density as symbolic
@@ -17,7 +19,7 @@ class LagrangianDensity(symbolic.LagrangianDensity):
 
     def reduce(
         self,
-        ansatz: Ansatz,
+        ansatz: Ansatz | Mapping[AppliedUndef, Ansatz],
         domain: Box,
         quadrature: Quadrature,
         params: Mapping[Any, float] | None = None,
@@ -33,7 +35,8 @@ class LagrangianDensity(symbolic.LagrangianDensity):
         is linear in the rates has no mass matrix: its motion Ω(θ) θ̇ = ∂H/∂θ (the time-dependent variational principle)
         is integrated by ``method="midpoint"``.
 
-        A complex field takes an ansatz with complex values in real parameters. Raises ``SymbolicError`` where ansatz,
+        Of several fields the ansatz is one with as many outputs, or one a field, ``{u: ansatz_u, w: ansatz_w}``. A
+        complex field takes an ansatz with complex values in real parameters. Raises ``SymbolicError`` where ansatz,
         domain and density do not fit or the ansatz has no derivative, ``ValueError`` for an unknown parameter.
         """
         return ReducedLagrangian(self, ansatz, domain, quadrature, params)

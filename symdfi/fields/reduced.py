@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from symdfi.compile.kernels.function import Function, compile
 from symdfi.dfi.domain import Box, Quadrature
@@ -19,6 +20,7 @@ from symdfi.symbolic.complexes import parts
 from symdfi.symbolic.density import LagrangianDensity
 from symdfi.symbolic.given import Lookup
 from symdfi.symbolic.indexed import normalise
+from symdfi.symbolic.joint import for_fields
 from symdfi.symbolic.reduction import reduction
 
 
@@ -29,17 +31,18 @@ class ReducedLagrangian(Lagrangian):
     def __init__(
         self,
         density: LagrangianDensity,
-        ansatz: Ansatz,
+        ansatz: Ansatz | Mapping[AppliedUndef, Ansatz],
         domain: Box,
         quadrature: Quadrature,
         params: Mapping[Any, float] | None = None,
     ) -> None:
+        ansatz = for_fields(density.fields, ansatz)
         self.density, self.ansatz, self.domain, self.quadrature = density, ansatz, domain, quadrature
         if set(ansatz.variables) != set(density.variables):
             raise SymbolicError(f"the density has variables {density.variables}, the ansatz {ansatz.variables}")
         if domain.dim != len(ansatz.variables):
             raise SymbolicError(f"a domain of dimension {domain.dim} for the variables {ansatz.variables}")
-        outputs = dict(zip(density.fields, (ansatz.expr,), strict=True))
+        outputs = dict(zip(density.fields, ansatz.exprs, strict=True))
         found = reduction(density, outputs, ansatz.variables, ansatz.parameters)
         lookup = Lookup(density.parameters, "parameters of the density")
         given = lookup.read(params, lambda name: f"unknown parameter {name} of the density")
@@ -75,7 +78,7 @@ class ReducedLagrangian(Lagrangian):
     def _field(self) -> Function:
         """û, real and imaginary part apart, at points that are batch axes."""
         outputs: dict[str, sp.Expr] = {}
-        for k, (expr, own) in enumerate(zip((self.ansatz.expr,), self.density.components.values(), strict=True)):
+        for k, (expr, own) in enumerate(zip(self.ansatz.exprs, self.density.components.values(), strict=True)):
             real, imaginary = parts(normalise(expr))
             outputs |= {f"{k}": real, f"{k}i": imaginary} if len(own) == 2 else {f"{k}": real}
         return compile(outputs, [*self.ansatz.variables, *self.ansatz.parameters])

@@ -150,6 +150,14 @@ def test_a_symplectic_matrix_that_depends_on_the_fields():
     assert sp.simplify(second.rhs - u.diff(x, 2) / (1 + u**2)) == 0
 
 
+def test_evolution_is_an_equation_of_all_fields_and_momenta():
+    found = sd.LagrangianDensity(GYROSCOPIC, [u, v], [x])
+    pde = found.evolution()
+    assert pde.fields == (u, v, *found.momentum_fields)
+    assert pde.right_sides == tuple(e.rhs for e in found.evolution_equations)
+    assert pde.parameters == (c, g)
+
+
 def test_fields_of_both_kinds():
     """Klein-Gordon-Schroedinger (Yukawa): a complex field of first order, a real one of second."""
     density = (
