@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
 from types import ModuleType
 
 import llvmlite.binding as llvm
@@ -28,7 +27,7 @@ def flushed() -> contextlib.AbstractContextManager[None]:
 
     Only x86 is slow on them, so elsewhere nothing is changed.
     """
-    return _with_control(lambda word: word | FLUSH)
+    return _Flag(FLUSH)
 
 
 def kept() -> contextlib.AbstractContextManager[None]:
@@ -36,23 +35,26 @@ def kept() -> contextlib.AbstractContextManager[None]:
 
     For code of others that is called there, and as threads are born with the flag of the thread that starts them.
     """
-    return _with_control(lambda word: word & ~FLUSH)
+    return _Flag(0)
 
 
-@contextlib.contextmanager
-def _with_control(change: Callable[[int], int]) -> Iterator[None]:
-    if not _is_x86():
-        yield
-        return
-    control = control_word()
-    before = control.read()
-    try:
-        control.write(np.uint32(change(int(before))))
-        yield
-    finally:
-        control.write(np.uint32(before))
+class _Flag(contextlib.AbstractContextManager[None]):
+    """The bits FLUSH of the control word as given, until the context ends. No generator: small solves take no longer
+    than a few of those."""
+
+    def __init__(self, flag: int) -> None:
+        self._flag, self._control = flag, control_word()
+        self._before = 0
+
+    def __enter__(self) -> None:
+        self._before = self._control.read()
+        self._control.write(self._before & ~FLUSH | self._flag)
+
+    def __exit__(self, *raised: object) -> None:
+        self._control.write(self._before)
 
 
+@functools.cache
 def control_word() -> ModuleType:
     """Compiled ``read() -> word`` and ``write(word)`` of this thread's control word; they do nothing but on x86."""
     return cache.load_module(f"symdfi.linalg.{'control_word' if _is_x86() else 'no_control_word'}")

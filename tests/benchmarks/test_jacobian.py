@@ -1,4 +1,4 @@
-"""Jacobian and right-hand side of an ansatz, and a whole DFI step, against JAX on the same cores in float64."""
+"""Jacobian and right-hand side of an ansatz against JAX on the same cores in float64."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ import time
 import numpy as np
 import pytest
 import sympy as sp
-from threadpoolctl import ThreadpoolController
 
 import symdfi as sd
-from symdfi.dfi.schemes import Motion
-from symdfi.dfi.steppers import Solves
 
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
@@ -91,40 +88,6 @@ def test_rows(table, name, make, target) -> None:
         target,
         rounds=31,
         scale=5,  # XLA's threads spin for a while after a call, on the cores that the next one wants
-    )
-
-
-def test_dfi_step(table) -> None:
-    p, theta, u = gaussian_problem()
-    rows = jax_rows(u, p)
-    h, epsilon = 1e-3, 1e-6
-
-    @jax.jit
-    def jax_step(theta, v):
-        jacobian, f = rows(theta)
-        gram = jacobian.T @ jacobian + epsilon / h * jnp.eye(theta.size)
-        factor = jax.scipy.linalg.cho_factor(gram)
-        v = v + jax.scipy.linalg.cho_solve(factor, jacobian.T @ (f - jacobian @ v))
-        return theta + h * v, v
-
-    stepper, solves = sd.DFI(epsilon=epsilon), Solves(p)
-    zero = np.zeros(theta.size)
-    motion = Motion(theta, zero)
-    on_device, velocity = jnp.array(theta), jnp.zeros(theta.size)
-    moved, _ = stepper.step(solves, motion, 0.0, h)
-    np.testing.assert_allclose(moved.theta, np.asarray(jax_step(on_device, velocity)[0]), atol=1e-6)
-    blas = ThreadpoolController().select(user_api="blas")
-
-    def step() -> None:
-        with blas.limit(limits=1):  # as evolve does, but for JAX, which may use the same library
-            stepper.step(solves, motion, 0.0, h)
-
-    table.ratio(
-        "DFI step with Cholesky / JAX, 100 Gaussians, 2000 points",
-        step,
-        lambda: jax.block_until_ready(jax_step(on_device, velocity)),
-        "≤ 0.5",
-        rounds=31,
     )
 
 

@@ -1,0 +1,90 @@
+"""A whole DFI step with Cholesky against JAX and against the BLAS calls it cannot do without, on the same cores."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.linalg import get_blas_funcs, get_lapack_funcs
+from threadpoolctl import ThreadpoolController
+
+import symdfi as sd
+from symdfi.dfi.defect import StepMeter
+from symdfi.dfi.schemes import Motion
+from symdfi.dfi.steppers import Solves
+from tests.benchmarks.test_jacobian import gaussian_problem, jax, jax_rows, jnp, mlp_problem
+
+H, EPSILON = 1e-3, 1e-6
+CASES = {
+    "100 Gaussians, 2000 points": (lambda: gaussian_problem(100, 2000), "≤ 0.33", 31),
+    "300 Gaussians, 4000 points": (lambda: gaussian_problem(300, 4000), "≤ 0.33", 15),
+    "mlp 3 × 32, 4096 points": (lambda: mlp_problem(32, 3, 4096), "≤ 0.5", 7),
+}
+BLAS = ThreadpoolController().select(user_api="blas")
+
+
+def stepping(p: sd.Problem, theta: np.ndarray):
+    """A step as ``evolve`` makes it, BLAS on one thread, and what it gives."""
+    stepper, solves, motion = sd.DFI(epsilon=EPSILON), Solves(p), Motion(theta, np.zeros(theta.size))
+
+    def step() -> tuple[Motion, np.ndarray]:
+        with BLAS.limit(limits=1):
+            return stepper.step(solves, motion, 0.0, H)
+
+    return step
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_against_jax(table, name) -> None:
+    make, target, rounds = CASES[name]
+    p, theta, u = make()
+    rows = jax_rows(u, p)
+
+    @jax.jit
+    def jax_step(theta, v):
+        jacobian, f = rows(theta)
+        gram = jacobian.T @ jacobian + EPSILON / H * jnp.eye(theta.size)
+        factor = jax.scipy.linalg.cho_factor(gram)
+        v = v + jax.scipy.linalg.cho_solve(factor, jacobian.T @ (f - jacobian @ v))
+        return theta + H * v, v
+
+    step = stepping(p, theta)
+    on_device, velocity = jnp.array(theta), jnp.zeros(theta.size)
+    np.testing.assert_allclose(step()[0].theta, np.asarray(jax_step(on_device, velocity)[0]), atol=1e-6)
+    table.ratio(
+        f"DFI step with Cholesky / JAX, {name}",
+        step,
+        lambda: jax.block_until_ready(jax_step(on_device, velocity)),
+        target,
+        rounds=rounds,
+    )
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_against_its_blas_calls(table, name) -> None:
+    """dsyrk and dpotrf on all cores, and the kernel that fills J."""
+    make, _, rounds = CASES[name]
+    p, theta, _ = make()
+    jacobian, _ = buffers = p.rows(theta, 0.0)
+    (syrk,), (potrf,) = get_blas_funcs(("syrk",), (jacobian,)), get_lapack_funcs(("potrf",), (jacobian,))
+    gram = np.zeros((theta.size, theta.size), order="F")
+
+    def least() -> None:
+        p.rows(theta, 0.0, buffers)
+        syrk(1.0, jacobian.T, beta=0.0, c=gram, lower=1, overwrite_c=1)
+        np.einsum("ii->i", gram)[:] += EPSILON / H
+        potrf(gram, lower=1, clean=0, overwrite_a=1)
+
+    table.ratio(f"DFI step / (rows, dsyrk, dpotrf), {name}", stepping(p, theta), least, "≤ 1.5", rounds=rounds)
+
+
+def test_diagnostics(table) -> None:
+    """The measurement of every step, and the residuals of a saved one, as parts of a step."""
+    p, theta, _ = gaussian_problem(100, 2000)
+    step, meter = stepping(p, theta), StepMeter(p, theta)
+    moved, used = step()
+    motion = Motion(theta, np.zeros(theta.size))
+    table.ratio(
+        "measuring a step / step", lambda: meter.measure(motion, used, moved, 0.0, H), step, "≤ 0.05", rounds=51
+    )
+    residuals = lambda: [p.residual(theta, used, 0.0, fresh=fresh) for fresh in (True, False)]  # noqa: E731
+    table.ratio("residuals of a saved step / step", residuals, step, "", rounds=51)
