@@ -7,9 +7,9 @@ import sympy as sp
 
 from symdfi.dfi import Problem
 from symdfi.running import COMMON, EvolutionModel, Settings, SpectralProblem, not_negative
-from symdfi.symbolic.ansatz import gaussians
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.evolution import EvolutionEquation
+from symdfi.symbolic.mixtures import gaussians
 
 from .periodic import X, u
 

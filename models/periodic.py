@@ -5,8 +5,9 @@ from __future__ import annotations
 import sympy as sp
 
 from symdfi.running import Settings
-from symdfi.symbolic.ansatz import Ansatz, mlp
+from symdfi.symbolic.ansatz import Ansatz
 from symdfi.symbolic.coordinates import t
+from symdfi.symbolic.networks import mlp
 
 X = sp.Symbol("x", real=True)
 u = sp.Function("u")(t, X)

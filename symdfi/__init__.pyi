@@ -26,10 +26,13 @@ from .errors import (
 )
 from .fields import LagrangianDensity, ReducedLagrangian
 from .linalg import LSMR, QR, SVD, Auto, Cholesky, Dual, RandomizedSVD, TruncatedSVD
-from .symbolic.ansatz import Ansatz, gaussians, mlp
+from .symbolic.activations import TrainedActivation, rational, swish
+from .symbolic.ansatz import Ansatz
 from .symbolic.coordinates import coordinates, t
 from .symbolic.evolution import EvolutionEquation
 from .symbolic.indexed import derivative, tangent
+from .symbolic.mixtures import gaussians
+from .symbolic.networks import Phases, mlp
 
 __version__: str
 
@@ -60,6 +63,10 @@ __all__ = [
     "Ansatz",
     "gaussians",
     "mlp",
+    "Phases",
+    "swish",
+    "rational",
+    "TrainedActivation",
     "Box",
     "Grid",
     "GaussLegendre",

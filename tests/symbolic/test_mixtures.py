@@ -1,0 +1,44 @@
+"""Ready-made mixtures of Gaussians. Their derivatives are tested with the problem's kernels."""
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import symdfi as sd
+
+X, Y, Z = sp.symbols("x y z")
+
+
+def value(ansatz, values, x):
+    u = sd.compile({"u": ansatz.expr}, [*ansatz.variables, *ansatz.parameters])
+    given = {n: np.broadcast_to(v, (len(x), *np.shape(v))) for n, v in values.items()}
+    return u({**dict(zip(ansatz.variables, x.T, strict=True)), **given})["u"]
+
+
+def test_a_full_covariance_is_that_of_its_triangular_factor():
+    ansatz = sd.gaussians([X, Y, Z], 1, covariance="full")
+    generator = np.random.default_rng(0)
+    W = np.tril(generator.normal(size=(3, 3)))
+    x, b = generator.normal(size=(20, 3)), generator.normal(size=3)
+    found = value(ansatz, {"a": [2.0], "w": [W[np.tril_indices(3)]], "b": [b]}, x)
+    covariance = np.linalg.inv(2 * W.T @ W)
+    expected = 2 * np.exp(-0.5 * np.einsum("sd,de,se->s", x - b, np.linalg.inv(covariance), x - b))
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("covariance", ["diagonal", "isotropic", "full"])
+def test_in_one_dimension_all_covariances_are_the_same(covariance):
+    assert sd.gaussians([X], 3, covariance=covariance).count == 9
+    ansatz = sd.gaussians([X, Y], 3, covariance=covariance)
+    assert ansatz.count == {"diagonal": 15, "isotropic": 12, "full": 18}[covariance]
+    start = ansatz.start(np.array([[-1.0, 1.0], [0.0, 4.0]]), np.random.default_rng(0))
+    ansatz.pack(start)
+
+
+def test_what_is_refused():
+    with pytest.raises(ValueError, match="covariance = 'round' is none of"):
+        sd.gaussians([X], 3, covariance="round")
+    with pytest.raises(sd.SymbolicError, match="not periodic"):
+        sd.gaussians([X, Y], 3, covariance="full", period=[2, None])
+    with pytest.raises(sd.SymbolicError, match="must be positive"):
+        sd.gaussians([X], 0)
