@@ -12,42 +12,56 @@ _MOST_LINES = 6
 
 
 def plot_field(dataset: Any) -> Any:
-    """û(x, t) of an evolution in one space dimension, profiles at five times, and the residual (and the error, where
-    the dataset has one).
+    """The fields û(x, t) of an evolution in one space dimension, profiles at five times, and the residual (and the
+    error, where the dataset has one).
 
-    In two dimensions the profiles are maps at the first and last time.
+    Every field has a row. In two dimensions the profiles are maps at the first and last time.
     """
     from matplotlib.figure import Figure
 
-    space = [name for name in dataset["u"].dims if name != "time"] if "u" in dataset else []
-    figure = Figure(figsize=(12, 3.6), layout="constrained")
-    axes = figure.subplots(1, 3)
-    time = dataset["time"].values
+    fields = [name for name, values in dataset.data_vars.items() if values.attrs.get("role") == "field"]
+    rows = max(1, len(fields))
+    figure = Figure(figsize=(12, 3.6 * rows), layout="constrained")
+    grid = figure.subplots(rows, 3, squeeze=False)
+    for name, pair in zip(fields, grid, strict=False):
+        _draw_field(figure, pair[:2], dataset[name], dataset["time"].values)
+    for row in grid[1:]:
+        row[2].remove()
+    _draw_residual(grid[0, 2], dataset)
+    return figure
+
+
+def _draw_field(figure: Any, axes: Any, field: Any, time: np.ndarray) -> None:
+    """One field: its map over space and time and its profiles, or its maps over the plane."""
+    space, u, label = [name for name in field.dims if name != "time"], field.values, field.name.replace("$", r"\$")
     if len(space) == 1:
-        x, u = dataset[space[0]].values, dataset["u"].values
+        x = field[space[0]].values
         image = axes[0].pcolormesh(x, time, u, shading="nearest", cmap="viridis", rasterized=True)
-        figure.colorbar(image, ax=axes[0], label="u")
-        axes[0].set(xlabel=space[0], ylabel="t", title="u(x, t)")
+        figure.colorbar(image, ax=axes[0], label=label)
+        axes[0].set(xlabel=space[0], ylabel="t", title=f"{label}({space[0]}, t)")
         for k in np.unique(np.linspace(0, len(time) - 1, 5).astype(int)):
             axes[1].plot(x, u[k], label=f"t = {time[k]:.3g}")
-        axes[1].set(xlabel=space[0], ylabel="u", title="profiles")
+        axes[1].set(xlabel=space[0], ylabel=label, title="profiles")
         axes[1].legend(frameon=False, fontsize="small")
-    elif len(space) == 2:
-        for axis, k in zip(axes[:2], (0, -1), strict=True):
-            x, y = (dataset[name].values for name in space)
-            image = axis.pcolormesh(x, y, dataset["u"].values[k].T, shading="nearest", cmap="viridis", rasterized=True)
-            figure.colorbar(image, ax=axis, label="u")
-            axis.set(xlabel=space[0], ylabel=space[1], title=f"t = {time[k]:.3g}", aspect="equal")
+        return
+    for axis, k in zip(axes, (0, -1), strict=True):
+        x, y = (field[name].values for name in space)
+        image = axis.pcolormesh(x, y, u[k].T, shading="nearest", cmap="viridis", rasterized=True)
+        figure.colorbar(image, ax=axis, label=label)
+        axis.set(xlabel=space[0], ylabel=space[1], title=f"t = {time[k]:.3g}", aspect="equal")
+
+
+def _draw_residual(axis: Any, dataset: Any) -> None:
+    time = dataset["time"].values
     rate = np.where(dataset["rate"].values > 0, dataset["rate"].values, 1.0)
-    axes[2].semilogy(time, dataset["residual"].values / rate, label="independent points")
-    axes[2].semilogy(time, dataset["residual_solved"].values / rate, "--", label="solved points")
+    axis.semilogy(time, dataset["residual"].values / rate, label="independent points")
+    axis.semilogy(time, dataset["residual_solved"].values / rate, "--", label="solved points")
     label, title = "‖J v − f‖ / ‖f‖", "relative residual"
     if "relative_error" in dataset:
-        axes[2].semilogy(time, dataset["relative_error"].values, ":", color="black", label="error of u")
+        axis.semilogy(time, dataset["relative_error"].values, ":", color="black", label="error of u")
         label, title = "relative L²", "residual and error"
-    axes[2].set(xlabel="t", ylabel=label, title=title)
-    axes[2].legend(frameon=False, fontsize="small")
-    return figure
+    axis.set(xlabel="t", ylabel=label, title=title)
+    axis.legend(frameon=False, fontsize="small")
 
 
 #: What a label shows of a name.

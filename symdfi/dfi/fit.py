@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import sympy as sp
 
-from symdfi.compile.kernels.function import compile as compile_function
-from symdfi.dfi.problem import Problem, Theta, finite_points
+from symdfi.dfi.problem import Problem, Theta
 from symdfi.dfi.start import Rows, proposals
+from symdfi.dfi.target import Target, samples
 from symdfi.errors import ConvergenceError, DivergenceError, Interrupted, SingularMatrixError
 from symdfi.linalg import Cholesky
 from symdfi.linalg.blas import one_blas_thread
-from symdfi.numbers import count, real, reals
+from symdfi.numbers import count, real
 
-#: A SymPy expression in the variables, a function of points (n, dim) or (n,), or ``(points, values)``.
-Target = sp.Expr | Callable | tuple
 #: Steps without progress after which a fit stops.
 _PATIENCE = 100
 #: Random proposals from which a fit is tried, and for how many steps each.
@@ -40,7 +37,8 @@ def fit(
 ) -> np.ndarray:
     """θ with û(·; θ) ≈ u₀, by Levenberg–Marquardt on min Σ w_s (û(x_s; θ) − u₀(x_s))².
 
-    u₀ is a SymPy expression, a function of the points, or data ``(points, values)`` (weighted equally). ``start``
+    u₀ is a SymPy expression, a function of the points, or data ``(points, values)`` (weighted equally). Of several
+    fields there is one each, in a list or by field, ``{u: u0, w: w0}``, or data with values (n, F). ``start``
     is θ or values by name. Without it the ready-made ansätze propose one (random parts from ``seed``). For any other,
     or where that leads nowhere, the best of some hundred random θ (from ``seed``) are tried, in which parameters that û
     is linear in are solved for. What the others mean it cannot know: units of several kinds, deep nests, a unit's
@@ -57,9 +55,9 @@ def fit(
     """
     seed, iterations = count(seed, "seed", 0), count(iterations, "iterations", 0)
     tolerance, required = real(tolerance, "tolerance"), None if required is None else real(required, "required")
-    points, weights, values = _samples(problem, u0)
+    points, weights, values = samples(problem, u0)
     rows = lambda theta: problem.fit_rows(theta, points, weights)  # noqa: E731
-    goal = np.sqrt(weights) * values
+    goal = (problem.roots(weights) * values).ravel()
     scale = float(np.linalg.norm(goal)) or 1.0
     searches: list[_Search] = []  # all that were begun
     # A trial step may overflow; it is then refused.
@@ -158,53 +156,18 @@ class _Search:
 
 
 def fit_error(problem: Problem, theta: Theta, u0: Target) -> float:
-    """‖û − u₀‖/‖u₀‖ in the problem's quadrature (or over the data). ``DivergenceError`` where it is not finite."""
-    points, weights, values = _samples(problem, u0)
-    root = np.sqrt(weights)
+    """‖û − u₀‖/‖u₀‖ in the problem's quadrature (or over the data), of all fields together.
+
+    ``DivergenceError`` where it is not finite.
+    """
+    points, weights, values = samples(problem, u0)
+    root = problem.roots(weights)
     with np.errstate(over="ignore", invalid="ignore"):
-        difference = root * (problem.evaluate(theta, points) - values)
+        difference = root * (problem.values(problem.theta(theta), points) - values)
         error = float(np.linalg.norm(difference) / (np.linalg.norm(root * values) or 1.0))
     if not np.isfinite(error):
         raise DivergenceError("‖û − u₀‖/‖u₀‖ is not finite: û overflows at some point, or its square does")
     return error
-
-
-def _samples(problem: Problem, u0: Target) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Points (n, dim), weights and values."""
-    if isinstance(u0, tuple):
-        if len(u0) != 2:
-            raise ValueError(f"u0 is data (points, values), not {len(u0)} arrays")
-        points, values = reals(u0[0], "u0, the points of the data,"), reals(u0[1], "u0, the values of the data,")
-        points = points[:, None] if points.ndim == 1 else points
-        if points.ndim != 2 or points.shape[1] != problem.domain.dim or values.shape != (len(points),):
-            raise ValueError(
-                f"data of shapes {points.shape} and {values.shape}: expected (n, {problem.domain.dim}) and (n,)"
-            )
-        if len(points) == 0:
-            raise ValueError("the data holds no sample")
-        weights = np.full(len(points), problem.domain.volume / len(points))
-    else:
-        points, weights = problem.points, problem.weights
-        values = _evaluated(problem, u0, points)
-    finite_points(points, "point")
-    if not np.isfinite(values).all():
-        bad = int(np.argmin(np.isfinite(values)))
-        raise ValueError(f"the initial value at sample {bad} (x = {points[bad]}) is not finite: {values[bad]}")
-    return np.require(points, requirements=["C", "W"]), weights, values
-
-
-def _evaluated(problem: Problem, u0: Any, points: np.ndarray) -> np.ndarray:
-    if isinstance(u0, sp.Expr | int | float):
-        variables = problem.ansatz.variables
-        function = compile_function({"value": u0}, list(variables))
-        values = function({x: points[:, k] for k, x in enumerate(variables)})["value"]
-    elif callable(u0):
-        values = reals(u0(points[:, 0] if problem.domain.dim == 1 else points), "what u0 gave")
-    else:
-        raise TypeError(f"u0 is a SymPy expression, a function or (points, values), not {type(u0).__name__}")
-    if values.shape != (len(points),):
-        raise ValueError(f"u0 gave values of shape {values.shape} at {len(points)} points")
-    return values
 
 
 def _search(

@@ -15,6 +15,7 @@ from sympy.core.function import AppliedUndef
 from symdfi.compile.kernels import threads
 from symdfi.compile.kernels.index_values import IndexValues
 from symdfi.compile.kernels.kernel import CompiledKernel
+from symdfi.dfi.components import Components
 from symdfi.dfi.domain import Box, Quadrature
 from symdfi.dfi.kernels import ProblemKernels
 from symdfi.dfi.source import ProblemRows, Workspace, pulled
@@ -82,24 +83,26 @@ class Problem(Rebuilt):
         self.points, self.weights = _sound(quadrature.nodes(domain), domain, "node")
         self.fresh_points, self.fresh_weights = _sound(quadrature.independent(domain), domain, "independent point")
         self._sizes: dict[int, tuple[np.ndarray, IndexValues]] = {}
+        self.components = Components((False,) * len(equation.fields))
         self._scales = _field_scales(equation, field_weights)
-        self._root, self._fresh_root = self._roots(self.weights), self._roots(self.fresh_weights)
-
-    @property
-    def components(self) -> int:
-        """How many rows a sample has: one a field."""
-        return len(self.kernels.equation.fields)
+        self._root, self._fresh_root = self.roots(self.weights), self.roots(self.fresh_weights)
 
     def compile(self) -> None:
         """Compile now, or read from the cache, the kernels of a run, which are else compiled when first used."""
         for kernel in (self.kernels.rows, self.kernels.tangent, self.kernels.value):
             kernel.function  # noqa: B018
 
+    @property
+    def field_names(self) -> list[str]:
+        """What datasets call the components: "u" where there is one only, else the fields' names."""
+        return ["u"] if self.components.count == 1 else list(self.equation.names)
+
     def sample(self, row: int) -> str:
         """Where a row of J belongs to, for messages."""
-        sample, component = divmod(row, self.components)
+        sample, component = divmod(row, self.components.count)
         point = ", ".join(f"{x:.6g}" for x in self.points[sample])
-        field = f" for {self.equation.names[component]}" if self.components > 1 else ""
+        several = len(self.equation.fields) > 1
+        field = f" for {self.equation.names[self.components.owners[component]]}" if several else ""
         return f"at sample {sample}{field}, x = ({point})"
 
     # Numbers
@@ -146,9 +149,9 @@ class Problem(Rebuilt):
         """n F, the rows of J."""
         return self._root.size
 
-    def _roots(self, weights: np.ndarray) -> np.ndarray:
-        """√w a sample and component."""
-        return np.sqrt(weights)[:, None] * self._scales
+    def roots(self, weights: np.ndarray) -> np.ndarray:
+        """√w a sample and component, (n, components): what rows are weighted by."""
+        return np.sqrt(weights)[:, None] * self._scales[list(self.components.owners)]
 
     def rows(
         self,
@@ -190,14 +193,14 @@ class Problem(Rebuilt):
 
     def fit_rows(self, theta: np.ndarray, points: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """J (n F, p) and √w û (n F,) at given points."""
-        root = self._roots(weights)
+        root = self.roots(weights)
         jacobian, value = np.empty((root.size, theta.size)), np.empty(root.size)
         self._run(self.kernels.fit, points, root, theta, 0.0, self._by_sample(jacobian), self._by_sample(value))
         return jacobian, value
 
     def _by_sample(self, rows: np.ndarray) -> np.ndarray:
         """The rows as the kernels write them, a sample's side by side."""
-        return rows.reshape(len(rows) // self.components, -1)
+        return rows.reshape(len(rows) // self.components.count, -1)
 
     def theta(self, values: Theta, name: str = "theta") -> np.ndarray:
         """θ (p,) from a vector, or from values by parameter (symbol or name).
@@ -226,16 +229,15 @@ class Problem(Rebuilt):
         if points.ndim != 2 or points.shape[1] != self.domain.dim:
             raise ValueError(f"points of shape {points.shape} for a domain of dimension {self.domain.dim}")
         finite_points(points, "point")
-        values = self._values(theta, points)
-        return values[:, 0] if len(self.equation.fields) == 1 else np.ascontiguousarray(values.T)
+        return self.components.joined(self.values(theta, points))
 
     def fresh_values(self, theta: np.ndarray) -> np.ndarray:
         """√w û (n F,) at the independent points."""
-        return (self._fresh_root * self._values(theta, self.fresh_points)).ravel()
+        return (self._fresh_root * self.values(theta, self.fresh_points)).ravel()
 
-    def _values(self, theta: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """û a sample and component."""
-        value, one = (make((len(points), self.components)) for make in (np.empty, np.ones))
+    def values(self, theta: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """û a sample and component, (n, components)."""
+        value, one = (make((len(points), self.components.count)) for make in (np.empty, np.ones))
         self._run(self.kernels.value, points, one, theta, 0.0, value)
         return value
 

@@ -61,9 +61,9 @@ class Solution(Bare):
         return f"Solution(t = {self.t[0]:g} to {self.t[-1]:g}, {len(self.t)} saves of {self.theta.shape[1]} parameters)"
 
     def evaluate(self, x: np.ndarray, t: float | np.ndarray | None = None) -> np.ndarray:
-        """û at points ``x`` ((n,) or (n, dim)) and time ``t`` (default: the last), shape (n,), or (len(t), n) for
-        several times, as ``Problem.evaluate`` gives it; θ is interpolated between saves by cubic Hermite polynomials of
-        θ and v.
+        """û at points ``x`` ((n,) or (n, dim)) and time ``t`` (default: the last) as ``Problem.evaluate`` gives it,
+        (n,) or (F, n) of F fields, one after the other for several times, (len(t), n) or (len(t), F, n); θ is
+        interpolated between saves by cubic Hermite polynomials of θ and v.
 
         Raises ``ValueError`` for a time outside those computed.
         """
@@ -71,7 +71,9 @@ class Solution(Bare):
         if times.ndim > 1:
             raise ValueError(f"times of shape {times.shape}: expected a number or (k,)")
         values = [self.problem.evaluate(theta, x) for theta in self.theta_at(np.atleast_1d(times))]
-        return values[0] if times.ndim == 0 else np.reshape(values, (len(times), len(x)))
+        if times.ndim == 0:
+            return values[0]
+        return np.stack(values) if values else np.empty((0, *self.problem.evaluate(self.theta[-1], x).shape))
 
     def theta_at(self, t: float | np.ndarray) -> np.ndarray:
         """θ(t), (p,) or (k, p) for k times. ``ValueError`` outside the times computed."""
@@ -121,7 +123,8 @@ class Solution(Bare):
 
     @functools.cached_property
     def dataset(self) -> Any:
-        """Everything saved as an ``xarray.Dataset``, with û on a uniform grid in one and two dimensions."""
+        """Everything saved as an ``xarray.Dataset``, with û on a uniform grid in one and two dimensions: as "u", or of
+        several fields each under its name."""
         import xarray as xr
 
         data: dict[str, Any] = {
@@ -134,21 +137,25 @@ class Solution(Bare):
             **{n: ("step", getattr(self, n)) for n in _STEPS},
         }
         coordinates: dict[str, Any] = {"time": self.t}
-        names = distinct(map(str, self.problem.ansatz.variables), [*data, "time", "step", "parameter", "u"])
+        taken = [*data, "time", "step", "parameter"]
+        fields = distinct(self.problem.field_names, taken)
+        names = distinct(map(str, self.problem.ansatz.variables), [*taken, *fields])
         bounds = self.problem.domain.bounds
         if len(bounds) <= 2:
             axes = [np.linspace(a, b, 401 if len(bounds) == 1 else 101) for a, b in bounds]
             points = np.stack([m.ravel() for m in np.meshgrid(*axes, indexing="ij")], axis=1)
             shape = tuple(len(axis) for axis in axes)
-            field = np.stack([self.problem.evaluate(theta, points).reshape(shape) for theta in self.theta])
-            data["u"] = (("time", *names), field)
+            values = np.stack([self.problem.values(theta, points) for theta in self.theta])
+            for component, name in enumerate(fields):
+                of = values[..., component].reshape(len(self.theta), *shape)
+                data[name] = (("time", *names), of, {"role": "field"})
             coordinates |= dict(zip(names, axes, strict=True))
         return xr.Dataset(
             data,
             coordinates,
             {
                 "equation": str(self.problem.equation),
-                "ansatz": str(self.problem.ansatz.expr),
+                "ansatz": ", ".join(map(str, self.problem.ansatz.exprs)),
                 "stepper": self.stepper,
                 "dt": self.dt,
             },
@@ -159,5 +166,5 @@ class Solution(Bare):
         return save(self.dataset, path)
 
     def plot(self) -> Any:
-        """A figure of û over space and time, profiles, and the residual."""
+        """A figure of û over space and time and profiles, of every field, and the residual."""
         return plot_field(self.dataset)

@@ -1,5 +1,7 @@
 """Problems of several fields: rows, values and errors against hand-written derivatives."""
 
+import contextlib
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -109,3 +111,67 @@ def test_an_overflow_names_the_field():
     problem = sd.Problem(equation, {u: sd.Ansatz(a * X, [X], [a]), w: sd.Ansatz(a * X, [X], [a])}, BOX, GRID)
     with pytest.raises(sd.DivergenceError, match=r"f is inf at sample \d for w, x = \("):
         sd.evolve(problem, {"u.a": 400.0, "w.a": 0.0}, (0, 1), dt=0.1, stepper=sd.DFI(gamma=1e-6))
+
+
+WAVE = sd.EvolutionEquation([sp.Eq(u.diff(t), w), sp.Eq(w.diff(t), u.diff(X, 2))])
+CIRCLE = sd.Box([(0, 2 * np.pi)], periodic=True)
+
+
+def standing(shared):
+    """A standing wave, u = cos t sin x, which a sin x and b sin x follow exactly."""
+    single = sd.Ansatz(a * sp.sin(X), [X], [a])
+    ansatz = sd.Ansatz([a * sp.sin(X), b * sp.sin(X)], [X], [a, b]) if shared else {u: single, w: single}
+    return sd.Problem(WAVE, ansatz, CIRCLE, sd.Grid(16))
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_standing_wave(shared, tmp_path):
+    problem = standing(shared)
+    theta0 = sd.fit(problem, {u: sp.sin(X), w: 0})
+    solution = sd.evolve(problem, theta0, (0, 1), dt=0.01, stepper=sd.DFI(gamma=1e-14, scheme="rk4"))
+    x, times = np.linspace(0, 6, 7), np.array([0.3, 1.0])
+    exact = np.stack([np.multiply.outer(np.cos(times), np.sin(x)), np.multiply.outer(-np.sin(times), np.sin(x))], 1)
+    np.testing.assert_allclose(solution.evaluate(x, times), exact, atol=1e-8)
+    assert solution.evaluate(x).shape == (2, 7)
+    assert solution.evaluate(x, times[:0]).shape == (0, 2, 7)
+    assert np.abs(solution.residual).max() < 1e-8
+    data = sd.results.load(solution.save(tmp_path / "wave.nc"))
+    np.testing.assert_allclose(data["w"].isel(time=-1), solution.evaluate(data["x"].values)[1], atol=1e-14)
+    assert len(solution.plot().axes) >= 5
+
+
+def test_initial_values_in_every_form():
+    problem = standing(False)
+    x = problem.points[:, 0]
+    for u0 in (
+        [2 * sp.sin(X), np.sin],
+        (2 * sp.sin(X), sp.sin(X)),
+        {"w": np.sin, u: lambda x: 2 * np.sin(x)},
+        (x, np.stack([2 * np.sin(x), np.sin(x)], 1)),
+    ):
+        theta = sd.fit(problem, u0)
+        np.testing.assert_allclose(theta, [2, 1], rtol=1e-5)
+        assert sd.fit_error(problem, theta, u0) < 1e-5
+    assert sd.fit_error(problem, [2.0, 0.0], [2 * sp.sin(X), sp.sin(X)]) == pytest.approx(1 / np.sqrt(5), rel=1e-12)
+    for u0, message in [
+        (sp.sin(X), "u0 holds 1 initial values for the fields u, w: give one each"),
+        ({u: sp.sin(X)}, "u0 holds nothing for the field w"),
+        ({u: 0, w: 0, "v": 0}, "u0 is given for v, which is no field: u, w"),
+        ((x, np.sin(x)), r"data of shapes \(16, 1\) and \(16,\): expected \(n, 1\) and \(n, 2\)"),
+        ([0, lambda x: x[:2]], r"u0 of w gave values of shape \(2,\) at 16 points"),
+        ([0, lambda x: np.inf * x], r"the initial value at sample 0 .* is not finite: \[ 0. inf\]"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            sd.fit(problem, u0)
+    with pytest.raises(TypeError, match="u0 of w is a SymPy expression, a function"):
+        sd.fit(problem, [0, "x"])
+
+
+def test_a_field_of_weight_zero_nearly_is_left_to_the_others():
+    """One amplitude for two fields: what each would have it be is averaged with their weights."""
+    ansatz = sd.Ansatz([a * sp.sin(X), a * sp.sin(X)], [X], [a])
+    for omega, expected in ((1.0, 1.5), (1e-8, 1.0), (3.0, 1.75)):
+        problem = sd.Problem(WAVE, ansatz, CIRCLE, sd.Grid(16), field_weights={w: omega})
+        with pytest.warns(UserWarning, match="the fit stopped") if omega > 1e-3 else contextlib.nullcontext():
+            theta = sd.fit(problem, [sp.sin(X), 2 * sp.sin(X)])
+        assert theta == pytest.approx([expected], rel=1e-6)

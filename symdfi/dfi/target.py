@@ -1,0 +1,100 @@
+"""What an ansatz is fitted to: expressions, functions of the points, or data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symdfi.compile.kernels.function import compile as compile_function
+from symdfi.dfi.problem import Problem, finite_points
+from symdfi.numbers import reals
+from symdfi.symbolic.given import name_of
+
+#: A SymPy expression in the variables, or a function of points (n, dim) or (n,); of several fields one each, in a list
+#: or by field; or ``(points, values)``.
+Target = sp.Expr | Callable | tuple | Sequence[sp.Expr | Callable] | Mapping[Any, sp.Expr | Callable]
+
+
+def samples(problem: Problem, u0: Target) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points (n, dim), weights (n,) and values (n, components): a target at the problem's points, or data.
+
+    Raises ``ValueError`` for shapes that do not fit, for what is not finite, and naming a field without a target,
+    ``TypeError`` for what is no target.
+    """
+    if isinstance(u0, tuple) and not all(map(_is_one, u0)):
+        points, values = _data(problem, u0)
+        weights = np.full(len(points), problem.domain.volume / len(points))
+    else:
+        points, weights = problem.points, problem.weights
+        targets = zip(problem.equation.names, _targets(problem, u0), strict=True)
+        values = problem.components.stacked([_evaluated(problem, one, points, name) for name, one in targets])
+    finite_points(points, "point")
+    finite = np.isfinite(values).all(axis=1)
+    if not finite.all():
+        bad = int(np.argmin(finite))
+        raise ValueError(f"the initial value at sample {bad} (x = {points[bad]}) is not finite: {_shown(values[bad])}")
+    return np.require(points, requirements=["C", "W"]), weights, values
+
+
+def _is_one(target: Any) -> bool:
+    """Whether a target is one of a single field."""
+    return isinstance(target, sp.Expr | int | float) or callable(target)
+
+
+def _shown(values: np.ndarray) -> str:
+    return str(values[0]) if len(values) == 1 else str(values)
+
+
+def _data(problem: Problem, u0: tuple) -> tuple[np.ndarray, np.ndarray]:
+    """The points (n, dim) and values (n, components) of data."""
+    if len(u0) != 2:
+        raise ValueError(f"u0 is data (points, values), not {len(u0)} arrays")
+    points, values = reals(u0[0], "u0, the points of the data,"), reals(u0[1], "u0, the values of the data,")
+    points = points[:, None] if points.ndim == 1 else points
+    fields = len(problem.equation.fields)
+    one_each = (len(points),) if fields == 1 else (len(points), fields)
+    if points.ndim != 2 or points.shape[1] != problem.domain.dim or values.shape != one_each:
+        shape = "(n,)" if fields == 1 else f"(n, {fields})"
+        raise ValueError(
+            f"data of shapes {points.shape} and {values.shape}: expected (n, {problem.domain.dim}) and {shape}"
+        )
+    if len(points) == 0:
+        raise ValueError("the data holds no sample")
+    return points, problem.components.stacked([values] if fields == 1 else list(values.T))
+
+
+def _targets(problem: Problem, u0: Any) -> Sequence[Any]:
+    """One target a field, in their order."""
+    names = problem.equation.names
+    if isinstance(u0, Mapping):
+        given = {name_of(field): target for field, target in u0.items()}
+        for name in given:
+            if name not in names:
+                raise ValueError(f"u0 is given for {name}, which is no field: {', '.join(names)}")
+        for name in names:
+            if name not in given:
+                raise ValueError(f"u0 holds nothing for the field {name}")
+        return [given[name] for name in names]
+    targets = list(u0) if isinstance(u0, list | tuple) else [u0]
+    if len(targets) != len(names):
+        raise ValueError(f"u0 holds {len(targets)} initial values for the fields {', '.join(names)}: give one each")
+    return targets
+
+
+def _evaluated(problem: Problem, u0: Any, points: np.ndarray, field: str) -> np.ndarray:
+    """The target of one field at the points."""
+    what = "u0" if len(problem.equation.fields) == 1 else f"u0 of {field}"
+    if isinstance(u0, sp.Expr | int | float):
+        variables = problem.ansatz.variables
+        function = compile_function({"value": u0}, list(variables))
+        values = function({x: points[:, k] for k, x in enumerate(variables)})["value"]
+    elif callable(u0):
+        values = reals(u0(points[:, 0] if problem.domain.dim == 1 else points), f"what {what} gave")
+    else:
+        raise TypeError(f"{what} is a SymPy expression, a function or (points, values), not {type(u0).__name__}")
+    if values.shape != (len(points),):
+        raise ValueError(f"{what} gave values of shape {values.shape} at {len(points)} points")
+    return values
