@@ -119,20 +119,16 @@ class Problem(Rebuilt):
     def run_groups(self, loop: Callable[..., None], count: int, theta: np.ndarray, time: float, *more: object) -> None:
         """A compiled ``loop`` over ``count`` groups of the rows, on all cores (``dfi.loops``)."""
         kernel = self.kernels.rows
-        sizes = self._sizes_for(kernel, theta)
-        threads.run(
-            loop,
-            count,
-            kernel.function,
-            sizes,
-            self.points,
-            self._root,
-            theta,
-            self.params,
-            float(time),
-            *more,
-            least=1,
-        )
+        at = (self._sizes_for(kernel, theta), self.points, self._root, theta, self.params, float(time))
+        threads.run(loop, count, kernel.function, *at, *more, least=1)
+
+    def for_loops(self, theta: np.ndarray) -> tuple[object, ...]:
+        """What compiled loops over whole steps take (``dfi.loops``): the kernels of rows, tangents and values, sizes of
+        the ansatz, points and √w solved on, the same fresh, ones, and the equation's parameters."""
+        kernels = self.kernels.rows, self.kernels.tangent, self.kernels.value
+        sizes = [self._sizes_for(kernel, theta) for kernel in kernels]
+        functions, ones = (kernel.function for kernel in kernels), np.ones_like(self._fresh_root)
+        return *functions, sizes[-1], self.points, self._root, self.fresh_points, self._fresh_root, ones, self.params
 
     def _sizes_for(self, kernel: CompiledKernel, theta: np.ndarray) -> np.ndarray:
         """The sizes of the ansatz for a θ that fits it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from scipy.linalg import get_blas_funcs, get_lapack_funcs
@@ -10,6 +12,7 @@ from threadpoolctl import ThreadpoolController
 import symdfi as sd
 from symdfi.dfi.defect import StepMeter
 from symdfi.dfi.schemes import Motion
+from symdfi.dfi.small import euler
 from symdfi.dfi.steppers import Solves
 from tests.benchmarks.test_jacobian import gaussian_problem, jax, jax_rows, jnp, mlp_problem
 
@@ -77,14 +80,30 @@ def test_against_its_blas_calls(table, name) -> None:
     table.ratio(f"DFI step / (rows, dsyrk, dpotrf), {name}", stepping(p, theta), least, "≤ 1.5", rounds=rounds)
 
 
-def test_diagnostics(table) -> None:
-    """The measurement of every step, and the residuals of a saved one, as parts of a step."""
+@pytest.mark.parametrize("part", ["measuring a step", "residuals of a saved step"])
+def test_diagnostics(table, part) -> None:
+    """What is measured of every step, and of a saved one, as a part of it."""
     p, theta, _ = gaussian_problem(100, 2000)
     step, meter = stepping(p, theta), StepMeter(p, theta)
     moved, used = step()
     motion = Motion(theta, np.zeros(theta.size))
-    table.ratio(
-        "measuring a step / step", lambda: meter.measure(motion, used, moved, 0.0, H), step, "≤ 0.05", rounds=51
-    )
-    residuals = lambda: [p.residual(theta, used, 0.0, fresh=fresh) for fresh in (True, False)]  # noqa: E731
-    table.ratio("residuals of a saved step / step", residuals, step, "", rounds=51)
+    parts = {
+        "measuring a step": lambda: meter.measure(motion, used, moved, 0.0, H),
+        "residuals of a saved step": lambda: [p.residual(theta, used, 0.0, fresh=fresh) for fresh in (True, False)],
+    }
+    table.ratio(f"{part} / step, 100 Gaussians, 2000 points", parts[part], step, "≤ 0.05", rounds=51)
+
+
+def test_small_steps(table) -> None:
+    """Euler steps a second of 12 parameters at 100 points, all measured, every tenth saved."""
+    p, theta, _ = gaussian_problem(4, 100)
+    motion, steps = Motion(theta, np.zeros(theta.size)), 2000
+    run = lambda: euler(p, motion, 0.0, steps, H, EPSILON / H, save_every=10)  # noqa: E731
+    assert run().done == steps
+    times = []
+    for _ in range(15):
+        begin = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - begin)
+    table.figure("compiled Euler steps, p = 12, n = 100", f"{steps / np.median(times):.0f}", "≥ 40 000", "a second")
+    table.benchmark.pedantic(run, rounds=3)

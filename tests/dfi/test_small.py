@@ -1,0 +1,118 @@
+"""Euler steps without the interpreter against those of ``evolve``."""
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import symdfi as sd
+from symdfi.dfi.schemes import Euler, Motion
+from symdfi.dfi.small import euler, is_small
+from symdfi.linalg import Cholesky
+
+X = sp.Symbol("x")
+u, w = (sp.Function(name)(sd.t, X) for name in "uw")
+BOX, H, EPSILON = sd.Box([(-1, 1)]), 1e-3, 1e-6
+
+
+def burgers(count=4, points=100):
+    pde = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), 1e-2 * u.diff(X, 2) - u * u.diff(X) + sp.sin(sd.t)))
+    problem = sd.Problem(pde, sd.gaussians([X], count), BOX, sd.Grid(points))
+    rng = np.random.default_rng(0)
+    return problem, np.concatenate([rng.normal(size=count), 2 + rng.random(count), np.linspace(-1, 1, count)])
+
+
+def waves():
+    pde = sd.EvolutionEquation([sp.Eq(u.diff(sd.t), w), sp.Eq(w.diff(sd.t), u.diff(X, 2))])
+    problem = sd.Problem(pde, {u: sd.gaussians([X], 2), w: sd.gaussians([X], 3)}, BOX, sd.Grid(40))
+    return problem, np.random.default_rng(1).normal(size=15)
+
+
+@pytest.mark.parametrize("make", [burgers, waves])
+@pytest.mark.parametrize("mu", [1.0, 0.9])
+def test_the_same_bits_as_step_by_step(make, mu):
+    problem, theta = make()
+    v = np.random.default_rng(2).normal(size=theta.size)
+    motion = Motion(theta, v)
+    run = euler(problem, motion, 0.5, 20, H, EPSILON / H, mu=mu, save_every=3)
+    assert run.done == 20
+    thetas, velocities = [], []
+
+    def field(at, time, anchor, factor):
+        return Cholesky().solve(problem.source(at, time), anchor, EPSILON / H, mu=mu).v
+
+    for step in range(20):
+        moved, used = Euler().step(field, motion, 0.5 + step * H, H)
+        if step % 3 == 0:
+            thetas.append(motion.theta)
+            velocities.append(used)
+        motion = moved
+    np.testing.assert_array_equal(run.motion.theta, motion.theta)
+    np.testing.assert_array_equal(run.motion.velocity, motion.velocity)
+    np.testing.assert_array_equal(run.motion.previous, motion.previous)
+    np.testing.assert_array_equal(run.theta, thetas)
+    np.testing.assert_array_equal(run.velocity, velocities)
+
+
+def test_measurements_are_those_of_evolve():
+    problem, theta = burgers()
+    v = np.zeros(theta.size)
+    stepper = sd.DFI(epsilon=EPSILON, scheme=Euler())
+    solution = sd.evolve(problem, theta, (0, 30 * H), H, stepper, velocity0=v, save_every=4)
+    h = solution.dt
+    run = euler(problem, Motion(theta, v), 0.0, 30, h, EPSILON / h, save_every=4)
+    residual, defect = zip(*((e.residual, e.defect) for e in run.errors()), strict=True)
+    assert all(e.fault is None for e in run.errors())
+    # Of numbers that differ by the rounding of û.
+    noise = 1e4 * np.finfo(float).eps * max(e.size for e in run.errors())
+    np.testing.assert_allclose(residual, solution.dataset["step_residual"], rtol=1e-9, atol=noise)
+    np.testing.assert_allclose(defect, solution.dataset["step_defect"], rtol=1e-9, atol=noise)
+    for row, saved, used in zip(run.residuals, run.theta, run.velocity, strict=True):
+        assert np.isfinite(row).all() and 0 < row[4] <= theta.size
+        k = np.flatnonzero((solution.theta == saved).all(axis=1))[0]
+        for fresh, own in ((False, row[:2]), (True, row[2:4])):
+            np.testing.assert_allclose(own, problem.residual(saved, used, k * 4 * h, fresh=fresh), rtol=1e-10)
+        last = Cholesky().solve(problem.source(saved, k * 4 * h), used, EPSILON / h)
+        assert row[4] == pytest.approx(last.effective_rank, rel=1e-9)
+
+
+def test_a_run_in_parts_is_the_run():
+    problem, theta = burgers()
+    motion = Motion(theta, np.ones(theta.size))
+    whole = euler(problem, motion, 0.0, 17, H, EPSILON / H, save_every=5)
+    saved = []
+    for first, steps in ((0, 7), (7, 1), (8, 9)):
+        part = euler(problem, motion, 0.0, steps, H, EPSILON / H, first=first, save_every=5)
+        saved.append(part.theta)
+        motion = part.motion
+    np.testing.assert_array_equal(motion.theta, whole.motion.theta)
+    np.testing.assert_array_equal(np.concatenate(saved), whole.theta)
+
+
+def test_a_step_that_fails_is_where_it_stops():
+    a = sp.Symbol("a")
+    grow = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), 5 * u**2))
+    problem = sd.Problem(grow, sd.Ansatz(a * sp.cos(X), [X], [a]), BOX, sd.Grid(20))
+    motion = Motion(np.array([1.0]), np.array([4.0]))
+    run = euler(problem, motion, 0.0, 10_000, 0.1, 1e-6)
+    assert 0 < run.done < 10_000 and len(run.measured) == run.done
+    assert np.isfinite(run.motion.theta).all()
+    with pytest.raises(ValueError, match="is not finite|overflow"):
+        v = Cholesky().solve(problem.source(run.motion.theta, 0.0), run.motion.velocity, 1e-6).v
+        if not np.isfinite(run.motion.theta + 0.1 * v).all():
+            raise ValueError("theta is not finite")
+    # Without gamma two equal Gaussians are one too many.
+    equal, theta = burgers(2)
+    theta = np.repeat(theta.reshape(3, 2)[:, :1], 2, axis=1).ravel()
+    assert euler(equal, Motion(theta, np.zeros(6)), 0.0, 3, H, 0.0).done == 0
+
+
+def test_what_is_small():
+    assert is_small(burgers()[0], 12)
+    assert not is_small(burgers(4, 20_000)[0], 12)
+    assert not is_small(burgers(40)[0], 120)
+
+
+def test_a_theta_that_does_not_fit_is_refused():
+    problem, theta = burgers()
+    with pytest.raises(ValueError, match="theta has 11 entries"):
+        euler(problem, Motion(theta[:11], theta[:11]), 0.0, 1, H, 1e-3)
