@@ -62,6 +62,7 @@ def run_steps(method: Method, model: Model, grid: Grid, report: Callable[[float]
     most = max(1, _WORK // (100 + n**2 if model.kernels.system.mass_structure.kind == "dense" else 100 + n))
     try:
         method.begin(model, grid.start, motion)
+        vs[:, 0] = motion.v
         between = np.empty((members, 1, n)), np.empty((members, 1, n))
         for span, first in grid.spans(most):
             if first < 0:

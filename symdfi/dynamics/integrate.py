@@ -21,7 +21,7 @@ from symdfi.dynamics.scipy_methods import NAMES, SciPy
 from symdfi.dynamics.states import Ensemble, read_ensemble
 from symdfi.dynamics.system import Lagrangian
 from symdfi.dynamics.trajectory import Trajectory
-from symdfi.errors import DivergenceError, Interrupted, SingularMatrixError
+from symdfi.errors import DivergenceError, Interrupted, SingularMatrixError, SymbolicError
 from symdfi.linalg.blas import one_blas_thread
 from symdfi.linalg.structured import AT_ONCE
 from symdfi.numbers import count, finite_reals, real
@@ -40,7 +40,7 @@ Task = tuple[Lagrangian, Any, Inputs, Any]
 def integrate(
     system: Lagrangian,
     q0: Any,
-    v0: Any,
+    v0: Any | None,
     t_span: tuple[float, float],
     dt: float | None = None,
     params: Mapping[Any, Any] | None = None,
@@ -65,6 +65,8 @@ def integrate(
 
     ``method`` is "verlet", "midpoint", "rk4", "dop853", "scipy:RK45" (…, "scipy:Radau", "scipy:LSODA"), or such a
     method with settings of its own; ``rtol``, ``atol`` and ``max_step`` are those of an adaptive one given by name.
+    Where L is linear in the velocities the motion is of first order: v0 may be None, the saved velocities are those of
+    the equations, and the method is "midpoint", or ``ImplicitMidpoint(order=4)``.
     ``inputs`` are constants or functions of time by name, or one function of time that returns them all.
 
     In fixed steps of ``dt`` every ``save_every``-th is saved; the last lands on the end of the interval: dt is made to
@@ -86,8 +88,17 @@ def integrate(
     """
     chosen = _read_method(method, rtol=rtol, atol=atol, max_step=max_step)
     kernels = system.compile()
+    if v0 is None:
+        if not system.is_first_order:
+            raise ValueError("v0 is None: only a Lagrangian that is linear in the velocities has a motion without v0")
+        v0 = np.zeros(np.shape(q0))
     ensemble = read_ensemble(kernels, q0, v0, params)
     start, stop = _read_span(t_span)
+    if system.is_first_order and not isinstance(chosen, ImplicitMidpoint):
+        raise SymbolicError(
+            f"{system.lagrangian} is linear in the velocities: its mass matrix is singular everywhere, and its motion, "
+            f"of first order, is integrated by method='midpoint', not {_label(method)}"
+        )
     plan: Grid | Schedule
     if isinstance(chosen, Method):
         for name, given in (("t_eval", t_eval is not None), ("events", events != ()), ("dense", dense)):

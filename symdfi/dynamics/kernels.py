@@ -191,10 +191,31 @@ class Kernels:
         sweep = self.sweep(assembly.builder)
         pairs = zip(sweep.momenta, sweep.generalized_forces, sweep.loops, strict=True)
         targets = sweep.assigned(p.at(tuple(k.index for k in loops)) - STEP / 2 * g for p, g, loops in pairs)
-        moves = {q: (c, sp.Rational(1, 2)) for c, q in enumerate(self.model.coordinates)}
+        return self._by_displacement(sweep, targets, sp.Rational(1, 2))
+
+    def _by_displacement(self, sweep: Sweep, targets: list[Assignment], part: sp.Expr) -> Structure:
+        """The Jacobian of ``targets`` by a displacement δ, where q moves with a ``part`` of it and v with δ/h."""
+        moves = {q: (c, part) for c, q in enumerate(self.model.coordinates)} if part else {}
         moves |= {v: (c, 1 / STEP) for c, v in enumerate(self.model.velocities)}
         rows = self.model.rows
         return structure(rows, jacobian(sweep.program, rows, targets, moves))
+
+    @functools.cached_property
+    def implicit_kernel(self) -> CompiledKernel:
+        """Solves with the Jacobian of F(q + δ/2, δ/h) by δ: a step of a system of first order, F(q, v, t) = 0."""
+        return self._first_order(sp.Rational(1, 2), 1)
+
+    @functools.cached_property
+    def rates_kernel(self) -> CompiledKernel:
+        """Solves with the Jacobian of F(q, δ/h) by δ: the velocities of a system of first order."""
+        return self._first_order(sp.S.Zero, 2)
+
+    def _first_order(self, part: sp.Expr, slot: int) -> CompiledKernel:
+        step = Group("h", (STEP,), scalar=True)
+        assembly = self.assembly(step, slot=slot)
+        sweep = self.sweep(assembly.builder)
+        found = self._by_displacement(sweep, sweep.assigned(sweep.forcing), part)
+        return self._planned(solving_kernel(assembly, found, None, self.renaming, (step,)), found, slot)
 
     @functools.cached_property
     def legendre_kernel(self) -> CompiledKernel:

@@ -15,6 +15,7 @@ from symdfi.dfi.domain import Box, Quadrature
 from symdfi.dynamics.system import Lagrangian
 from symdfi.errors import SymbolicError
 from symdfi.numbers import reals
+from symdfi.symbolic import lagrangian as symbolic
 from symdfi.symbolic.ansatz import Ansatz
 from symdfi.symbolic.complexes import parts
 from symdfi.symbolic.density import LagrangianDensity
@@ -22,11 +23,15 @@ from symdfi.symbolic.given import Lookup
 from symdfi.symbolic.indexed import normalise
 from symdfi.symbolic.joint import for_fields
 from symdfi.symbolic.reduction import reduction
+from symdfi.symbolic.renaming import Renaming
+from symdfi.symbolic.structure import Diagonal, Structure
 
 
 class ReducedLagrangian(Lagrangian):
     """L(θ, θ̇) of an ansatz, made by ``LagrangianDensity.reduce``: coordinates are the ansatz's parameters, in its
     order, and the samples are numbers that the system holds (``values``)."""
+
+    is_full = True
 
     def __init__(
         self,
@@ -55,6 +60,22 @@ class ReducedLagrangian(Lagrangian):
         )
         samples = dict(zip(found.points, np.ascontiguousarray(points.T), strict=True))
         self.values = {**samples, found.weights: weights, **given}
+
+    @functools.cached_property
+    def is_first_order(self) -> bool:
+        """Whether the density is linear in the rates."""
+        return self.density.is_first_order
+
+    @functools.cached_property
+    def mass_structure(self) -> Structure:
+        """As of any system; a density that is linear in the rates has no mass."""
+        return Diagonal((sp.S.Zero,) * len(self.coordinates)) if self.is_first_order else super().mass_structure
+
+    def renamed(self) -> tuple[symbolic.Lagrangian, Renaming]:
+        """As of any system."""
+        system, renaming = super().renamed()
+        vars(system)["density"] = self.density
+        return system, renaming
 
     def evaluate(self, theta: np.ndarray | Mapping[Any, Any], points: np.ndarray) -> np.ndarray:
         """û at ``points`` of shape (n, dim), or (n,) in one dimension, for θ of shape ``(..., p)`` or by parameter:

@@ -92,7 +92,23 @@ class LagrangianDensity(Rebuilt):
 
         Raises ``SymbolicError`` where the Legendre map does not invert.
         """
-        return self._show_momenta(self._phase_space[1])
+        return self._show_momenta(self._hamilton[1])
+
+    @functools.cached_property
+    def phase_space(self) -> LagrangianDensity:
+        """Σ π u_t − 𝓗(u, π): a density linear in the rates, of the fields and their ``momentum_fields``, with the same
+        motion; the density itself where it is linear in them."""
+        if not self._inertial:
+            return self
+        expr = self._show_momenta(self._hamilton[0])
+        return type(self)(expr, [*self.fields, *self.momentum_fields], self.variables)
+
+    @property
+    def is_first_order(self) -> bool:
+        """Whether the density is linear in the rates of its fields, and holds some: then so are its equations."""
+        rates = [d for u in self._parts for order, d in jet(self.expr, u).items() if t in order]
+        slopes = [partial(self.expr, rate) for rate in rates]
+        return bool(rates) and not any(slope.has(*rates) and sp.simplify(slope).has(*rates) for slope in slopes)
 
     @functools.cached_property
     def evolution_equations(self) -> tuple[sp.Eq, ...]:
@@ -104,7 +120,7 @@ class LagrangianDensity(Rebuilt):
         Raises ``SymbolicError`` where the Legendre map is singular and the equations are not of first order, where
         they leave a rate open (a constraint), and where space derivatives act on the rates.
         """
-        density, momenta = self._first_order, self.momentum_fields
+        density, momenta = self.phase_space, self.momentum_fields
         fields = (*self.fields, *momenta)
         rates = density._rates()
         return tuple(sp.Eq(u.diff(t), rates[u], evaluate=False) for u in (rates if len(rates) == 1 else fields))
@@ -187,7 +203,7 @@ class LagrangianDensity(Rebuilt):
         return sp.Function(name, **({"real": True} if u.is_real else {}))(*u.args)
 
     @functools.cached_property
-    def _phase_space(self) -> tuple[sp.Expr, sp.Expr]:
+    def _hamilton(self) -> tuple[sp.Expr, sp.Expr]:
         """Σ π u_t − 𝓗 and 𝓗, with p_u in place of the rates of ``_inertial`` fields."""
         if not self._inertial:
             return self.expr, self._energy
@@ -236,14 +252,6 @@ class LagrangianDensity(Rebuilt):
             raise SymbolicError(f"the Legendre map of {self} does not invert in closed form, by one solution")
         value = sp.Add(*(p * v for p, v in zip(symbols, unknown, strict=True))) - expr.xreplace(names)
         return sp.simplify(value.xreplace(proper[0])).xreplace({symbol: node for node, symbol in names.items()})
-
-    @functools.cached_property
-    def _first_order(self) -> LagrangianDensity:
-        """A density linear in the rates, of the fields and their momenta, with the same motion."""
-        if not self._inertial:
-            return self
-        expr = self._show_momenta(self._phase_space[0])
-        return LagrangianDensity(expr, [*self.fields, *self.momentum_fields], self.variables)
 
     def _rates(self) -> dict[AppliedUndef, sp.Expr]:
         """The rates of a density linear in them, from its field equations, of which they are the unknowns."""

@@ -35,7 +35,7 @@ from symdfi.symbolic.reading import tidied
 from symdfi.symbolic.renaming import Renaming
 from symdfi.symbolic.sets import Ranges
 from symdfi.symbolic.shapes import shaped
-from symdfi.symbolic.structure import Structure, structure
+from symdfi.symbolic.structure import Diagonal, Structure, structure
 from symdfi.symbolic.sums import PlainSum
 
 
@@ -57,6 +57,8 @@ class Lagrangian(Rebuilt):
 
     #: Numbers of parameters that belong to the system, unless others are given for them.
     values: Mapping[Variable, Any] = MappingProxyType({})
+    #: Whether every coordinate is known to meet every other, as all parameters of an ansatz do.
+    is_full = False
 
     def __init__(
         self,
@@ -178,6 +180,14 @@ class Lagrangian(Rebuilt):
     def mass_structure(self) -> Structure:
         """M = ∂p/∂v with its structure kept (see ``Structure``)."""
         return structure(self.rows, self.mass_couplings)
+
+    @functools.cached_property
+    def is_first_order(self) -> bool:
+        """Whether L is linear in the velocities, so that the equations of motion hold no acceleration."""
+        found = self.mass_structure
+        if not isinstance(found, Diagonal) or any(entry != 0 for entry in found.entries):
+            return False
+        return not self.constraints and (self.dissipation != 0 or any(p != 0 for p in self.momentum_terms))
 
     @property
     def rows(self) -> list[Row]:

@@ -1,0 +1,76 @@
+"""V10: Schroedinger's equation in a harmonic trap, i psi_t = -psi_xx/2 + x**2 psi/2, from its Lagrangian density.
+
+Gaussians (a + i b) exp(-(alpha + i beta) (x - q)**2/2 + i p (x - q)) stay Gaussians: with width A(0) = s,
+z = cos t + i s sin t, A = (s cos t + i sin t)/z, and psi ~ z**(-1/2) exp(i (p q - p0 q0)/2); (q, p) turn as in the
+classical trap.
+"""
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import symdfi as sd
+
+t, x = sd.t, sp.Symbol("x")
+psi = sp.Function("psi")(t, x)
+bar = sp.conjugate(psi)
+DENSITY = sd.LagrangianDensity(
+    sp.I / 2 * (bar * psi.diff(t) - psi * bar.diff(t)) - sp.Abs(psi.diff(x)) ** 2 / 2 - x**2 * sp.Abs(psi) ** 2 / 2,
+    [psi],
+    [x],
+)
+PARAMETERS = sp.symbols("a b alpha beta q p", real=True)
+BOX, QUADRATURE = sd.Box([(-12, 12)]), sd.Grid(96)
+Q0, P0 = 1.0, 0.5
+
+
+def exact(at, time, s):
+    times = np.linspace(0, time, 4001)
+    turned = np.cos(times) + 1j * s * np.sin(times)
+    z, phase = turned[-1], np.unwrap(np.angle(turned))[-1]
+    width = (s * np.cos(time) + 1j * np.sin(time)) / z
+    q, p = Q0 * np.cos(time) + P0 * np.sin(time), P0 * np.cos(time) - Q0 * np.sin(time)
+    size = (s / np.pi) ** 0.25 * abs(z) ** -0.5 * np.exp(-0.5j * phase + 0.5j * (p * q - P0 * Q0))
+    return size * np.exp(-width * (at - q) ** 2 / 2 + 1j * p * (at - q))
+
+
+def start(s):
+    return np.array([(s / np.pi) ** 0.25, 0.0, s, 0.0, Q0, P0])
+
+
+@pytest.fixture(scope="module")
+def gaussian():
+    a, b, alpha, beta, q, p = PARAMETERS
+    expr = (a + sp.I * b) * sp.exp(-(alpha + sp.I * beta) * (x - q) ** 2 / 2 + sp.I * p * (x - q))
+    return DENSITY.reduce(sd.Ansatz(expr, [x], PARAMETERS), BOX, QUADRATURE)
+
+
+@pytest.mark.parametrize("s", [1.0, 1.6])
+@pytest.mark.parametrize("order", [2, 4, 6])
+def test_order_of_the_time_dependent_variational_principle(gaussian, s, order):
+    at = np.linspace(-8, 8, 201)
+
+    def error(dt):
+        found = sd.integrate(gaussian, start(s), None, (0, 1), dt, method=sd.ImplicitMidpoint(order=order))
+        return np.abs(gaussian.evaluate(found.q[-1], at) - exact(at, 1.0, s)).max()
+
+    step = 0.1 if order == 2 else 0.2
+    assert np.log2(error(step) / error(step / 2)) == pytest.approx(order, abs=0.25)
+
+
+@pytest.mark.parametrize("s", [1.0, 1.6])
+def test_norm_and_energy_over_a_long_time(gaussian, s):
+    found = sd.integrate(gaussian, start(s), None, (0, 20), 0.04, method=sd.ImplicitMidpoint(order=6))
+    points, weights = QUADRATURE.nodes(BOX)
+    norm = np.abs(gaussian.evaluate(found.q, points)) ** 2 @ weights
+    assert np.abs(norm - 1).max() <= 1e-8
+    assert found.energy[0] == pytest.approx((s + 1 / s) / 4 + (Q0**2 + P0**2) / 2, rel=1e-12)
+    assert found.energy_drift <= 1e-8
+    values = gaussian.evaluate(found.q[-1], points[:, 0])
+    assert np.sqrt(np.abs(values - exact(points[:, 0], 20.0, s)) ** 2 @ weights) <= 1e-7
+
+
+def test_redundant_parameters_are_told(gaussian):
+    """Where the wave function vanishes, its centre, width and momentum say nothing."""
+    with pytest.raises(sd.SingularMatrixError, match="the symplectic matrix Ω of .* is singular"):
+        sd.integrate(gaussian, [0.0, 0.0, 1.0, 0.0, 1.0, 0.5], None, (0, 1), 0.1, method="midpoint")
