@@ -1,22 +1,24 @@
-"""Domains and quadrature rules."""
+"""Domains."""
 
 from __future__ import annotations
 
-import abc
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from symdfi.numbers import count, reals
-
-#: Nodes of higher order than this take minutes to find (an eigenvalue problem of that size).
-_HIGHEST = 2000
+from symdfi.numbers import reals
 
 
 @dataclass(frozen=True, init=False)
 class Box:
-    """The box [a₁, b₁] × … × [a_d, b_d]; ``periodic`` names the axes (or says for all) whose ends are one point."""
+    """The box [a₁, b₁] × … × [a_d, b_d]; ``periodic`` names the axes (or says for all) whose ends are one point.
+
+    An end may be infinite, ``sp.oo`` or ``np.inf``, on axes that are not periodic: the rules for such a box are
+    ``GaussHermite``, ``Samples`` and those that follow the solution.
+
+    Raises ``ValueError`` for bounds that are no pairs a < b.
+    """
 
     bounds: tuple[tuple[float, float], ...]
     periodic: tuple[bool, ...]
@@ -27,14 +29,19 @@ class Box:
             raise ValueError(f"a box is given by a pair of numbers a dimension, [(a, b), ...], not by {bounds}")
         pairs = tuple((float(a), float(b)) for a, b in ends)
         for a, b in pairs:
-            if not (np.isfinite(a) and np.isfinite(b) and a < b and np.isfinite(b - a)):
+            if not a < b:  # NaN as well
                 raise ValueError(f"the interval ({a}, {b}) of the box is empty or not finite")
+            if np.isfinite(a) and np.isfinite(b) and not np.isfinite(b - a):
+                raise ValueError(f"the interval ({a}, {b}) of the box is empty or not finite in length")
         flags = (periodic,) * len(pairs) if isinstance(periodic, bool) else periodic
         if not isinstance(flags, Sequence) or not all(isinstance(flag, bool) for flag in flags):
             raise TypeError(f"periodic is True, False or a list of them, a dimension each, not {periodic!r}")
         flags = tuple(flags)
         if len(flags) != len(pairs):
             raise ValueError(f"{len(flags)} periodic flags for a box of dimension {len(pairs)}")
+        for (a, b), flag in zip(pairs, flags, strict=True):
+            if flag and not np.isfinite(b - a):
+                raise ValueError(f"the interval ({a}, {b}) of the box is periodic and not finite")
         object.__setattr__(self, "bounds", pairs)
         object.__setattr__(self, "periodic", flags)
 
@@ -46,86 +53,22 @@ class Box:
     def volume(self) -> float:
         return float(np.prod([b - a for a, b in self.bounds]))
 
+    @property
+    def finite(self) -> bool:
+        """Whether no end is infinite."""
+        return bool(np.isfinite(self.bounds).all())
 
-class Quadrature(abc.ABC):
-    """Points x_s and weights w_s with Σ w_s g(x_s) ≈ ∫ g dx."""
+    def need_finite(self, rule: str) -> None:
+        """``ValueError`` naming ``rule`` if an end is infinite."""
+        if not self.finite:
+            raise ValueError(
+                f"{rule} needs a box of finite ends, not {self.bounds}: take GaussHermite, Samples or a rule that "
+                "follows the solution"
+            )
 
-    @abc.abstractmethod
-    def nodes(self, domain: Box) -> tuple[np.ndarray, np.ndarray]:
-        """Points (n, dim) and weights (n,)."""
-
-    @abc.abstractmethod
-    def independent(self, domain: Box) -> tuple[np.ndarray, np.ndarray]:
-        """Another set of points and weights of the same quality, none of them a node: for honest residuals."""
-
-
-def _product(axes: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    points = np.meshgrid(*(x for x, _ in axes), indexing="ij")
-    weights = np.ones(1)
-    for _, w in axes:
-        weights = np.multiply.outer(weights, w)
-    return np.stack([p.ravel() for p in points], axis=1), weights.ravel()
-
-
-@dataclass(frozen=True)
-class Grid(Quadrature):
-    """Equidistant cell midpoints, ``size`` of them on every axis (or one number an axis): the midpoint rule.
-
-    Of spectral accuracy on periodic axes, second order on others.
-    """
-
-    size: int | tuple[int, ...]
-
-    def nodes(self, domain: Box) -> tuple[np.ndarray, np.ndarray]:
-        sizes = self._sizes(domain)
-        return _product([self._cells(b, n, 0.5) for b, n in zip(domain.bounds, sizes, strict=True)])
-
-    def independent(self, domain: Box) -> tuple[np.ndarray, np.ndarray]:
-        axes = []
-        for n, bounds, periodic in zip(self._sizes(domain), domain.bounds, domain.periodic, strict=True):
-            count = max(1, (2 * n) // 3)
-            if periodic:
-                # An irrational part of a cell away, so that no symmetry of the nodes is shared.
-                axes.append(self._cells(bounds, count, 0.5 * (np.sqrt(5) - 1)))
-            else:
-                # Midpoints of m and n cells never meet if one of m and n is odd and the other even.
-                axes.append(self._cells(bounds, count + (count + n + 1) % 2, 0.5))
-        return _product(axes)
-
-    def _sizes(self, domain: Box) -> tuple[int, ...]:
-        sizes = self.size if isinstance(self.size, Sequence) else (self.size,) * domain.dim
-        if len(sizes) != domain.dim:
-            raise ValueError(f"Grid({self.size}) does not fit a domain of dimension {domain.dim}")
-        return tuple(count(size, "the size of a Grid", 1) for size in sizes)
-
-    @staticmethod
-    def _cells(bounds: tuple[float, float], n: int, shift: float) -> tuple[np.ndarray, np.ndarray]:
-        h = (bounds[1] - bounds[0]) / n
-        return bounds[0] + h * (np.arange(n) + shift), np.full(n, h)
-
-
-@dataclass(frozen=True)
-class GaussLegendre(Quadrature):
-    """Gauss–Legendre with ``order`` nodes on each of ``panels`` equal parts of every axis."""
-
-    order: int
-    panels: int = 1
-
-    def nodes(self, domain: Box) -> tuple[np.ndarray, np.ndarray]:
-        return self._composite(domain, 0)
-
-    def independent(self, domain: Box) -> tuple[np.ndarray, np.ndarray]:
-        return self._composite(domain, 1)
-
-    def _composite(self, domain: Box, more: int) -> tuple[np.ndarray, np.ndarray]:
-        order = count(self.order, "the order of GaussLegendre", 1) + more
-        panels = count(self.panels, "the panels of GaussLegendre", 1)
-        if order > _HIGHEST:
-            raise ValueError(f"the order of GaussLegendre is {order}: above {_HIGHEST} take more panels")
-        nodes, weights = np.polynomial.legendre.leggauss(order)
-        axes = []
-        for a, b in domain.bounds:
-            edges = np.linspace(a, b, panels + 1)
-            half = 0.5 * np.diff(edges)[:, None]
-            axes.append(((edges[:-1, None] + half * (1 + nodes)).ravel(), (half * weights).ravel()))
-        return _product(axes)
+    def contains(self, points: np.ndarray) -> np.ndarray:
+        """Which of ``points`` (n, dim) lie in the box; all do along periodic axes."""
+        ends = np.array(self.bounds)
+        inside = (points >= ends[:, 0]) & (points <= ends[:, 1])
+        inside[:, np.array(self.periodic)] = True
+        return np.all(inside, axis=1)

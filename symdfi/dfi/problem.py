@@ -16,8 +16,10 @@ from symdfi.compile.kernels import threads
 from symdfi.compile.kernels.index_values import IndexValues
 from symdfi.compile.kernels.kernel import CompiledKernel
 from symdfi.dfi.components import Components
-from symdfi.dfi.domain import Box, Quadrature
+from symdfi.dfi.domain import Box
 from symdfi.dfi.kernels import ProblemKernels
+from symdfi.dfi.sampling import Quadrature, Rule
+from symdfi.dfi.sampling.base import finite_points
 from symdfi.dfi.source import ProblemRows, Workspace, pulled
 from symdfi.errors import SymbolicError
 from symdfi.numbers import one_real, real, reals
@@ -80,12 +82,55 @@ class Problem(Rebuilt):
             if not np.isfinite(given[p]):
                 raise ValueError(f"the parameter {p} of the equation is {given[p]}: it must be finite")
         self.params = np.array([given[renaming.user(p)] for p in self.kernels.equation.parameters])
-        self.points, self.weights = _sound(quadrature.nodes(domain), domain, "node")
-        self.fresh_points, self.fresh_weights = _sound(quadrature.independent(domain), domain, "independent point")
         self._sizes: dict[int, tuple[np.ndarray, IndexValues]] = {}
         self.components = Components((False,) * len(equation.fields))
         self._scales = _field_scales(equation, field_weights)
+        #: The problem that this one is, at other samples.
+        self._origin: Problem | None = None
+        self._sample(Rule(*quadrature.nodes(domain)), Rule(*quadrature.independent(domain)))
+
+    def _sample(self, nodes: Rule, fresh: Rule) -> None:
+        self.points, self.weights = nodes.checked(self.domain, "node")
+        self.fresh_points, self.fresh_weights = fresh.checked(self.domain, "independent point")
         self._root, self._fresh_root = self.roots(self.weights), self.roots(self.fresh_weights)
+
+    def sampled(self, nodes: tuple[Any, Any], fresh: tuple[Any, Any] | None = None) -> Problem:
+        """The same problem at other ``nodes`` (points (n, dim) and weights (n,)), with the kernels of this one.
+
+        Residuals are taken at ``fresh``, another pair, or where they were. This problem stays as it is.
+        Raises ``ValueError`` for points or weights that do not fit or are not finite.
+        """
+        # Past the copying of what pickles by the call that made it.
+        other = object.__new__(Problem)
+        other.__dict__.update(self.__dict__)
+        other._origin = self._origin or self
+        other._sample(Rule(*nodes), Rule(self.fresh_points, self.fresh_weights) if fresh is None else Rule(*fresh))
+        return other
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._origin is None:
+            return super().__reduce__()
+        nodes, fresh = (self.points, self.weights), (self.fresh_points, self.fresh_weights)
+        return Problem.sampled, (self._origin, nodes, fresh)
+
+    def resample(self, step: int, theta: np.ndarray) -> Problem:
+        """The problem with the samples of step ``step`` = 0, 1, ..., which begins at θ: itself, unless its quadrature
+        ``changes``.
+
+        These depend on the step, on θ and, where the quadrature looks at the solution, on the samples of this problem:
+        a run that goes on from ``problem.sampled((points, weights), ...)`` meets the same ones.
+        """
+        return self.sampled(*self.quadrature.at(step, self, theta)) if self.quadrature.changes else self
+
+    @property
+    def cost(self) -> dict[str, int]:
+        """At how many points û is evaluated: ``solve``, for J and f at every solve, ``residual``, for a residual, and
+        ``sampling``, to choose the samples of a step."""
+        return {
+            "solve": len(self.points),
+            "residual": len(self.fresh_points),
+            "sampling": self.quadrature.evaluations,
+        }
 
     def compile(self) -> None:
         """Compile now, or read from the cache, the kernels of a run, which are else compiled when first used."""
@@ -257,25 +302,6 @@ class Problem(Rebuilt):
         moved, rhs = self.tangents(theta, velocity, one_real(time, "time"), fresh)
         with np.errstate(over="ignore", invalid="ignore"):
             return float(np.linalg.norm(moved - rhs)), float(np.linalg.norm(rhs))
-
-
-def finite_points(points: np.ndarray, name: str) -> None:
-    """``ValueError`` naming the first of ``points`` (n, dim) that is not finite."""
-    if not np.isfinite(points).all():
-        bad = int(np.argmin(np.isfinite(points).all(axis=1)))
-        raise ValueError(f"the {name} at sample {bad} is not finite: {points[bad]}")
-
-
-def _sound(rule: tuple[np.ndarray, np.ndarray], domain: Box, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """A quadrature rule whose points and weights can be used."""
-    points, weights = (np.ascontiguousarray(reals(part, f"the quadrature's {name}s")) for part in rule)
-    if points.shape != (len(weights), domain.dim) or weights.ndim != 1 or len(weights) == 0:
-        raise ValueError(f"the quadrature gave {name}s {points.shape} and weights {weights.shape}")
-    finite_points(points, name)
-    if not (weights >= 0).all():
-        bad = int(np.argmin(weights >= 0))
-        raise ValueError(f"the weight of {name} {bad} is {weights[bad]}: it must not be negative")
-    return points, weights
 
 
 def _field_scales(equation: EvolutionEquation, weights: Mapping[Any, float] | None) -> np.ndarray:

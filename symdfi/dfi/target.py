@@ -9,7 +9,8 @@ import numpy as np
 import sympy as sp
 
 from symdfi.compile.kernels.function import compile as compile_function
-from symdfi.dfi.problem import Problem, finite_points
+from symdfi.dfi.problem import Problem
+from symdfi.dfi.sampling.base import finite_points
 from symdfi.numbers import reals
 from symdfi.symbolic.given import name_of
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from sympy.core.function import AppliedUndef
 
-from symdfi.dfi.domain import Box, Quadrature
+from symdfi.dfi.domain import Box
+from symdfi.dfi.sampling import Quadrature
 from symdfi.fields.reduced import ReducedLagrangian
 from symdfi.symbolic import density as symbolic
 from symdfi.symbolic.ansatz import Ansatz

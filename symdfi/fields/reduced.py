@@ -11,7 +11,8 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdfi.compile.kernels.function import Function, compile
-from symdfi.dfi.domain import Box, Quadrature
+from symdfi.dfi.domain import Box
+from symdfi.dfi.sampling import Quadrature
 from symdfi.dynamics.system import Lagrangian
 from symdfi.errors import SymbolicError
 from symdfi.numbers import reals

@@ -74,30 +74,54 @@ def gaussians(
     expr = sp.Sum(a[i] * sp.exp(-exponent), (i, 0, number - 1))
 
     # With a symbol for the count nothing says how many to start from.
-    start = GaussianStart(int(number), dim, "isotropic" if dim == 1 else covariance) if number.is_Integer else None
+    start = GaussianUnits(int(number), dim, "isotropic" if dim == 1 else covariance) if number.is_Integer else None
     return Ansatz(expr, variables, [a, w, b], start)
 
 
 @dataclass(frozen=True)
-class GaussianStart:
-    """Gaussians side by side, each as wide as one and a half of their distances."""
+class GaussianUnits:
+    """The units of a mixture in ``dim`` dimensions: where a fit starts from, and what each of them is."""
 
     number: int
     dim: int
     covariance: str
 
     def __call__(self, bounds: np.ndarray, generator: np.random.Generator) -> dict[str, np.ndarray]:
+        """Units side by side, each as wide as one and a half of their distances."""
         number, dim = self.number, len(bounds)
         lengths = bounds[:, 1] - bounds[:, 0]
         if dim == 1:
             centres = bounds[:, 0] + lengths * (np.arange(number)[:, None] + 0.5) / number
         else:
             centres = bounds[:, 0] + lengths * generator.random((number, dim))
-        widths = number ** (1 / dim) / (1.5 * lengths)
-        if self.covariance == "isotropic":
-            w = np.full(number, np.prod(widths) ** (1 / dim))
-        elif self.covariance == "diagonal":
-            w = np.tile(widths, (number, 1))
+        w = self.widths(number ** (1 / dim) / (1.5 * lengths))
+        return {
+            "a": np.zeros(number),
+            "w": np.tile(w, (number, *[1] * w.ndim)),
+            "b": centres if dim > 1 else centres[:, 0],
+        }
+
+    def widths(self, w: np.ndarray) -> np.ndarray:
+        """The widths w of one unit, of its parameters' shape, from those along the axes (dim,)."""
+        if self.dim == 1 or self.covariance == "isotropic":
+            return np.asarray(np.prod(w) ** (1 / self.dim))
+        return w if self.covariance == "diagonal" else np.diag(w)[np.tril_indices(self.dim)]
+
+    def components(self, values: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """∫|unit| (count,), centres (count, dim), and triangular factors F of the covariances F Fᵀ = (2 WᵀW)⁻¹."""
+        number, dim = len(values["a"]), self.dim
+        W = np.zeros((number, dim, dim))
+        if self.covariance == "full" and dim > 1:
+            W[(slice(None), *np.tril_indices(dim))] = values["w"]
         else:
-            w = np.tile(np.diag(widths)[np.tril_indices(dim)], (number, 1))
-        return {"a": np.zeros(number), "w": w, "b": centres if dim > 1 else centres[:, 0]}
+            w = values["w"] if self.covariance == "diagonal" and dim > 1 else values["w"].reshape(number, 1)
+            W[:, np.arange(dim), np.arange(dim)] = w
+        determinants = np.abs(np.diagonal(W, axis1=1, axis2=2)).prod(axis=1)
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            shares = np.abs(values["a"]) * np.pi ** (dim / 2) / determinants
+        factors = np.full((number, dim, dim), np.inf)
+        for k in np.flatnonzero(determinants > 0):
+            # W⁻¹ is triangular as W is, so that F differs from it by signs.
+            inverse = np.linalg.inv(W[k]) / np.sqrt(2)
+            factors[k] = inverse * np.sign(np.diag(inverse))
+        return shares, values["b"].reshape(number, dim), factors

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import sympy as sp
 
 import symdfi as sd
 
@@ -54,9 +55,14 @@ def test_the_midpoint_rule_is_spectral_on_a_circle_and_second_order_on_a_line():
 
 
 def test_bad_domains_are_refused():
-    for bounds in ([(1, 1)], [(2, 1)], [(0, np.inf)], [(0, np.nan)]):
+    for bounds in ([(1, 1)], [(2, 1)], [(np.inf, np.inf)], [(0, np.nan)], [(-1.7e308, 1.7e308)]):
         with pytest.raises(ValueError, match="empty or not finite"):
             sd.Box(bounds)
+    with pytest.raises(ValueError, match="is periodic and not finite"):
+        sd.Box([(0, np.inf)], periodic=True)
+    for rule in (sd.Grid(4), sd.GaussLegendre(4)):
+        with pytest.raises(ValueError, match="needs a box of finite ends"):
+            rule.nodes(sd.Box([(0, sp.oo)]))
     with pytest.raises(ValueError, match="1 periodic flags for a box of dimension 2"):
         sd.Box([(0, 1), (0, 1)], periodic=[True])
     with pytest.raises(ValueError, match="does not fit a domain of dimension 1"):
