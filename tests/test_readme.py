@@ -8,7 +8,7 @@ README = Path(__file__).parents[1] / "README.md"
 
 def test_the_code_blocks_run(capsys) -> None:
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     namespace: dict = {}
     for block in blocks:
         exec(compile(block, "README.md", "exec"), namespace)
@@ -20,5 +20,6 @@ def test_the_code_blocks_run(capsys) -> None:
     for residual in namespace["rope"].compile().constraint_residual(namespace["fall"].q[-1], namespace["fall"].v[-1]):
         assert abs(residual).max() < 1e-12
     assert namespace["solution"].relative_residual[-1] < 1e-2
+    assert namespace["motion"].energy_drift < 1e-3
     assert abs(namespace["loss"] - 0.19521) < 1e-5
     assert "finite diff" in capsys.readouterr().out

@@ -81,6 +81,22 @@ def test_two_dimensions():
     assert system.evaluate(np.array([2.0]), at) == pytest.approx(2 * np.cos(2 * at[:, 0]) * np.sin(at[:, 1]), rel=1e-13)
 
 
+def test_several_fields_in_phase_space():
+    """Σ π u_t − H of a string is linear in the rates: energy, which is quadratic, is kept to rounding."""
+    string = sd.LagrangianDensity(u.diff(t) ** 2 / 2 - u.diff(x) ** 2 / 2, [u], [x]).phase_space
+    (p,) = set(string.fields) - {u}
+    a, b = sp.symbols("a b", real=True)
+    sine = {u: sd.Ansatz(a * sp.sin(2 * x), [x], [a]), p: sd.Ansatz(b * sp.sin(2 * x), [x], [b])}
+    system = string.reduce(sine, sd.Box([(0, np.pi)]), sd.GaussLegendre(20))
+    assert string.is_first_order
+    assert system.is_first_order
+    found = sd.integrate(system, [1.0, 0.0], None, (0, 3), dt=0.05, method=sd.ImplicitMidpoint(order=4))
+    assert found.energy_drift < 1e-13
+    assert found.q[-1] == pytest.approx([np.cos(6), -2 * np.sin(6)], abs=1e-4)
+    values = system.evaluate(found.q[-1], np.array([0.4, 1.0]))
+    assert values == pytest.approx(found.q[-1][:, None] * np.sin([0.8, 2.0]), rel=1e-12)
+
+
 def test_redundant_parameters_are_told():
     a, b = sp.symbols("a b")
     system = SINE_GORDON.reduce(sd.Ansatz((a + 2 * b) * sp.sin(x), [x], [a, b]), LINE, sd.Grid(32), params={g: 1.0})
