@@ -14,7 +14,7 @@ from scipy.linalg import get_blas_funcs
 from symdfi.compile.kernels import cache, threads
 from symdfi.linalg import Normal, Source
 from symdfi.linalg.anchored.rows import Blocks, checked, raise_not_finite
-from symdfi.linalg.blas import one_blas_thread
+from symdfi.linalg.blas import own_threads
 from symdfi.linalg.subnormals import kept
 
 (_gemm,) = get_blas_funcs(("gemm",), dtype=np.float64)
@@ -105,7 +105,7 @@ class ProblemRows(Source):
         sound = np.empty(division.groups, dtype=bool)
         along = np.zeros(p) if target is None else target
         loops, gram = _loops(), np.zeros((p, p))
-        with one_blas_thread():
+        with own_threads():
             self.problem.run_groups(
                 loops.accumulate, division.groups, self.theta, self.time, along, division.ends, division.block, grams,
                 gradients, sound,
@@ -198,7 +198,7 @@ def pulled(problem: Evaluated, theta: np.ndarray, r: np.ndarray, time: float) ->
     """Jᵀ r, (p,), from r (n F,) at the quadrature points."""
     division = Division.of(len(problem.points), problem.row_count, theta.size)
     gradients = np.empty((division.groups, theta.size))
-    with one_blas_thread():
+    with own_threads():
         problem.run_groups(_loops().pull, division.groups, theta, time, r, division.ends, division.block, gradients)
     return _sum(gradients)
 

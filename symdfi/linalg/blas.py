@@ -98,6 +98,14 @@ def one_blas_thread() -> Iterator[None]:
     if any(os.environ.get(name) for name in _CHOICES):
         yield
         return
+    with own_threads():
+        yield
+
+
+@contextlib.contextmanager
+def own_threads() -> Iterator[None]:
+    """In this context BLAS runs on one thread whatever the environment says: threads of our own each call it for
+    themselves, and results depend on no setting."""
     own = [library for library in libraries() if _by_thread(library)]
     before = [library.get_num_threads() for library in own]
     _limit.enter()

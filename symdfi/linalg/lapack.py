@@ -36,3 +36,11 @@ syrk = _routine(
 gemv = _routine(
     "dgemv", _CHAR, _INT, _INT, _FLOAT, _FLOAT, _INT, _FLOAT, _INT, _FLOAT, _FLOAT, _INT, library="blas"
 )  # fmt: skip
+#: ``gemm(transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)``: C = α A B + β C.
+gemm = _routine(
+    "dgemm", _CHAR, _CHAR, _INT, _INT, _INT, _FLOAT, _FLOAT, _INT, _FLOAT, _INT, _FLOAT, _FLOAT, _INT, library="blas"
+)  # fmt: skip
+#: ``trsm(side, uplo, transa, diag, m, n, alpha, a, lda, b, ldb)``: B = α B A⁻¹, A triangular, for side "R".
+trsm = _routine(
+    "dtrsm", _CHAR, _CHAR, _CHAR, _CHAR, _INT, _INT, _FLOAT, _FLOAT, _INT, _FLOAT, _INT, library="blas"
+)  # fmt: skip

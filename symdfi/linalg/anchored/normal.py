@@ -7,10 +7,11 @@ from scipy.linalg import get_blas_funcs, get_lapack_funcs
 
 from symdfi.errors import SingularMatrixError
 from symdfi.linalg.anchored.rows import zero_jacobian
+from symdfi.linalg.cholesky import cholesky
 from symdfi.linalg.spectrum import Array, TriangularFactor, largest_eigenvalue
 
 (_symv,) = get_blas_funcs(("symv",), dtype=np.float64)
-_potrf, _potrs = get_lapack_funcs(("potrf", "potrs"), dtype=np.float64)
+(_potrs,) = get_lapack_funcs(("potrs",), dtype=np.float64)
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -29,10 +30,10 @@ def factorised(gram: Array, gamma: float, relative: bool) -> TriangularFactor:
         raise zero_jacobian()
     diagonal += gamma
     size, magnitude = len(gram), diagonal.copy()
-    factor, info = _potrf(gram, lower=1, clean=0, overwrite_a=1)
+    definite = cholesky(gram)
     # In exact arithmetic each squared pivot is >= gamma; one well below is made of rounding errors.
-    pivots = np.einsum("ii->i", factor) ** 2
-    if info != 0 or not np.all(pivots >= np.maximum(gamma / 2, _EPS * magnitude)):
+    pivots = diagonal**2
+    if not definite or not np.all(pivots >= np.maximum(gamma / 2, _EPS * magnitude)):
         bound = "" if sigma_max is not None else "<"
         raise SingularMatrixError(
             f"the normal matrix ({size} x {size}) plus gamma I is not positive definite to working precision "
@@ -41,7 +42,7 @@ def factorised(gram: Array, gamma: float, relative: bool) -> TriangularFactor:
             gamma=gamma,
             sigma_max=scale,
         )
-    return TriangularFactor(gamma, factor, True, sigma_max)
+    return TriangularFactor(gamma, gram, True, sigma_max)
 
 
 def solved(factor: TriangularFactor, right: Array) -> Array:
