@@ -36,6 +36,15 @@ def reals(value: Any, what: str) -> np.ndarray:
     return found
 
 
+def complexes(value: Any, what: str) -> np.ndarray:
+    """An array of complex numbers, or of float64 where all are real. ``ValueError`` as of ``reals``."""
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        return reals(value, what)  # which says what is wrong
+    return array.astype(np.complex128) if array.dtype.kind == "c" else reals(value, what)
+
+
 def finite_reals(value: Any, what: str) -> np.ndarray:
     """``reals`` that are finite. ``ValueError`` naming the first that is not."""
     found = reals(value, what)

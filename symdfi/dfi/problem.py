@@ -39,7 +39,8 @@ class Problem(Rebuilt):
 
     Of several fields the ansatz is one ``Ansatz`` with as many outputs, which share its parameters, or one a field,
     ``{u: ansatz_u, w: ansatz_w}``: parameters are then named by field, "u.a" and "w.a" (``JointAnsatz``). Norms are
-    those of all fields together, ‖(u, w)‖² = ∫ ω_u u² + ω_w w² dx, with ``field_weights`` ω by field (1 if not given).
+    those of all fields together, ‖(u, w)‖² = ∫ ω_u |u|² + ω_w |w|² dx, with ``field_weights`` ω by field (1 if not
+    given). Parameters are real; of a complex field real and imaginary part are a row each.
 
     ``params`` gives numbers for the equation's parameters, by symbol or name. Kernels are compiled when first
     used and shared by all steppers. Wherever θ is asked for, values by parameter, ``{a: [...], "w": [...]}``, do too.
@@ -68,9 +69,10 @@ class Problem(Rebuilt):
             raise SymbolicError(f"{clash[0]} is a parameter of both the equation and the ansatz")
         self.equation, self.ansatz, self.domain, self.quadrature = equation, ansatz, domain, quadrature
         declared = (*ansatz.variables, *ansatz.parameters)
-        renaming = Renaming(declared, [*ansatz.exprs, *equation.terms], equation.parameters)
-        #: What is compiled, in symbols of our own.
-        self.kernels = ProblemKernels(equation.renamed(renaming), ansatz.renamed(renaming), renaming)
+        real, outputs = equation.real, ansatz.real(equation.complex)
+        renaming = Renaming(declared, [*outputs.exprs, *real.terms], equation.parameters)
+        #: What is compiled, real and in symbols of our own.
+        self.kernels = ProblemKernels(real.renamed(renaming), outputs.renamed(renaming), renaming)
         lookup = Lookup(equation.parameters, "parameters of the equation")
         given = {
             p: one_real(v, f"the parameter {name_of(p)} of the equation")
@@ -83,7 +85,7 @@ class Problem(Rebuilt):
                 raise ValueError(f"the parameter {p} of the equation is {given[p]}: it must be finite")
         self.params = np.array([given[renaming.user(p)] for p in self.kernels.equation.parameters])
         self._sizes: dict[int, tuple[np.ndarray, IndexValues]] = {}
-        self.components = Components((False,) * len(equation.fields))
+        self.components = Components(equation.complex)
         self._scales = _field_scales(equation, field_weights)
         #: The problem that this one is, at other samples.
         self._origin: Problem | None = None
@@ -139,8 +141,13 @@ class Problem(Rebuilt):
 
     @property
     def field_names(self) -> list[str]:
-        """What datasets call the components: "u" where there is one only, else the fields' names."""
-        return ["u"] if self.components.count == 1 else list(self.equation.names)
+        """What datasets call the components: "u" where there is one field only, else the fields' names; of complex ones
+        with "_re" and "_im"."""
+        names = ["u"] if len(self.equation.fields) == 1 else self.equation.names
+        found = []
+        for name, both in zip(names, self.equation.complex, strict=True):
+            found += [f"{name}_re", f"{name}_im"] if both else [name]
+        return found
 
     def sample(self, row: int) -> str:
         """Where a row of J belongs to, for messages."""
@@ -260,7 +267,8 @@ class Problem(Rebuilt):
 
     def evaluate(self, theta: Theta, points: np.ndarray) -> np.ndarray:
         """û(x; θ) at ``points`` of shape (n, dim) (or (n,) in one dimension): what its formula gives, infinite or NaN
-        where that overflows. Its shape is (n,), or (F, n) of F fields in the equation's order.
+        where that overflows. Its shape is (n,), or (F, n) of F fields in the equation's order; complex if one of
+        them is.
 
         Raises ``ValueError`` naming the entry of θ or the point that is not finite.
         """

@@ -11,8 +11,11 @@ import sympy as sp
 from symdfi.compile.kernels.function import compile as compile_function
 from symdfi.dfi.problem import Problem
 from symdfi.dfi.sampling.base import finite_points
-from symdfi.numbers import reals
+from symdfi.errors import SymbolicError
+from symdfi.numbers import complexes, reals
+from symdfi.symbolic.complexes import parts
 from symdfi.symbolic.given import name_of
+from symdfi.symbolic.sums import normalise
 
 #: A SymPy expression in the variables, or a function of points (n, dim) or (n,); of several fields one each, in a list
 #: or by field; or ``(points, values)``.
@@ -30,8 +33,8 @@ def samples(problem: Problem, u0: Target) -> tuple[np.ndarray, np.ndarray, np.nd
         weights = np.full(len(points), problem.domain.volume / len(points))
     else:
         points, weights = problem.points, problem.weights
-        targets = zip(problem.equation.names, _targets(problem, u0), strict=True)
-        values = problem.components.stacked([_evaluated(problem, one, points, name) for name, one in targets])
+        targets = enumerate(_targets(problem, u0))
+        values = problem.components.stacked([_evaluated(problem, one, points, field) for field, one in targets])
     finite_points(points, "point")
     finite = np.isfinite(values).all(axis=1)
     if not finite.all():
@@ -42,7 +45,7 @@ def samples(problem: Problem, u0: Target) -> tuple[np.ndarray, np.ndarray, np.nd
 
 def _is_one(target: Any) -> bool:
     """Whether a target is one of a single field."""
-    return isinstance(target, sp.Expr | int | float) or callable(target)
+    return isinstance(target, sp.Expr | int | float | complex) or callable(target)
 
 
 def _shown(values: np.ndarray) -> str:
@@ -53,7 +56,7 @@ def _data(problem: Problem, u0: tuple) -> tuple[np.ndarray, np.ndarray]:
     """The points (n, dim) and values (n, components) of data."""
     if len(u0) != 2:
         raise ValueError(f"u0 is data (points, values), not {len(u0)} arrays")
-    points, values = reals(u0[0], "u0, the points of the data,"), reals(u0[1], "u0, the values of the data,")
+    points, values = reals(u0[0], "u0, the points of the data,"), complexes(u0[1], "u0, the values of the data,")
     points = points[:, None] if points.ndim == 1 else points
     fields = len(problem.equation.fields)
     one_each = (len(points),) if fields == 1 else (len(points), fields)
@@ -64,7 +67,10 @@ def _data(problem: Problem, u0: tuple) -> tuple[np.ndarray, np.ndarray]:
         )
     if len(points) == 0:
         raise ValueError("the data holds no sample")
-    return points, problem.components.stacked([values] if fields == 1 else list(values.T))
+    columns = [values] if fields == 1 else list(values.T)
+    for k, column in enumerate(columns):
+        columns[k] = _fitting(problem, k, column, "u0, the data,")
+    return points, problem.components.stacked(columns)
 
 
 def _targets(problem: Problem, u0: Any) -> Sequence[Any]:
@@ -85,17 +91,30 @@ def _targets(problem: Problem, u0: Any) -> Sequence[Any]:
     return targets
 
 
-def _evaluated(problem: Problem, u0: Any, points: np.ndarray, field: str) -> np.ndarray:
+def _evaluated(problem: Problem, u0: Any, points: np.ndarray, field: int) -> np.ndarray:
     """The target of one field at the points."""
-    what = "u0" if len(problem.equation.fields) == 1 else f"u0 of {field}"
-    if isinstance(u0, sp.Expr | int | float):
+    what = "u0" if len(problem.equation.fields) == 1 else f"u0 of {problem.equation.names[field]}"
+    if isinstance(u0, sp.Expr | int | float | complex):
         variables = problem.ansatz.variables
-        function = compile_function({"value": u0}, list(variables))
-        values = function({x: points[:, k] for k, x in enumerate(variables)})["value"]
+        real, imaginary = parts(normalise(sp.sympify(u0, strict=True)))
+        if imaginary != 0 and not problem.equation.complex[field]:
+            raise SymbolicError(f"{what} is complex, but {problem.equation.names[field]} is a real field: {u0}")
+        function = compile_function({"real": real, "imaginary": imaginary}, list(variables))
+        found = function({x: points[:, k] for k, x in enumerate(variables)})
+        values = found["real"] + 1j * found["imaginary"] if problem.equation.complex[field] else found["real"]
     elif callable(u0):
-        values = reals(u0(points[:, 0] if problem.domain.dim == 1 else points), f"what {what} gave")
+        values = complexes(u0(points[:, 0] if problem.domain.dim == 1 else points), f"what {what} gave")
     else:
         raise TypeError(f"{what} is a SymPy expression, a function or (points, values), not {type(u0).__name__}")
     if values.shape != (len(points),):
         raise ValueError(f"{what} gave values of shape {values.shape} at {len(points)} points")
-    return values
+    return _fitting(problem, field, values, what)
+
+
+def _fitting(problem: Problem, field: int, values: np.ndarray, what: str) -> np.ndarray:
+    """Values of a field: real ones where it is real."""
+    if problem.equation.complex[field]:
+        return values
+    if np.any(np.imag(values) != 0):
+        raise ValueError(f"{what} is complex, but {problem.equation.names[field]} is a real field")
+    return np.real(values)

@@ -15,6 +15,7 @@ from symdfi.errors import SymbolicError
 from symdfi.numbers import count, reals
 from symdfi.pickling import Rebuilt
 from symdfi.symbolic import given
+from symdfi.symbolic.complexes import parts
 from symdfi.symbolic.given import Lookup, expression, name_of
 from symdfi.symbolic.indexed import canonical, normalise
 from symdfi.symbolic.renaming import Renaming
@@ -80,12 +81,37 @@ class Ansatz(Rebuilt):
 
     def renamed(self, renaming: Renaming) -> Ansatz:
         """The same ansatz in symbols of our own: what is compiled."""
+        variables, parameters = (tuple(map(renaming.of, own)) for own in (self.variables, self.parameters))
+        return self._made(tuple(map(renaming, self.exprs)), self.fields, variables, parameters)
+
+    def real(self, complex: Sequence[bool]) -> Ansatz:
+        """The same with real outputs: the real and then the imaginary part for every field that is ``complex``.
+
+        Raises ``SymbolicError`` for a complex expression of a real field, and for a function of a complex argument
+        without a formula.
+        """
+        if not any(complex) and not any(expr.has(sp.I) for expr in self.exprs):
+            return self
+        exprs: list[sp.Expr] = []
+        for expr, both in zip(self.exprs, complex, strict=True):
+            real, imaginary = parts(normalise(expr))
+            if not both and imaginary != 0:
+                raise SymbolicError(f"the ansatz of a real field is complex: {expr}; see EvolutionEquation(complex=)")
+            exprs += [real, imaginary] if both else [real]
+        return self._made(tuple(exprs), None, self.variables, self.parameters)
+
+    def _made(
+        self,
+        exprs: tuple[sp.Expr, ...],
+        fields: tuple[AppliedUndef, ...] | None,
+        variables: tuple[sp.Symbol, ...],
+        parameters: tuple[Parameter, ...],
+    ) -> Ansatz:
+        """An ansatz of parts that are known to fit."""
         ansatz = object.__new__(Ansatz)
-        object.__setattr__(ansatz, "exprs", tuple(map(renaming, self.exprs)))
-        object.__setattr__(ansatz, "fields", self.fields)
-        for name in ("variables", "parameters"):
-            object.__setattr__(ansatz, name, tuple(map(renaming.of, getattr(self, name))))
-        object.__setattr__(ansatz, "start", self.start)
+        found = {"exprs": exprs, "fields": fields, "variables": variables, "parameters": parameters}
+        for name, value in {**found, "start": self.start}.items():
+            object.__setattr__(ansatz, name, value)
         return ansatz
 
     @property

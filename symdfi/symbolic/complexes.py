@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from symdfi.errors import SymbolicError
 from symdfi.symbolic.sums import PlainSum, shortened
@@ -13,7 +14,8 @@ Parts = tuple[sp.Expr, sp.Expr]
 
 
 def parts(expr: sp.Expr, known: dict[sp.Basic, Parts] | None = None) -> Parts:
-    """``(a, b)`` with expr = a + i b, all symbols and array elements in it being real; ``known`` are those of nodes.
+    """``(a, b)`` with expr = a + i b, all symbols, array elements and functions of them in it being real; ``known`` are
+    those of nodes.
 
     Raises ``SymbolicError`` for a function of a complex argument without a formula.
     """
@@ -26,8 +28,11 @@ def parts(expr: sp.Expr, known: dict[sp.Basic, Parts] | None = None) -> Parts:
 def _parts(expr: sp.Expr, of: Callable[[sp.Expr], Parts]) -> Parts:
     if expr == sp.I:
         return sp.S.Zero, sp.S.One
-    if not expr.args or isinstance(expr, sp.Indexed):
+    if not expr.args or isinstance(expr, sp.Indexed | AppliedUndef):
         return expr, sp.S.Zero
+    if isinstance(expr, sp.Derivative):
+        a, b = of(expr.expr)
+        return a.diff(*expr.variables), b.diff(*expr.variables)
     if isinstance(expr, sp.Sum):
         return tuple(PlainSum(p, *expr.limits) if p != 0 else p for p in of(expr.function))  # type: ignore[return-value]
     if isinstance(expr, sp.Piecewise):
@@ -36,7 +41,8 @@ def _parts(expr: sp.Expr, of: Callable[[sp.Expr], Parts]) -> Parts:
         return sides[0], sides[1] if any(value[1] != 0 for value, _ in cases) else sp.S.Zero
     found = [of(arg) for arg in expr.args]
     if all(b == 0 for _, b in found) and not isinstance(expr, sp.re | sp.im | sp.conjugate):
-        return (expr, sp.S.Zero) if not expr.has(sp.I) else (expr.func(*(a for a, _ in found)), sp.S.Zero)
+        args = tuple(a for a, _ in found)
+        return (expr if args == expr.args else expr.func(*args)), sp.S.Zero
     if isinstance(expr, sp.Add):
         return sp.Add(*(a for a, _ in found)), sp.Add(*(b for _, b in found))
     if isinstance(expr, sp.Mul):
@@ -91,5 +97,6 @@ _FORMULAS: dict[type, Callable[[sp.Expr, sp.Expr], Parts]] = {
     sp.re: lambda a, b: (a, sp.S.Zero),
     sp.im: lambda a, b: (b, sp.S.Zero),
     sp.conjugate: lambda a, b: (a, -b),
+    sp.sign: lambda a, b: (a / sp.sqrt(a**2 + b**2), b / sp.sqrt(a**2 + b**2)),
     sp.Abs: lambda a, b: (sp.sqrt(a**2 + b**2), sp.S.Zero),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from sympy.core.function import AppliedUndef
 
 from symdfi.errors import SymbolicError
 from symdfi.pickling import Rebuilt
+from symdfi.symbolic.complexes import Parts, parts
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.given import name_of, no_text, sequence
 from symdfi.symbolic.renaming import Renaming
@@ -29,6 +31,10 @@ class EvolutionEquation(Rebuilt):
     ``fields``: that in which the equations give their rates. Further symbols of f are ``parameters``, given as numbers
     with the ``Problem``.
 
+    A field is ``complex`` where its right side holds i (``sp.I``), where one holds its conjugate, real or imaginary
+    part, where it is declared so, ``Function("psi", complex=True)``, or where ``complex`` says so: True of all fields,
+    or a list of fields. One declared real is not. t, space and parameters are real.
+
     Raises ``SymbolicError`` if the equations are not linear in the rates or do not determine them, or hold another time
     derivative or a function that is no field; ``TypeError`` for text, which is not evaluated.
     """
@@ -37,8 +43,9 @@ class EvolutionEquation(Rebuilt):
     variables: tuple[sp.Symbol, ...]
     right_sides: tuple[sp.Expr, ...]
     parameters: tuple[sp.Symbol, ...]
+    complex: tuple[bool, ...]
 
-    def __init__(self, equations: sp.Eq | Sequence[sp.Eq]) -> None:
+    def __init__(self, equations: sp.Eq | Sequence[sp.Eq], *, complex: bool | Sequence[AppliedUndef] = False) -> None:
         no_text(equations, "the evolution equation")
         given = (equations,) if isinstance(equations, sp.Basic) else sequence(equations, "the evolution equations")
         pairs = [_sides(equation) for equation in given]
@@ -54,6 +61,7 @@ class EvolutionEquation(Rebuilt):
             self._check(side)
         free = set().union(*(side.free_symbols for side in self.right_sides)) - {t, *self.variables}
         object.__setattr__(self, "parameters", tuple(sorted(free, key=sp.default_sort_key)))
+        object.__setattr__(self, "complex", _complex(fields, self.right_sides, complex))
 
     def _check(self, side: sp.Expr) -> None:
         others = side.atoms(AppliedUndef) - set(self.fields)
@@ -95,6 +103,26 @@ class EvolutionEquation(Rebuilt):
         parameters = sorted(map(renaming.of, self.parameters), key=sp.default_sort_key)
         variables = tuple(map(renaming.of, self.variables))
         return _made(fields, variables, [f.xreplace(put) for f in self.right_sides], parameters)
+
+    @functools.cached_property
+    def real(self) -> EvolutionEquation:
+        """The same in real fields: the real and then the imaginary part in place of every complex one.
+
+        Raises ``SymbolicError`` where the right side of a real field is not real, and for a function of a complex
+        argument without a formula.
+        """
+        if not any(self.complex) and not any(f.has(sp.I) for f in self.right_sides):
+            return self
+        own = {u: _halves(u) if both else (u,) for u, both in zip(self.fields, self.complex, strict=True)}
+        known: dict[sp.Basic, Parts] = {u: (one[0], one[-1] if len(one) == 2 else sp.S.Zero) for u, one in own.items()}
+        sides: list[sp.Expr] = []
+        for u, f in zip(self.fields, self.right_sides, strict=True):
+            real, imaginary = parts(f, known)
+            if len(own[u]) == 1 and sp.simplify(imaginary) != 0:
+                raise SymbolicError(f"the right side {f} of the real field {u} is complex")
+            sides += [real, imaginary][: len(own[u])]
+        fields = [one for u in self.fields for one in own[u]]
+        return _made(fields, self.variables, sides, self.parameters)
 
     @property
     def terms(self) -> tuple[sp.Expr, ...]:
@@ -138,12 +166,37 @@ def _made(
     right_sides: Iterable[sp.Expr],
     parameters: Iterable[sp.Symbol],
 ) -> EvolutionEquation:
-    """Equations of parts that are known to fit."""
+    """Equations of real fields, of parts that are known to fit."""
     equation = object.__new__(EvolutionEquation)
-    for name, value in zip(("fields", "variables", "right_sides", "parameters"),
-                           (fields, variables, right_sides, parameters), strict=True):  # fmt: skip
+    fields = tuple(fields)
+    given = {"fields": fields, "variables": variables, "right_sides": right_sides, "parameters": parameters}
+    for name, value in {**given, "complex": (False,) * len(fields)}.items():
         object.__setattr__(equation, name, tuple(value))
     return equation
+
+
+def _halves(field: AppliedUndef) -> tuple[AppliedUndef, AppliedUndef]:
+    """Functions that stand for the real and the imaginary part of a field."""
+    real, imaginary = (sp.Function(f"{part}({name_of(field)})", real=True)(*field.args) for part in ("re", "im"))
+    return real, imaginary
+
+
+def _complex(
+    fields: Sequence[AppliedUndef], sides: Sequence[sp.Expr], said: bool | Sequence[AppliedUndef]
+) -> tuple[bool, ...]:
+    """Which of the fields are complex."""
+    named = () if isinstance(said, bool) else sequence(said, "complex")
+    for field in named:
+        if field not in fields:
+            raise SymbolicError(f"complex holds {field}, which is none of the fields {fields}")
+        if field.is_real:
+            raise SymbolicError(f"complex holds {field}, which is declared real")
+    halves = {part for f in sides for part in f.atoms(sp.conjugate, sp.re, sp.im)}
+    split = {u for part in halves for u in part.atoms(AppliedUndef)}
+    return tuple(
+        not u.is_real and bool(said is True or u in named or u in split or u.is_complex or f.has(sp.I))
+        for u, f in zip(fields, sides, strict=True)
+    )
 
 
 def _sides(equation: Any) -> tuple[sp.Expr, sp.Expr]:
@@ -151,8 +204,14 @@ def _sides(equation: Any) -> tuple[sp.Expr, sp.Expr]:
     if not isinstance(equation, sp.Eq):
         raise SymbolicError(f"an evolution equation is Eq(u(t, x).diff(t), f), not {equation!r}")
     # Carried out by the rules of differentiation, so that (u²/2)_x may be left as it is.
-    lhs, rhs = (side.replace(sp.Derivative, lambda e, *by: e.diff(*by)) for side in equation.args)
+    lhs, rhs = (_inside(side.replace(sp.Derivative, lambda e, *by: e.diff(*by))) for side in equation.args)
     return lhs, rhs
+
+
+def _inside(side: sp.Expr) -> sp.Expr:
+    """Derivatives of conjugates, real and imaginary parts as those of derivatives: time and space are real."""
+    found = [d for d in side.atoms(sp.Derivative) if isinstance(d.expr, sp.conjugate | sp.re | sp.im)]
+    return side.xreplace({d: d.expr.func(d.expr.args[0].diff(*d.variables)) for d in found})
 
 
 def _rates(pairs: Sequence[tuple[sp.Expr, sp.Expr]]) -> tuple[sp.Derivative, ...]:

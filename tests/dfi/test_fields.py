@@ -175,3 +175,40 @@ def test_a_field_of_weight_zero_nearly_is_left_to_the_others():
         with pytest.warns(UserWarning, match="the fit stopped") if omega > 1e-3 else contextlib.nullcontext():
             theta = sd.fit(problem, [sp.sin(X), 2 * sp.sin(X)])
         assert theta == pytest.approx([expected], rel=1e-6)
+
+
+def test_colliding_waves_share_their_profile():
+    """û = φ(x − θ₁) + φ(x − θ₂), ŵ = −φ'(x − θ₃) + φ'(x − θ₄) follows two travelling waves, u_t = w, w_t = u_xx, until
+    they meet: θ̇ = (1, −1, 1, −1)."""
+    th = sp.symbols("theta1:5")
+    phi = lambda s: sp.exp(-((X - s) ** 2) / 2)  # noqa: E731
+    fields = {w: phi(th[2]).diff(th[2]) - phi(th[3]).diff(th[3]), u: phi(th[0]) + phi(th[1])}
+    problem = sd.Problem(WAVE, sd.Ansatz(fields, [X], th), sd.Box([(-12, 12)], periodic=True), sd.Grid(151))
+    stepper = sd.DFI(gamma=1e-12, scheme="rk4")
+    solution = sd.evolve(problem, [-3, 3, -3, 3], (0, 1), dt=0.01, stepper=stepper)
+    np.testing.assert_allclose(solution.theta[-1], [-2, 2, -2, 2], atol=1e-7)
+    profile = lambda s, x=problem.points[:, 0]: np.exp(-((x - s) ** 2) / 2)  # noqa: E731
+    np.testing.assert_allclose(solution.evaluate(problem.points)[0], profile(-2) + profile(2), atol=1e-7)
+
+
+def test_the_sine_gordon_breather_by_an_ansatz_each():
+    """u_t = p, p_t = u_xx − sin u by û = 4 atan(a sech(b x)) and p̂ = c sech(b x)/(1 + d² sech(b x)²): the breather of
+    frequency ω has a = η/ω sin ωt, b = η, c = 4a', d = a, η² = 1 − ω²."""
+    p, d = sp.Function("p")(t, X), sp.Symbol("d")
+    pde = sd.EvolutionEquation([sp.Eq(u.diff(t), p), sp.Eq(p.diff(t), u.diff(X, 2) - sp.sin(u))])
+    sech = 1 / sp.cosh(b * X)
+    ansatz = {
+        u: sd.Ansatz(4 * sp.atan(a * sech), [X], [a, b]),
+        p: sd.Ansatz(c * sech / (1 + d**2 * sech**2), [X], [b, c, d]),
+    }
+    problem = sd.Problem(pde, ansatz, sd.Box([(-20, 20)]), sd.Grid(80))
+    omega = 0.8
+    eta = np.sqrt(1 - omega**2)
+
+    def exact(time):
+        amplitude = eta / omega * np.sin(omega * time)
+        return {"u.a": amplitude, "u.b": eta, "p.b": eta, "p.c": 4 * eta * np.cos(omega * time), "p.d": amplitude}
+
+    solution = sd.evolve(problem, exact(0.5), (0.5, 1.5), dt=0.02, stepper=sd.DFI(gamma=1e-12, scheme="rk4"))
+    assert list(problem.ansatz.names) == list(exact(0.5))
+    np.testing.assert_allclose(solution.theta[-1], list(exact(1.5).values()), atol=1e-6)
