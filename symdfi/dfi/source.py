@@ -23,8 +23,13 @@ from symdfi.linalg.subnormals import kept
 _BLOCK = 2**16
 #: Rows in a block, at least and at most: with fewer BLAS is slow, more have no effect.
 _FEWEST, _MOST = 256, 2048
-#: Groups of samples with sums of their own, and numbers in all of these (64 MiB), but 4 groups at least.
-_GROUPS, _SUMS = 16, 2**23
+#: Groups of samples with sums of their own.
+_GROUPS = 16
+#: From so many parameters on threads take tiles of JᵀJ, of so many columns, and not groups of samples: a matrix each
+#: would be too much.
+_WIDE, _WIDTH = 1024, 192
+#: Numbers in a chunk of J then, 64 MiB, and rows that go together in its product with a vector.
+_CHUNK_SIZE, _HEIGHT = 2**23, 256
 #: Rows of a block that Python handles.
 _CHUNK = 4096
 
@@ -37,7 +42,9 @@ class Evaluated(Protocol):
     @property
     def row_count(self) -> int: ...
 
-    def rows(self, theta: np.ndarray, time: float, *, samples: slice = ...) -> tuple[np.ndarray, np.ndarray]: ...
+    def rows(
+        self, theta: np.ndarray, time: float, out: tuple[np.ndarray, np.ndarray] | None = ..., samples: slice = ...
+    ) -> tuple[np.ndarray, np.ndarray]: ...
 
     def tangents(
         self, theta: np.ndarray, velocity: np.ndarray, time: float, fresh: bool = ...
@@ -56,14 +63,20 @@ class Evaluated(Protocol):
 
 @dataclass
 class Workspace:
-    """Sums by groups of samples, used again from solve to solve."""
+    """Sums by groups of samples, or a chunk of J, used again from solve to solve."""
 
     grams: np.ndarray = field(default_factory=lambda: np.empty((0, 0, 0)))
+    chunk: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
 
     def of(self, groups: int, p: int) -> np.ndarray:
         if self.grams.shape != (groups, p, p):
             self.grams = np.empty((groups, p, p))
         return self.grams
+
+    def rows(self, count: int, p: int) -> np.ndarray:
+        if len(self.chunk) < count or self.chunk.shape[1] != p:
+            self.chunk = np.empty((count, p))
+        return self.chunk[:count]
 
 
 @dataclass(frozen=True)
@@ -99,6 +112,8 @@ class ProblemRows(Source):
 
     def normal(self, target: np.ndarray | None) -> Normal:
         p, division = self.theta.size, self._division
+        if p >= _WIDE:
+            return self._wide(target)
         if division.groups == 1:
             return super().normal(target)  # which has nothing to share out, and is called faster
         grams, gradients = self.workspace.of(division.groups, p), np.empty((division.groups, p))
@@ -114,6 +129,29 @@ class ProblemRows(Source):
             self._require_finite()
         threads.run(loops.total, p, grams, gram)
         return Normal(self.problem.row_count, gram.T, _sum(gradients))
+
+    def _wide(self, target: np.ndarray | None) -> Normal:
+        """The normal equations of many parameters, over chunks of J."""
+        p, samples, loops = self.theta.size, len(self.problem.points), cache.load_module("symdfi.dfi.loops.wide")
+        fields = self.problem.row_count // samples
+        chunks = -(-self.problem.row_count // max(_FEWEST, _CHUNK_SIZE // p))
+        step = -(-samples // chunks)
+        gram, gradient = np.zeros((p, p)), np.zeros(p)
+        for start in range(0, samples, step):
+            count = (min(start + step, samples) - start) * fields
+            out = self.workspace.rows(count, p), np.empty(count)
+            with kept():
+                jacobian, right = self.problem.rows(self.theta, self.time, out, slice(start, start + step))
+            sound, flat = np.isfinite(right).all(), jacobian.reshape(-1)
+            with own_threads():
+                if target is not None and target.any():
+                    tiles = -(-count // _HEIGHT)
+                    threads.run(loops.subtract, tiles, _HEIGHT, flat, target, right, p, least=1)
+                tiles = -(-p // _WIDTH)
+                threads.run(loops.add, tiles, _WIDTH, flat, right, gram.reshape(-1), gradient, p, least=1)
+            if not (sound and np.isfinite(np.einsum("ii->i", gram)).all()):
+                self._require_finite()
+        return Normal(self.problem.row_count, gram.T, gradient)
 
     def residuals(self, target: np.ndarray | None, n: int) -> np.ndarray:
         if self.problem.row_count != n:
@@ -185,7 +223,7 @@ class Division:
     @staticmethod
     @functools.lru_cache(maxsize=64)
     def of(samples: int, rows: int, p: int) -> Division:
-        most = min(_GROUPS, max(4, _SUMS // p**2), rows // _FEWEST)
+        most = min(_GROUPS, rows // _FEWEST)
         groups = 1 << (max(most, 1).bit_length() - 1)  # a power of two: for 2, 4, 8 threads all have as many
         ends = np.arange(groups + 1, dtype=np.int64) * samples // groups
         fields, longest = rows // samples, int(np.diff(ends).max())
