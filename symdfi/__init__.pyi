@@ -15,9 +15,11 @@ from .dfi import (
     QuasiMonteCarlo,
     Samples,
     Solution,
+    conditioning,
     evolve,
     fit,
     fit_error,
+    polish,
 )
 from .dynamics import DOP853, RK4, Event, ImplicitMidpoint, Lagrangian, SciPy, Trajectory, Verlet, integrate
 from .ep import Centered, Cost, EPTrainer, FixedEnds, OneSided, Orbit, Periodic, extremize
@@ -85,6 +87,8 @@ __all__ = [
     "Problem",
     "fit",
     "fit_error",
+    "polish",
+    "conditioning",
     "evolve",
     "Solution",
     "DFI",

@@ -1,8 +1,10 @@
 """Dirac–Frenkel dynamics with inertia."""
 
+from symdfi.dfi.conditioning import Conditioning, conditioning
 from symdfi.dfi.domain import Box
 from symdfi.dfi.evolve import evolve
 from symdfi.dfi.fit import fit, fit_error
+from symdfi.dfi.polish import polish
 from symdfi.dfi.problem import Problem
 from symdfi.dfi.sampling import (
     GaussHermite,
@@ -21,6 +23,7 @@ from symdfi.dfi.steppers import DFI, DiracFrenkel, Stepper
 
 __all__ = [
     "Box",
+    "Conditioning",
     "DFI",
     "DiracFrenkel",
     "GaussHermite",
@@ -36,7 +39,9 @@ __all__ = [
     "Scheme",
     "Solution",
     "Stepper",
+    "conditioning",
     "evolve",
     "fit",
     "fit_error",
+    "polish",
 ]

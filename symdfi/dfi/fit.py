@@ -8,20 +8,24 @@ from typing import Any
 
 import numpy as np
 
+from symdfi.dfi.conditioning import of_jacobian
+from symdfi.dfi.placement import Placement
+from symdfi.dfi.polish import homotopy
 from symdfi.dfi.problem import Problem, Theta
-from symdfi.dfi.start import Rows, proposals
+from symdfi.dfi.search import Search
+from symdfi.dfi.start import Rows, extent, proposals
 from symdfi.dfi.target import Target, samples
-from symdfi.errors import ConvergenceError, DivergenceError, Interrupted, SingularMatrixError
-from symdfi.linalg import Cholesky
+from symdfi.errors import ConvergenceError, DivergenceError, Interrupted
 from symdfi.linalg.blas import one_blas_thread
 from symdfi.numbers import count, real
+from symdfi.symbolic.mixtures import GaussianUnits
 
-#: Steps without progress after which a fit stops.
-_PATIENCE = 100
 #: Random proposals from which a fit is tried, and for how many steps each.
 _TRIED, _EACH = 6, 40
 #: The relative error above which a fit tries more, and warns in the end.
 _POOR = 1e-2
+#: The relative error below which a mixture is placed no more, and the factor between errors that are equally good.
+_GOOD, _EQUAL = 1e-5, 1.5
 
 
 def fit(
@@ -36,6 +40,11 @@ def fit(
     required: float | None = None,
 ) -> np.ndarray:
     """θ with û(·; θ) ≈ u₀, by Levenberg–Marquardt on min Σ w_s (û(x_s; θ) − u₀(x_s))².
+
+    Of a mixture of Gaussians some more starts are made by placing its units one after the other where the most is
+    missing (``placement``), until the relative error is 1e-5. Of θ whose errors are as good (within 1.5 ×) the one is
+    taken that û tells apart best (``conditioning``): a tight fit by units that cancel each other is no start for an
+    evolution. A homotopy (``polish``) takes off what it can in the end.
 
     u₀ is a SymPy expression, a function of the points, or data ``(points, values)`` (weighted equally). Of several
     fields there is one each, in a list or by field, ``{u: u0, w: w0}``, or data with values (n, F). ``start``
@@ -59,100 +68,53 @@ def fit(
     rows = lambda theta: problem.fit_rows(theta, points, weights)  # noqa: E731
     goal = (problem.roots(weights) * values).ravel()
     scale = float(np.linalg.norm(goal)) or 1.0
-    searches: list[_Search] = []  # all that were begun
+    searches: list[Search] = []  # all that were begun
     # A trial step may overflow; it is then refused.
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         try:
-            given = _given(problem, start, seed)
+            given = _given(problem, points, start, seed)
             if given is not None:
                 _search(searches, rows, goal, given, None, iterations, tolerance * scale)
-            if start is None and not (searches and searches[-1].least <= _POOR * scale):
+            units, good = problem.ansatz.start, max(_GOOD, tolerance) * scale
+            if start is None and iterations and isinstance(units, GaussianUnits) and not _least(searches) <= good:
+                placement = Placement(problem, units, points, weights, goal)
+                for placed in placement.starts(rows, tolerance * scale, seed):
+                    _search(searches, rows, goal, placed, None, iterations, tolerance * scale)
+                    if _least(searches) <= good:
+                        break
+            if start is None and not _least(searches) <= _POOR * scale:
                 length = problem.ansatz.length(sizes) if given is None else given.size
-                found = proposals(problem, rows, goal, length, seed, _TRIED)
+                found = proposals(problem, points, rows, goal, length, seed, _TRIED)
                 short = []
                 for proposal in found:
-                    short.append(_Search(rows, goal, *proposal, uphill=False))
+                    short.append(Search(rows, goal, *proposal, uphill=False))
                     searches.append(short[-1])
                 for one in short:
                     one.run(_EACH, tolerance * scale)
                 for one in sorted(short, key=lambda one: one.least)[:1]:
                     _search(searches, rows, goal, one.best, one.units, iterations, tolerance * scale)
+            if not searches:
+                raise ConvergenceError(
+                    "the ansatz is finite and has an effect at none of the random θ tried: give fit(..., start=...)"
+                )
+            theta = _chosen(searches, rows)
+            if iterations:
+                theta = homotopy(rows, goal, theta, tolerance * scale)
+            left = float(np.linalg.norm(goal - rows(theta)[1]))
         except KeyboardInterrupt as error:
             best = min(searches, key=lambda one: one.least, default=None)
             reached = "before the first step" if best is None else f"at the relative error {best.least / scale:.2g}"
             raise Interrupted(f"fit interrupted {reached}", partial=None if best is None else best.best) from error
-        if not searches:
-            raise ConvergenceError(
-                "the ansatz is finite and has an effect at none of the random θ tried: give fit(..., start=...)"
-            )
-        search = min(searches, key=lambda one: one.least)
-    error, advice = search.least / scale, "try another start, seed or a larger ansatz"
+    error, advice = left / scale, "try another start, seed or a larger ansatz"
     if required is not None and not error <= required:
         raise ConvergenceError(
             f"the fit stopped at the relative error {error:.2g}, above {required:g}: {advice}",
-            partial=search.best,
+            partial=theta,
             error=error,
         )
     if error > _POOR:
         warnings.warn(f"the fit stopped at the relative error {error:.2g}: {advice}", stacklevel=2)
-    return search.best
-
-
-class _Search:
-    """A Levenberg–Marquardt search that may lead uphill, and the best parameters it has met.
-
-    ``units`` (p,) are the sizes of a step's components that count alike, 1 each if not given.
-    """
-
-    def __init__(
-        self, rows: Rows, goal: np.ndarray, theta: np.ndarray, units: np.ndarray | None = None, *, uphill: bool
-    ) -> None:
-        self._rows, self._goal, self._uphill, self._solver = rows, goal, uphill, Cholesky()
-        self._damping, self._direction, self._since = 1e-2, np.zeros(theta.size), 0
-        self.units = np.ones(theta.size) if units is None else units
-        self.theta, self.best, self.stuck = theta, theta, False
-        self._jacobian, self._value, self.error = self._at(theta)
-        self.least = self.error
-
-    def _at(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-        """J in the units, √w û, and the error, infinite where one of the two is not finite."""
-        jacobian, value = self._rows(theta)
-        jacobian *= self.units
-        sound = np.isfinite(jacobian).all() and np.isfinite(value).all()
-        return jacobian, value, float(np.linalg.norm(self._goal - value)) if sound else np.inf
-
-    def run(self, iterations: int, target: float) -> None:
-        """Steps until the error is below ``target`` or nothing improves."""
-        for _ in range(iterations):
-            if self.least <= target or not self.step():
-                break
-
-    def step(self) -> bool:
-        """Try one step; False when there is no more progress."""
-        zero, rows = np.zeros(self.theta.size), [(self._jacobian, self._goal - self._value)]
-        try:
-            # 1e-13: below that, roundoff in JᵀJ would decide.
-            step = self._solver.solve(rows, zero, self._damping + 1e-13, relative=True).v
-        except SingularMatrixError:
-            self.stuck = True  # J = 0
-            return False
-        theta = self.theta + self.units * step
-        jacobian, value, error = self._at(theta)
-        if (1 - self._alignment(step)) * error < self.error and error < 10 * self.least:
-            self.theta, self._jacobian, self._value, self.error = theta, jacobian, value, error
-            self._damping, self._direction = max(self._damping / 3, 1e-13), step
-        else:
-            self._damping *= 2
-        self._since = 0 if self.error < (1 - 1e-3) * self.least else self._since + 1
-        if self.error < self.least:
-            self.best, self.least = self.theta, self.error
-        self.stuck = self._since >= _PATIENCE or self._damping > 1e12
-        return not self.stuck
-
-    def _alignment(self, step: np.ndarray) -> float:
-        """Cosine of the angle to the last step, where it is to count."""
-        length = float(np.linalg.norm(step) * np.linalg.norm(self._direction))
-        return max(float(step @ self._direction) / length, 0.0) if self._uphill and length > 0 else 0.0
+    return theta
 
 
 def fit_error(problem: Problem, theta: Theta, u0: Target) -> float:
@@ -171,7 +133,7 @@ def fit_error(problem: Problem, theta: Theta, u0: Target) -> float:
 
 
 def _search(
-    searches: list[_Search],
+    searches: list[Search],
     rows: Rows,
     goal: np.ndarray,
     theta: np.ndarray,
@@ -180,22 +142,33 @@ def _search(
     target: float,
 ) -> None:
     """Search from θ to the end; what is begun is added to ``searches``."""
-    search = _Search(rows, goal, theta, units, uphill=True)
+    search = Search(rows, goal, theta, units, uphill=True)
     if not np.isfinite(search.least):
         raise ValueError("the ansatz is not finite at the parameters the fit starts from")
     searches.append(search)
     search.run(iterations, target)
     if search.least > target and search.stuck:
         # Again from where it came closest: a way uphill may have ended on a plateau.
-        searches.append(_Search(rows, goal, search.best, units, uphill=False))
+        searches.append(Search(rows, goal, search.best, units, uphill=False))
         searches[-1].run(iterations, target)
 
 
-def _given(problem: Problem, start: Theta | None, seed: int) -> np.ndarray | None:
+def _least(searches: list[Search]) -> float:
+    return min((one.least for one in searches), default=np.inf)
+
+
+def _chosen(searches: list[Search], rows: Rows) -> np.ndarray:
+    """The θ of the least error; of several that are as good, the one whose parameters û tells apart best."""
+    least = _least(searches)
+    equal = [one.best for one in searches if one.least <= _EQUAL * least]
+    return equal[0] if len(equal) == 1 else max(equal, key=lambda at: of_jacobian(rows(at)[0]).effective_rank())
+
+
+def _given(problem: Problem, points: np.ndarray, start: Theta | None, seed: int) -> np.ndarray | None:
     """The θ to begin from: the one given, or the ansatz's own proposal, if there is either."""
     ansatz = problem.ansatz
     if start is not None:
         return problem.theta(start, "start")
     if ansatz.start is not None:
-        return ansatz.pack(ansatz.start(np.array(problem.domain.bounds), np.random.default_rng(seed)))
+        return ansatz.pack(ansatz.start(extent(problem, points), np.random.default_rng(seed)))
     return None

@@ -17,8 +17,18 @@ _TRIALS = 300
 _RIDGE = 1e-6
 
 
+def extent(problem: Problem, points: np.ndarray) -> np.ndarray:
+    """The bounds (dim, 2) of the domain, those of the points where it has no end."""
+    bounds = np.array(problem.domain.bounds)
+    met = np.stack([points.min(axis=0), points.max(axis=0)], axis=1)
+    found = np.where(np.isfinite(bounds), bounds, met)
+    # Of a single point nothing is told but where it is.
+    found[found[:, 0] >= found[:, 1]] += [-0.5, 0.5]
+    return found
+
+
 def proposals(
-    problem: Problem, rows: Rows, goal: np.ndarray, length: int, seed: int, count: int
+    problem: Problem, points: np.ndarray, rows: Rows, goal: np.ndarray, length: int, seed: int, count: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """The ``count`` best of many random θ, best first, each with the units of its components: of every parameter
     array the change that changes û by 1, from the norms of J's columns.
@@ -38,7 +48,7 @@ def proposals(
     found: list[tuple[float, np.ndarray]] = []
     for _ in range(_TRIALS if others else 1):
         values = {n: np.zeros(places[n].shape) for n in solved}
-        values |= {n: _drawn(problem, places[n].shape, generator) for n in others}
+        values |= {n: _drawn(extent(problem, points), len(points), places[n].shape, generator) for n in others}
         theta = ansatz.pack(values)
         jacobian, value = rows(theta)
         if not (np.isfinite(jacobian).all() and np.isfinite(value).all()):
@@ -67,9 +77,8 @@ def _units(jacobian: np.ndarray, places: list[np.ndarray]) -> np.ndarray:
     return units
 
 
-def _drawn(problem: Problem, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+def _drawn(bounds: np.ndarray, samples: int, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
     """One parameter array in a random role."""
-    bounds = np.array(problem.domain.bounds)
     dim, number = len(bounds), int(np.prod(shape, dtype=int))
     # The variable that each entry may belong to: by its last index, where there are as many of both.
     one_each = dim > 1 and shape[-1:] == (dim,)
@@ -81,7 +90,7 @@ def _drawn(problem: Problem, shape: tuple[int, ...], generator: np.random.Genera
         parts = np.arange(number) if dim == 1 else generator.permutation(number)
         values = low + span * (parts + generator.random(number)) / max(number, 1)
     elif role == 1:
-        finest = max(2.0, len(problem.points) ** (1 / dim) / 4)
+        finest = max(2.0, samples ** (1 / dim) / 4)
         values = finest ** generator.random() * np.exp(0.3 * generator.normal(size=number)) / span
     elif role == 2:
         values = generator.uniform(-np.pi, np.pi, number)

@@ -30,7 +30,8 @@ def samples(problem: Problem, u0: Target) -> tuple[np.ndarray, np.ndarray, np.nd
     """
     if isinstance(u0, tuple) and not all(map(_is_one, u0)):
         points, values = _data(problem, u0)
-        weights = np.full(len(points), problem.domain.volume / len(points))
+        # Where the domain has no end nothing tells the measure of the data: it is then 1.
+        weights = np.full(len(points), (problem.domain.volume if problem.domain.finite else 1.0) / len(points))
     else:
         points, weights = problem.points, problem.weights
         targets = enumerate(_targets(problem, u0))

@@ -41,9 +41,10 @@ class Rule(NamedTuple):
         if points.shape != (len(weights), domain.dim) or weights.ndim != 1 or len(weights) == 0:
             raise ValueError(f"the quadrature gave {name}s {points.shape} and weights {weights.shape}")
         finite_points(points, name)
-        if not (np.isfinite(weights) & (weights >= 0)).all():
-            bad = int(np.argmin(np.isfinite(weights) & (weights >= 0)))
-            raise ValueError(f"the weight of {name} {bad} is {weights[bad]}: it must be finite and not negative")
+        for sound, rule in ((weights >= 0, "not be negative"), (np.isfinite(weights), "be finite")):
+            if not sound.all():
+                bad = int(np.argmin(sound))
+                raise ValueError(f"the weight of {name} {bad} is {weights[bad]}: it must {rule}")
         return Rule(points, weights)
 
 
