@@ -12,6 +12,7 @@ rule, in momenta, is a two-step method here, with a parasitic solution.)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -25,25 +26,26 @@ from symdfi.linalg import structured
 _IN_FULL = 1000
 
 
-def _functions(model: Model) -> tuple[Callable, Callable, Callable]:
+def _functions(model: Model, rtol: float | None) -> tuple[Callable, Callable, Callable]:
     """F, and what solves with its Newton matrices: of a step, and of the velocities."""
     kernels = model.kernels
     forcing = model.function(kernels.forcing_kernel)
-    if not kernels.system.is_full:
+    if not kernels.system.is_full and rtol is None:
         return forcing, model.function(kernels.implicit_kernel), model.function(kernels.rates_kernel)
     own = kernels.forcing_kernel
     before = f"# {structured.version()}\n{own.source}\n\nkernel_step = {own.entry}\n\n\n"
-    loops = cache.load_module("symdfi.dynamics.loops.differences", before)
+    text = re.sub(r"(?m)^RTOL = .*$", f"RTOL = {rtol or 0.0!r}", cache.text("symdfi.dynamics.loops.differences"))
+    loops = cache.load(before + text)
     return loops.kernel_step, loops.implicit, loops.rates
 
 
-def initial_rates(model: Model, time: float, iterations: int = 50) -> np.ndarray:
+def initial_rates(model: Model, time: float, rtol: float | None, iterations: int) -> np.ndarray:
     """The velocities (m, n_dof) of the initial states, from F(q, v, t) = 0.
 
     Raises ``SingularMatrixError`` where Ω is singular, ``DivergenceError`` where they are not finite.
     """
     start, n = model.ensemble, model.n_dof
-    forcing, _, rates = _functions(model)
+    forcing, _, rates = _functions(model, rtol)
     signal, found = model.signal(time), start.v.copy()
     loop = cache.load_module("symdfi.dynamics.loops.first_order").newton
     for member in range(start.size):
@@ -60,14 +62,14 @@ def initial_rates(model: Model, time: float, iterations: int = 50) -> np.ndarray
 
 def midpoint_steps(
     model: Model, carry: np.ndarray, q: np.ndarray, signals: np.ndarray, times: tuple[float, int, float],
-    substeps: np.ndarray, every: int, tolerance: float, iterations: int, out: tuple[np.ndarray, np.ndarray],
-    rows: tuple[int, int],
+    substeps: np.ndarray, every: int, rtol: float | None, tolerance: float, iterations: int,
+    out: tuple[np.ndarray, np.ndarray], rows: tuple[int, int],
 ) -> np.ndarray:  # fmt: skip
     """Steps in place: how many each member has done. ``carry`` are the velocities of the last midpoints,
     ``times`` the start, the steps done since, and the step."""
     steps = np.zeros(len(q), np.int64)
     threads.run(
-        cache.load_module("symdfi.dynamics.loops.first_order").over, len(q), *_functions(model),
+        cache.load_module("symdfi.dynamics.loops.first_order").over, len(q), *_functions(model, rtol),
         model.sizes, model.ints, q, carry, model.params, signals, *times, substeps, every, tolerance,
         iterations, *out, *rows, steps, least=1,
     )  # fmt: skip

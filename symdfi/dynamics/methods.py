@@ -14,6 +14,7 @@ from symdfi.dynamics.constrained import load_loops
 from symdfi.dynamics.first_order import initial_rates, midpoint_steps
 from symdfi.dynamics.model import Model
 from symdfi.errors import DivergenceError, SymbolicError
+from symdfi.numbers import real
 
 
 @dataclass
@@ -148,15 +149,22 @@ class ImplicitMidpoint(Method):
     Where L is linear in the velocities, the motion is of first order, and this is the implicit midpoint rule of its
     equations (see ``dynamics.first_order``); v0 is not used then.
 
+    Where such a motion leaves velocities open, as that of an ansatz with redundant parameters does, steps with ``rtol``
+    (1e-9, say) are solved by the shortest corrections of least squares, from the singular values of Ω above ``rtol``
+    σ₁: what is left open keeps its velocity.
+
     ``order`` 4 or 6 makes a step of 5 or 9 substeps (``dynamics.compositions``), for systems without driven inputs.
     """
 
     tolerance: float = 1e-14
     iterations: int = 50
     order: int = 2
+    rtol: float | None = None
 
     def __post_init__(self) -> None:
         substeps(self.order)
+        if self.rtol is not None and not 0 < real(self.rtol, "rtol") < 1:
+            raise ValueError(f"rtol = {self.rtol} must lie between 0 and 1")
 
     def begin(self, model: Model, time: float, motion: Motion) -> None:
         for constraint in model.constraints:
@@ -168,9 +176,13 @@ class ImplicitMidpoint(Method):
                 f"a midpoint rule of order {self.order} takes no inputs that change in time: use order 2"
             )
         if model.kernels.system.is_first_order:
-            motion.v[:] = initial_rates(model, time)
+            motion.v[:] = initial_rates(model, time, self.rtol, self.iterations)
             motion.carry["middle"] = motion.v.copy()
             return
+        if self.rtol is not None:
+            raise SymbolicError(
+                "rtol is a setting for Lagrangians that are linear in the velocities: L here has a mass"
+            )
         self._check_mass(model, time)
         n = model.n_dof
         motion.carry["p"] = model.at_start(model.kernels.discrete_kernel, time, 2 * n)[:, :n].copy()
@@ -193,7 +205,7 @@ class ImplicitMidpoint(Method):
             times = (span.start, span.done, span.h)
             return midpoint_steps(
                 model, motion.carry["middle"], motion.q, span.signals(model), times, substeps(self.order), span.every,
-                self.tolerance, self.iterations, (out_q, out_v), (row, row + span.rows),
+                self.rtol, self.tolerance, self.iterations, (out_q, out_v), (row, row + span.rows),
             )  # fmt: skip
         found, steps = model.kernels, np.zeros(len(motion.q), np.int64)
         kernels = (found.discrete_kernel, found.midpoint_kernel, found.legendre_kernel)

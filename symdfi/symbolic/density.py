@@ -128,7 +128,12 @@ class LagrangianDensity(Rebuilt):
     def evolution(self) -> EvolutionEquation:
         """``evolution_equations`` as an ``EvolutionEquation`` in u, and p_u where there are momenta."""
         equations = self.evolution_equations
-        return EvolutionEquation(equations[0] if len(equations) == 1 else list(equations))
+        several = (u for u in (*self.fields, *self.momentum_fields) if self.phase_space.is_complex(u))
+        return EvolutionEquation(equations[0] if len(equations) == 1 else list(equations), complex=list(several))
+
+    def is_complex(self, field: AppliedUndef) -> bool:
+        """Whether a field is complex."""
+        return field in self._conjugates.partner
 
     def __str__(self) -> str:
         return str(self._show(self.expr))

@@ -91,6 +91,24 @@ def test_a_gradient_flow_is_of_first_order():
     assert found.q[-1, 0] == pytest.approx(1 / np.sqrt(3), abs=1e-6)
 
 
+def test_redundant_coordinates_with_rtol():
+    """q = r + 2 s: of r and s only the sum is told; the other direction stays where it is."""
+    (r, rd), (s, sd_) = sd.coordinates("r"), sd.coordinates("s")
+    L = p * (rd + 2 * sd_) - p**2 / 2 - (r + 2 * s) ** 2 / 2
+    redundant = sd.Lagrangian(L, [r, s, p], [rd, sd_, pd])
+    with pytest.raises(sd.SingularMatrixError, match="along r - 0.5 s"):
+        sd.integrate(redundant, [1.0, 0.0, 0.3], None, (0, 2), 0.1, method="midpoint")
+    found = sd.integrate(redundant, [1.0, 0.0, 0.3], None, (0, 2), 0.1, method=sd.ImplicitMidpoint(order=4, rtol=1e-9))
+    c, w = np.cos(2), np.sin(2)
+    assert found.q[-1] @ [1, 2, 0] == pytest.approx(c + 0.3 * w, abs=1e-6)
+    assert found.q @ [2, -1, 0] == pytest.approx(2.0, abs=1e-9)
+    assert found.energy_drift < 1e-12
+    with pytest.raises(sd.SymbolicError, match="rtol is a setting for Lagrangians that are linear"):
+        sd.integrate(sd.Lagrangian(qd**2 / 2, q, qd), 1.0, 0.0, (0, 1), 0.1, method=sd.ImplicitMidpoint(rtol=1e-9))
+    with pytest.raises(ValueError, match="rtol = 2 must lie between 0 and 1"):
+        sd.ImplicitMidpoint(rtol=2)
+
+
 def test_what_is_refused():
     with pytest.raises(sd.SymbolicError, match="is linear in the velocities.*method='midpoint', not verlet"):
         sd.integrate(OSCILLATOR, [1.0, 0.0], None, (0, 1), 0.1)

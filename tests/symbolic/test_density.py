@@ -156,6 +156,8 @@ def test_evolution_is_an_equation_of_all_fields_and_momenta():
     assert pde.fields == (u, v, *found.momentum_fields)
     assert pde.right_sides == tuple(e.rhs for e in found.evolution_equations)
     assert pde.parameters == (c, g)
+    assert pde.complex == (False,) * 4
+    assert sd.LagrangianDensity(SCHROEDINGER, [psi], [x]).evolution().complex == (True,)
 
 
 def test_fields_of_both_kinds():
@@ -182,6 +184,7 @@ def test_complex_fields_of_second_order():
     assert found.hamiltonian == p * sp.conjugate(p) + psi.diff(x) * bar.diff(x) + m**2 * psi * bar
     of_psi, of_p = found.evolution_equations
     assert of_psi.rhs == sp.conjugate(p)
+    assert found.evolution().complex == (True, True)
     assert sp.expand(of_p.rhs - (bar.diff(x, 2) - m**2 * bar)) == 0
 
 

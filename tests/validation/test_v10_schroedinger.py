@@ -70,6 +70,23 @@ def test_norm_and_energy_over_a_long_time(gaussian, s):
     assert np.sqrt(np.abs(values - exact(points[:, 0], 20.0, s)) ** 2 @ weights) <= 1e-7
 
 
+def test_a_redundant_gaussian():
+    """Coherent states with an amplitude (a + i b) exp(g): one direction of five that nothing tells."""
+    a, b, q, p, g = own = sp.symbols("a b q p g", real=True)
+    expr = (a + sp.I * b) * sp.exp(g - (x - q) ** 2 / 2 + sp.I * p * (x - q))
+    redundant = DENSITY.reduce(sd.Ansatz(expr, [x], own), BOX, QUADRATURE)
+    begin = np.array([0.6 * np.pi**-0.25, 0.0, Q0, P0, np.log(1 / 0.6)])
+    with pytest.raises(sd.SingularMatrixError, match=r"is singular at .* along .*g.*; with 5 coordinates"):
+        sd.integrate(redundant, begin, None, (0, 1), 0.1, method="midpoint")
+    found = sd.integrate(redundant, begin, None, (0, 20), 0.02, method=sd.ImplicitMidpoint(order=6, rtol=1e-9))
+    points, weights = QUADRATURE.nodes(BOX)
+    norm = np.abs(redundant.evaluate(found.q, points)) ** 2 @ weights
+    assert np.abs(norm - 1).max() <= 1e-8
+    assert found.energy_drift <= 1e-8
+    values = redundant.evaluate(found.q[-1], points[:, 0])
+    assert np.sqrt(np.abs(values - exact(points[:, 0], 20.0, 1.0)) ** 2 @ weights) <= 1e-7
+
+
 def test_redundant_parameters_are_told(gaussian):
     """Where the wave function vanishes, its centre, width and momentum say nothing."""
     with pytest.raises(sd.SingularMatrixError, match="the symplectic matrix Ω of .* is singular"):
