@@ -19,7 +19,7 @@ from symdfi.dfi.sampling import (
 )
 from symdfi.dfi.schemes import Scheme
 from symdfi.dfi.solution import Solution
-from symdfi.dfi.steppers import DFI, DiracFrenkel, Stepper
+from symdfi.dfi.steppers import DFI, DiracFrenkel, Memory, Solves, Stepper, Trust
 
 __all__ = [
     "Box",
@@ -30,6 +30,7 @@ __all__ = [
     "GaussLegendre",
     "GaussianSamples",
     "Grid",
+    "Memory",
     "MixtureSamples",
     "MonteCarlo",
     "Problem",
@@ -38,7 +39,9 @@ __all__ = [
     "Samples",
     "Scheme",
     "Solution",
+    "Solves",
     "Stepper",
+    "Trust",
     "conditioning",
     "evolve",
     "fit",

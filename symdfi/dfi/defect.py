@@ -69,7 +69,7 @@ class StepMeter:
     """Measures step after step; keeps û of the last step's end."""
 
     def __init__(self, problem: Problem, theta: np.ndarray) -> None:
-        self._problem, self._value = problem, problem.fresh_values(theta)
+        self._problem, self._value = problem, problem.weighted(theta)
 
     def measure(self, motion: Motion, velocity: np.ndarray, moved: Motion, time: float, h: float) -> StepError:
         """The step from ``motion``, where the velocity is ``velocity``, to ``moved``."""
@@ -77,7 +77,7 @@ class StepMeter:
         path, along = motion.theta + _VALUES @ parts, _RATES @ parts / h
         pairs = [self._problem.tangents(*state) for state in zip(path, along, time + h * _GAUSS, strict=True)]
         rates, sides = zip(*pairs, strict=True)
-        before, self._value = self._value, self._problem.fresh_values(moved.theta)
+        before, self._value = self._value, self._problem.weighted(moved.theta)
         step = self._value - before
         norms = lambda parts: 0.5 * h * sum(_norm(part) for part in parts)  # noqa: E731
         return StepError(

@@ -11,7 +11,7 @@ from symdfi.dfi.defect import StepError, StepMeter
 from symdfi.dfi.problem import Problem, Theta
 from symdfi.dfi.schemes import Motion
 from symdfi.dfi.solution import Solution
-from symdfi.dfi.steppers import Solves, Stepper
+from symdfi.dfi.steppers import DFI, Solves, Stepper
 from symdfi.errors import DivergenceError, Interrupted, SingularMatrixError
 from symdfi.linalg.blas import one_blas_thread
 from symdfi.numbers import count, finite_reals, real
@@ -25,7 +25,7 @@ def evolve(
     theta0: Theta | Motion,
     t_span: tuple[float, float],
     dt: float,
-    stepper: Stepper,
+    stepper: Stepper | None = None,
     *,
     velocity0: Theta | None = None,
     save_every: int = 1,
@@ -44,6 +44,7 @@ def evolve(
     """
     from tqdm.auto import tqdm  # slow to import
 
+    stepper = DFI() if stepper is None else stepper
     motion = _initial(problem, theta0, velocity0)
     start, stop, steps = _read_steps(t_span, dt)
     save_every = count(save_every, "save_every", 1)
@@ -61,7 +62,8 @@ def evolve(
                 done = (0, motion)
             for step in tqdm(range(1, steps + 1), desc="evolve", disable=None, leave=False):
                 time = start + (step - 1) * h
-                moved, used = stepper.step(solves, motion, time, h)
+                taken = stepper.step(solves, motion, time, h)
+                moved, used = taken.motion, taken.velocity
                 if not (np.isfinite(moved.theta).all() and np.isfinite(moved.velocity).all()):
                     raise DivergenceError("theta is not finite after the step")
                 strayed = meter.measure(motion, used, moved, time, h)
@@ -73,7 +75,7 @@ def evolve(
                 motion = moved
                 done = (step, moved)  # in one: an interrupt may come between any two statements
             time = stop
-            final = stepper.velocity(solves, motion.theta, stop, motion.velocity, 1.0, h)
+            final = stepper.velocity(solves, motion, stop, h)
         except (DivergenceError, SingularMatrixError, ValueError) as error:
             fault = solves.fault()
             if isinstance(error, ValueError) and fault is None:

@@ -280,9 +280,13 @@ class Problem(Rebuilt):
         finite_points(points, "point")
         return self.components.joined(self.values(theta, points))
 
-    def fresh_values(self, theta: np.ndarray) -> np.ndarray:
-        """√w û (n F,) at the independent points."""
-        return (self._fresh_root * self.values(theta, self.fresh_points)).ravel()
+    def weighted(self, theta: np.ndarray, fresh: bool = True) -> np.ndarray:
+        """√w û (n F,) on points independent of those solved on (or on those, ``fresh=False``)."""
+        points, root = self._rule(fresh)
+        return (root * self.values(theta, points)).ravel()
+
+    def _rule(self, fresh: bool) -> tuple[np.ndarray, np.ndarray]:
+        return (self.fresh_points, self._fresh_root) if fresh else (self.points, self._root)
 
     def values(self, theta: np.ndarray, points: np.ndarray) -> np.ndarray:
         """û a sample and component, (n, components)."""
@@ -294,7 +298,7 @@ class Problem(Rebuilt):
         self, theta: np.ndarray, velocity: np.ndarray, time: float, fresh: bool = True
     ) -> tuple[np.ndarray, np.ndarray]:
         """J v and f, both (n F,), on points independent of those solved on (or on those, ``fresh=False``)."""
-        points, root = (self.fresh_points, self._fresh_root) if fresh else (self.points, self._root)
+        points, root = self._rule(fresh)
         moved, rhs = np.empty(root.size), np.empty(root.size)
         self._run(
             self.kernels.tangent, points, root, theta, time, velocity, self._by_sample(moved), self._by_sample(rhs)

@@ -26,7 +26,7 @@ def test_energy_identity_of_the_inertial_equation(redundant):
     problem, theta0 = redundant
     epsilon, defects = 0.05, []
     for h in (0.02, 0.01, 0.005):
-        solution = sd.evolve(problem, theta0, (0, 1), h, sd.DFI(epsilon=epsilon, initial="zero"))
+        solution = sd.evolve(problem, theta0, (0, 1), h, sd.DFI(epsilon=epsilon, initial="zero", scheme="euler"))
         stored = 0.0
         # Implicit Euler: the rows at θ_n with the velocity v_{n+1}, which is the one saved at t_n.
         for theta, v in zip(solution.theta[:-1], solution.velocity[:-1], strict=True):
@@ -47,7 +47,9 @@ def test_energy_identity_of_the_implicit_step(redundant):
     """
     problem, theta0 = redundant
     for epsilon, h in ((0.05, 0.02), (1e-3, 0.1), (10.0, 0.5)):
-        solution = sd.evolve(problem, theta0, (0, 1), h, sd.DFI(epsilon=epsilon, initial="zero", solver=sd.QR()))
+        solution = sd.evolve(
+            problem, theta0, (0, 1), h, sd.DFI(epsilon=epsilon, initial="zero", scheme="euler", solver=sd.QR())
+        )
         before = np.zeros(theta0.size)
         for theta, v in zip(solution.theta[:-1], solution.velocity[:-1], strict=True):
             J, f = problem.rows(theta, 0.0)
@@ -66,7 +68,7 @@ def test_null_directions_are_left_alone(redundant):
         assert part[0] == pytest.approx(part[1], abs=1e-9)
 
 
-@pytest.mark.parametrize("scheme", ["euler", "bdf2", "rk4", "rk4-extrapolated"])
+@pytest.mark.parametrize("scheme", ["euler", "bdf2", "rk4"])
 @pytest.mark.parametrize("solver", [sd.QR(), sd.SVD(), sd.Dual()], ids=repr)
 def test_solvers_give_the_same_run(redundant, solver, scheme):
     problem, theta0 = redundant
@@ -83,7 +85,7 @@ def test_fewer_points_than_parameters():
     np.testing.assert_allclose(dual, primal, rtol=1e-7, atol=1e-8)
 
 
-@pytest.mark.parametrize("scheme", ["euler", "bdf2", "rk4", "rk4-extrapolated"])
+@pytest.mark.parametrize("scheme", ["euler", "bdf2", "rk4"])
 def test_a_continued_run_is_the_run_that_did_not_stop(redundant, scheme):
     problem, theta0 = redundant
     stepper = sd.DFI(epsilon=1e-3, scheme=scheme)
@@ -157,7 +159,7 @@ WAVES = AMPLITUDE[N] * sp.cos((N + 1) * X) + PHASE[N] * sp.sin((N + 1) * X)
 POLAR = AMPLITUDE[N] * sp.cos((N + 1) * (X - PHASE[N]))
 
 
-@pytest.mark.parametrize(("scheme", "order"), [("euler", 1), ("bdf2", 2), ("rk4", 3), ("rk4-extrapolated", 3)])
+@pytest.mark.parametrize(("scheme", "order"), [("euler", 1), ("bdf2", 2), ("rk4", 3)])
 @pytest.mark.parametrize("form", [WAVES, POLAR], ids=["linear ansatz", "nonlinear ansatz"])
 @pytest.mark.parametrize(
     ("f", "eigenvalue", "lipschitz"),
@@ -299,10 +301,9 @@ def test_plot(redundant, tmp_path):
 
 
 def test_steppers_refuse_bad_settings():
-    for bad in (dict(), dict(epsilon=1.0, gamma=1.0)):
-        with pytest.raises(ValueError, match="give exactly one of epsilon and gamma"):
-            sd.DFI(**bad)
-    with pytest.raises(ValueError, match="give exactly one of gamma and rtol"):
+    with pytest.raises(ValueError, match="give only one of epsilon and gamma"):
+        sd.DFI(epsilon=1.0, gamma=1.0)
+    with pytest.raises(ValueError, match="give one of gamma and rtol"):
         sd.DiracFrenkel()
     with pytest.raises(ValueError, match="epsilon = -1.0 must be finite and not negative"):
         sd.DFI(epsilon=-1.0)

@@ -79,7 +79,7 @@ def test_all_that_measures_agrees_with_the_rows(weights):
     root = np.sqrt(problem.weights)[:, None] * scales
     np.testing.assert_allclose(value.reshape(9, 2), root * problem.evaluate(theta, problem.points).T, rtol=1e-12)
     fresh = np.sqrt(problem.fresh_weights)[:, None] * scales * problem.evaluate(theta, problem.fresh_points).T
-    np.testing.assert_allclose(problem.fresh_values(theta), fresh.ravel(), rtol=1e-12)
+    np.testing.assert_allclose(problem.weighted(theta), fresh.ravel(), rtol=1e-12)
     unweighted, _ = waves().rows(theta, 0.1)
     np.testing.assert_allclose(
         J.reshape(9, 2, 3), scales[:, None] * unweighted.reshape(9, 2, 3), rtol=1e-13, atol=1e-15

@@ -46,7 +46,7 @@ def inertia(gamma, scheme, h=0.01):
 
 def test_the_normal_equations_are_singular():
     with pytest.raises(sd.SingularMatrixError, match=r"step 0 \(from t = 0\): the normal matrix \(12 x 12\)") as raised:
-        error(sd.DiracFrenkel(gamma=0.0))
+        error(sd.DiracFrenkel(gamma=0.0, solver=sd.Cholesky()))
     assert (raised.value.step, raised.value.time) == (0, 0.0)
     partial = raised.value.partial
     assert partial.t == [0.0]
@@ -61,15 +61,14 @@ def test_tikhonov_is_biased(solver):
 
 def test_inertia_takes_the_bias_away():
     assert inertia(1e-2, "euler") == pytest.approx(4.5e-4, rel=0.02)
-    assert error(sd.DFI(gamma=1e-3)) <= 5e-4
+    assert error(sd.DFI(gamma=1e-3, mu=1, trust=False, scheme="euler")) <= 5e-4
 
 
 @pytest.mark.parametrize(
     ("stepper", "bound"),
     [
         (sd.DFI(epsilon=1e-5, scheme="bdf2"), 4e-6),
-        (sd.DFI(epsilon=1e-6, scheme="rk4"), 2e-7),
-        (sd.DFI(epsilon=1e-4, scheme="rk4-extrapolated"), 1e-7),
+        (sd.DFI(epsilon=1e-6, scheme="rk4"), 5e-7),
     ],
     ids=lambda x: getattr(x, "scheme", None),
 )
@@ -79,7 +78,7 @@ def test_higher_order_schemes(stepper, bound):
 
 @pytest.mark.parametrize(
     ("gamma", "scheme", "order"),
-    [(1e-2, "euler", 1), (1e-4, "bdf2", 2), (1e-2, "rk4", 1), (1e-2, "rk4-extrapolated", 2)],
+    [(1e-2, "euler", 1), (1e-4, "bdf2", 2), (1e-2, "rk4", 1)],
 )
 def test_orders_at_fixed_gamma(gamma, scheme, order):
     errors = [inertia(gamma, scheme, h) for h in (0.04, 0.02, 0.01)]

@@ -1,0 +1,63 @@
+"""What time schemes for θ̇ = v share, where v at any θ is a least-squares solve anchored at a nearby velocity."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Parameters, the velocity there (or the latest solved one), and the velocity a step before it.
+
+    ``own`` is what a stepper keeps from step to step besides: it belongs to the run, and survives resumption.
+    """
+
+    theta: np.ndarray
+    velocity: np.ndarray
+    previous: np.ndarray | None = None
+    own: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Field(Protocol):
+    """The velocity at θ and t, anchored at ``anchor``.
+
+    ``span`` is the part of a step that the anchor is old: ε v̇ = Jᵀ(f − J v) by implicit Euler over span·h has
+    the weight γ = ε/(span·h). ``fade`` is the part of the step's damping μ of the anchor that is taken here. Over a
+    step the fades add up to 1, so that ε and μ mean the same in every scheme.
+    """
+
+    def __call__(
+        self, theta: np.ndarray, time: float, anchor: np.ndarray, /, *, span: float = 1.0, fade: float = 1.0
+    ) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A velocity that a step has used at θ and t: the step aims at û⁺ = û + h Σ weight f."""
+
+    weight: float
+    theta: np.ndarray
+    time: float
+    velocity: np.ndarray
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a step has led, the velocity at its beginning, and its stages."""
+
+    motion: Motion
+    velocity: np.ndarray
+    stages: tuple[Stage, ...]
+
+
+class Scheme(abc.ABC):
+    """One step of a time scheme."""
+
+    @abc.abstractmethod
+    def step(self, field: Field, motion: Motion, time: float, h: float) -> Step:
+        """The step from ``motion`` at ``time``; ``field`` solves for velocities."""

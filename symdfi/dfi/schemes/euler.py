@@ -1,0 +1,17 @@
+"""Euler's scheme."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from symdfi.dfi.schemes.base import Field, Motion, Scheme, Stage, Step
+
+
+@dataclass(frozen=True)
+class Euler(Scheme):
+    """v⁺ = solve at θ_n anchored at v_n, θ⁺ = θ_n + h v⁺: order 1."""
+
+    def step(self, field: Field, motion: Motion, time: float, h: float) -> Step:
+        v = field(motion.theta, time, motion.velocity)
+        moved = Motion(motion.theta + h * v, v, motion.velocity)
+        return Step(moved, v, (Stage(1.0, motion.theta, time, v),))

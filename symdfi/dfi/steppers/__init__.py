@@ -1,0 +1,14 @@
+"""Steppers: which least-squares problem gives the velocity, and which time scheme uses it.
+
+All solve ``min ‖J v − f‖² + γ‖v − μ a‖²`` (THEORY-DFI, §1): Dirac–Frenkel has no anchor a, inertia anchors at
+the last velocity. A new one is one small file.
+"""
+
+from symdfi.dfi.steppers.base import Stepper
+from symdfi.dfi.steppers.dirac_frenkel import DiracFrenkel
+from symdfi.dfi.steppers.inertia import DFI
+from symdfi.dfi.steppers.memory import Memory
+from symdfi.dfi.steppers.solves import Solves
+from symdfi.dfi.steppers.trust import Trust
+
+__all__ = ["DFI", "DiracFrenkel", "Memory", "Solves", "Stepper", "Trust"]

@@ -1,0 +1,50 @@
+"""Dirac–Frenkel dynamics without inertia."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from symdfi.dfi.schemes import Motion, Scheme, Step
+from symdfi.dfi.steppers.base import Stepper, at_most_one, scheme_of
+from symdfi.dfi.steppers.solves import Solves
+from symdfi.linalg import AnchoredSolver, Auto, TruncatedSVD
+
+
+@dataclass(frozen=True)
+class DiracFrenkel(Stepper):
+    """Dirac–Frenkel: v = argmin ‖J v − f‖² + γ‖v‖² (Tikhonov, ``gamma``), or the minimum-norm solution with
+    singular values below ``rtol`` σ₁ cut off (``rtol``). Exactly one of the two is given.
+
+    ``relative`` counts γ in units of σ₁(J)²; γ = 0 is plain Dirac–Frenkel, singular where J loses rank. ``scheme``:
+    a ``Scheme``, or "euler", "bdf2", "rk4".
+    """
+
+    gamma: float | None = None
+    rtol: float | None = None
+    relative: bool = False
+    scheme: str | Scheme = "rk4"
+    solver: AnchoredSolver = field(default_factory=Auto)
+
+    def __post_init__(self) -> None:
+        scheme_of(self.scheme)
+        at_most_one(gamma=self.gamma, rtol=self.rtol)
+        if self.gamma is None and self.rtol is None:
+            raise ValueError("give one of gamma and rtol")
+
+    def velocity(self, solves: Solves, motion: Motion, time: float, h: float) -> np.ndarray:
+        return self._solved(solves, motion.theta, time)
+
+    def step(self, solves: Solves, motion: Motion, time: float, h: float) -> Step:
+        field = lambda theta, at, _, span=1.0, fade=1.0: self._solved(solves, theta, at)  # noqa: E731
+        return scheme_of(self.scheme).step(field, motion, time, h)
+
+    def _solved(self, solves: Solves, theta: np.ndarray, time: float) -> np.ndarray:
+        rows, zero = solves.at(theta, time), np.zeros(theta.size)
+        if self.rtol is not None:
+            solves.last = TruncatedSVD(self.rtol).solve(rows, zero, 0.0)
+        else:
+            assert self.gamma is not None
+            solves.last = self.solver.solve(rows, zero, self.gamma, relative=self.relative)
+        return solves.last.v

@@ -1,0 +1,116 @@
+"""Steps are repeated with more regularisation where they do not go where the solves meant them to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from symdfi.dfi.problem import Problem
+from symdfi.dfi.schemes import Motion, Step
+from symdfi.errors import SingularMatrixError
+from symdfi.numbers import count, one_real
+
+#: ``attempt(gamma, mu)``: the step with these. Raises where a solve is singular or its rows are not finite.
+Attempt = Callable[[float, float], Step]
+
+
+_TINY = float(np.finfo(float).tiny)
+
+
+@dataclass(frozen=True)
+class Trust:
+    """A step is trusted if its defect is at most ``factor`` times what its residuals allow:
+
+        e = ‖û⁺ − û − h Σ b f‖  ≤  factor (h Σ b ‖r‖ + tolerance h ‖f‖),    r = J v − f
+
+    over the stages of the step. Beyond that û is not linear in θ over a step of this length: weak directions of J are
+    driven too fast. The step is then repeated with γ·``raised`` and μ·``faded``, up to ``tries`` times, as long as e
+    falls by the share ``gain``, or the velocity has not felt it yet. Where the velocity changes and e does not fall,
+    twice, the excess is the error of the time scheme: γ stays as it was, and so much excess is let pass for a
+    while. A raised γ falls back to ``fall``·γ over each trusted step that follows: a tenth in 32 of them. Where it
+    falls by halves, weak directions are let loose again before the solution has left the place that made them weak.
+    """
+
+    factor: float = 1.5
+    tolerance: float = 1e-8
+    raised: float = 10.0
+    faded: float = 0.3
+    gain: float = 0.3
+    tries: int = 10
+    fall: float = 0.93
+
+    def __post_init__(self) -> None:
+        for name, low, high in (("factor", 1, np.inf), ("tolerance", 0, np.inf), ("raised", 1, np.inf)):
+            if not low <= one_real(getattr(self, name), name) < high:
+                raise ValueError(f"{name} = {getattr(self, name)} must be at least {low}, and finite")
+        for name in ("faded", "gain", "fall"):
+            if not 0 <= one_real(getattr(self, name), name) <= 1:
+                raise ValueError(f"{name} = {getattr(self, name)} must lie between 0 and 1")
+        count(self.tries, "tries", 0)
+
+    def step(self, problem: Problem, attempt: Attempt, motion: Motion, h: float, mu: float, least: float) -> Step:
+        """The step from ``motion``, with the γ for the next one, ``least`` or higher, among the motion's own."""
+        gamma = max(least, motion.own.get("gamma", least))
+        # An excess that γ did not take away is the time scheme's: to try again at every step would double the cost.
+        usual = max(self.factor, 2 * motion.own.get("excess", 0.0))
+        before = problem.weighted(motion.theta, fresh=False)
+        best = self._tried(problem, attempt, before, h, gamma, mu)
+        found, trial, fade, lift, left, vain = gamma, gamma, mu, self.raised, 0.0, 0
+        for _ in range(self.tries):
+            if best.defect <= (usual if found == gamma else self.factor) * best.allowed:
+                break
+            trial, fade = trial * lift, fade * self.faded
+            other = self._tried(problem, attempt, before, h, trial, fade)
+            if other.defect < (1 - self.gain) * best.defect:
+                best, found, lift, vain = other, trial, self.raised, 0
+            elif other.like(best):
+                lift *= self.raised  # below all singular values of J: nothing has felt it yet
+            elif vain < 1:
+                vain += 1
+            else:
+                left = best.defect / max(best.allowed, _TINY)
+                break
+        if best.step is None:
+            assert best.fault is not None
+            raise best.fault
+        own = {
+            "gamma": found if found > gamma else max(least, self.fall * gamma),
+            "excess": max(left, self.fall * motion.own.get("excess", 0.0)),
+        }
+        return replace(best.step, motion=replace(best.step.motion, own=own))
+
+    def _tried(
+        self, problem: Problem, attempt: Attempt, before: np.ndarray, h: float, gamma: float, mu: float
+    ) -> _Trial:
+        try:
+            step = attempt(gamma, mu)
+            if not np.isfinite(step.motion.theta).all():
+                return _Trial(step, np.inf, 0.0)
+            aim, allowed, rate = before, 0.0, 0.0
+            for stage in step.stages:
+                moved, side = problem.tangents(stage.theta, stage.velocity, stage.time, fresh=False)
+                aim = aim + h * stage.weight * side
+                allowed += h * stage.weight * float(np.linalg.norm(moved - side))
+                rate = rate or float(np.linalg.norm(side))
+            defect = float(np.linalg.norm(problem.weighted(step.motion.theta, fresh=False) - aim))
+        except (SingularMatrixError, FloatingPointError, ValueError) as fault:
+            # Singular, or rows that are not finite: of a mistake in a scheme the second trial says the same again.
+            return _Trial(None, np.inf, 0.0, fault)
+        return _Trial(step, defect if np.isfinite(defect) else np.inf, allowed + self.tolerance * h * rate)
+
+
+@dataclass(frozen=True)
+class _Trial:
+    step: Step | None
+    defect: float
+    allowed: float
+    fault: Exception | None = None
+
+    def like(self, other: _Trial) -> bool:
+        """Whether the two move alike."""
+        if self.step is None or other.step is None:
+            return self.step is other.step
+        own, its = self.step.velocity, other.step.velocity
+        return float(np.linalg.norm(own - its)) <= 0.1 * float(np.linalg.norm(its))

@@ -1,0 +1,98 @@
+"""The default stepper: memory, trust, and what a run keeps of them."""
+
+import pickle
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import symdfi as sd
+from symdfi.dfi.schemes import Motion
+
+X = sp.Symbol("x")
+u = sp.Function("u")(sd.t, X)
+i = sp.Symbol("i", integer=True)
+
+
+@pytest.fixture(scope="module")
+def collapsing():
+    """Burgers' equation with four Gaussians and too little regularisation: weak directions move at once."""
+    pde = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), u.diff(X, 2) / 50 - u * u.diff(X)))
+    problem = sd.Problem(pde, sd.gaussians([X], 4), sd.Box([(-5, 5)]), sd.Grid(300))
+    generator = np.random.default_rng(1)
+    a, w, b = generator.normal(size=4), generator.uniform(0.5, 2, 4), generator.uniform(-2, 2, 4)
+    return problem, problem.theta({"a": a, "w": w, "b": b})
+
+
+def test_memory_fades_with_the_change_of_the_velocity():
+    memory = sd.dfi.Memory(kappa=0.5)
+    v = np.array([3.0, 4.0])
+    assert memory.mu(Motion(v, v)) == 1
+    assert memory.mu(Motion(v, v, v)) == 1
+    assert memory.mu(Motion(v, v, 0.5 * v)) == pytest.approx(1 / 2)
+    assert memory.mu(Motion(v, v, -v)) == pytest.approx(1 / 5)
+    assert memory.mu(Motion(v, 0 * v, v)) == 0
+    assert memory.mu(Motion(v, 0 * v, 0 * v)) == 1
+
+
+def test_trust_raises_gamma_where_a_step_goes_astray_and_lets_it_fall(collapsing):
+    problem, theta0 = collapsing
+    with pytest.raises(sd.DivergenceError):
+        sd.evolve(problem, theta0, (0, 1), 0.05, sd.DFI(gamma=1e-15, trust=False, solver=sd.QR()))
+    stepper = sd.DFI(gamma=1e-15, solver=sd.QR())
+    motion, gammas = theta0, []
+    for k in range(20):
+        motion = sd.evolve(problem, motion, (0.05 * k, 0.05 * (k + 1)), 0.05, stepper).last
+        gammas.append(motion.own["gamma"])
+    assert max(gammas) > 1e-13
+    assert np.isfinite(motion.theta).all()
+    # Trusted steps: as sure of itself as before, in the end.
+    assert min(np.diff(gammas)) < 0
+
+
+def test_what_a_stepper_keeps_survives_resumption(collapsing):
+    problem, theta0 = collapsing
+    stepper = sd.DFI(gamma=1e-15, solver=sd.QR())
+    whole = sd.evolve(problem, theta0, (0, 1), 0.0625, stepper)
+    half = sd.evolve(problem, theta0, (0, 0.5), 0.0625, stepper)
+    rest = sd.evolve(problem, pickle.loads(pickle.dumps(half.last)), (0.5, 1), 0.0625, stepper)
+    np.testing.assert_array_equal(rest.theta, whole.theta[8:])
+    assert rest.last.own == whole.last.own
+
+
+def test_a_problem_without_trouble_never_sees_trust(collapsing):
+    """Waves that the ansatz follows: the default is DFI at its least γ."""
+    pde = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), -u.diff(X)))
+    a, b = (sp.IndexedBase(n, shape=(3,)) for n in "ab")
+    waves = sp.Sum(a[i] * sp.cos((i + 1) * X) + b[i] * sp.sin((i + 1) * X), (i, 0, 2))
+    problem = sd.Problem(pde, sd.Ansatz(waves, [X], [a, b]), sd.Box([(0, 2 * np.pi)], periodic=True), sd.Grid(32))
+    theta0 = [1, 0.5, 0.2, 0.3, -0.4, 0.1]
+    solution = sd.evolve(problem, theta0, (0, 1), 0.05)
+    assert solution.last.own["gamma"] == 2.5e-9
+    x = np.linspace(0, 6, 50)
+    np.testing.assert_allclose(solution.evaluate(x), problem.evaluate(theta0, x - 1), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (dict(factor=0.5), "factor = 0.5 must be at least 1"),
+        (dict(tolerance=-1.0), "tolerance = -1.0 must be at least 0"),
+        (dict(raised=np.inf), "raised = inf must be at least 1, and finite"),
+        (dict(faded=1.5), "faded = 1.5 must lie between 0 and 1"),
+        (dict(gain=-0.1), "gain = -0.1 must lie between 0 and 1"),
+        (dict(tries=-1), "tries"),
+    ],
+)
+def test_trust_refuses_bad_settings(bad, message):
+    with pytest.raises(ValueError, match=message):
+        sd.dfi.Trust(**bad)
+
+
+def test_memory_and_the_stepper_refuse_bad_settings():
+    with pytest.raises(ValueError, match="kappa = 0 must be positive"):
+        sd.dfi.Memory(0)
+    with pytest.raises(TypeError, match="mu = 'much' is no number and no Memory"):
+        sd.DFI(mu="much")
+    with pytest.raises(TypeError, match="trust = 2 is no Trust"):
+        sd.DFI(trust=2)
