@@ -68,7 +68,7 @@ def euler(
     shape = count(first + steps), theta.size
     thetas, velocities, residuals = np.empty(shape), np.empty(shape), np.empty((shape[0], 5))
     measured, done = np.empty((steps, 6)), np.zeros(1, np.int64)
-    before = problem.fresh_values(theta)
+    before = problem.weighted(theta)
     with one_blas_thread():
         cache.load_module("symdfi.dfi.loops.euler").advance(
             *problem.for_loops(theta), theta, velocity, previous, before, start, first, h, gamma, mu, save_every,

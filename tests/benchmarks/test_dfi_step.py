@@ -11,7 +11,7 @@ from threadpoolctl import ThreadpoolController
 
 import symdfi as sd
 from symdfi.dfi.defect import StepMeter
-from symdfi.dfi.schemes import Motion
+from symdfi.dfi.schemes import Motion, Step
 from symdfi.dfi.small import euler
 from symdfi.dfi.steppers import Solves
 from tests.benchmarks.test_jacobian import gaussian_problem, jax, jax_rows, jnp, mlp_problem
@@ -27,9 +27,10 @@ BLAS = ThreadpoolController().select(user_api="blas")
 
 def stepping(p: sd.Problem, theta: np.ndarray):
     """A step as ``evolve`` makes it, BLAS on one thread, and what it gives."""
-    stepper, solves, motion = sd.DFI(epsilon=EPSILON), Solves(p), Motion(theta, np.zeros(theta.size))
+    stepper = sd.DFI(epsilon=EPSILON, scheme="euler", solver=sd.Cholesky())
+    solves, motion = Solves(p), Motion(theta, np.zeros(theta.size))
 
-    def step() -> tuple[Motion, np.ndarray]:
+    def step() -> Step:
         with BLAS.limit(limits=1):
             return stepper.step(solves, motion, 0.0, H)
 
@@ -52,7 +53,7 @@ def test_against_jax(table, name) -> None:
 
     step = stepping(p, theta)
     on_device, velocity = jnp.array(theta), jnp.zeros(theta.size)
-    np.testing.assert_allclose(step()[0].theta, np.asarray(jax_step(on_device, velocity)[0]), atol=1e-6)
+    np.testing.assert_allclose(step().motion.theta, np.asarray(jax_step(on_device, velocity)[0]), atol=1e-6)
     table.ratio(
         f"DFI step with Cholesky / JAX, {name}",
         step,
@@ -85,11 +86,13 @@ def test_diagnostics(table, part) -> None:
     """What is measured of every step, and of a saved one, as a part of it."""
     p, theta, _ = gaussian_problem(100, 2000)
     step, meter = stepping(p, theta), StepMeter(p, theta)
-    moved, used = step()
+    taken = step()
     motion = Motion(theta, np.zeros(theta.size))
     parts = {
-        "measuring a step": lambda: meter.measure(motion, used, moved, 0.0, H),
-        "residuals of a saved step": lambda: [p.residual(theta, used, 0.0, fresh=fresh) for fresh in (True, False)],
+        "measuring a step": lambda: meter.measure(motion, taken.velocity, taken.motion, 0.0, H),
+        "residuals of a saved step": lambda: [
+            p.residual(theta, taken.velocity, 0.0, fresh=fresh) for fresh in (True, False)
+        ],
     }
     table.ratio(f"{part} / step, 100 Gaussians, 2000 points", parts[part], step, "≤ 0.05", rounds=51)
 

@@ -37,11 +37,12 @@ def test_the_same_bits_as_step_by_step(make, mu):
     assert run.done == 20
     thetas, velocities = [], []
 
-    def field(at, time, anchor, factor):
+    def field(at, time, anchor, *, span=1.0, fade=1.0):
         return Cholesky().solve(problem.source(at, time), anchor, EPSILON / H, mu=mu).v
 
     for step in range(20):
-        moved, used = Euler().step(field, motion, 0.5 + step * H, H)
+        taken = Euler().step(field, motion, 0.5 + step * H, H)
+        moved, used = taken.motion, taken.velocity
         if step % 3 == 0:
             thetas.append(motion.theta)
             velocities.append(used)
@@ -56,7 +57,7 @@ def test_the_same_bits_as_step_by_step(make, mu):
 def test_measurements_are_those_of_evolve():
     problem, theta = burgers()
     v = np.zeros(theta.size)
-    stepper = sd.DFI(epsilon=EPSILON, scheme=Euler())
+    stepper = sd.DFI(epsilon=EPSILON, scheme=Euler(), solver=Cholesky())
     solution = sd.evolve(problem, theta, (0, 30 * H), H, stepper, velocity0=v, save_every=4)
     h = solution.dt
     run = euler(problem, Motion(theta, v), 0.0, 30, h, EPSILON / h, save_every=4)
