@@ -179,7 +179,7 @@ def test_a_step_that_collapses(count, gamma, scheme, solver):
     theta0 = {"a": a, "w": w, "b": b}
     message = r"step 1 \(from t = 0\): the step does not follow the equation"
     with pytest.raises(sd.DivergenceError, match=message) as raised:
-        sd.evolve(problem, theta0, (0, 1), 0.05, sd.DFI(gamma=gamma, scheme=scheme, solver=solver))
+        sd.evolve(problem, theta0, (0, 1), 0.05, sd.DFI(gamma=gamma, mu=1, trust=False, scheme=scheme, solver=solver))
     assert (raised.value.step, raised.value.time) == (1, 0.0)
     assert np.linalg.norm(raised.value.partial.velocity[0]) > 100
     np.testing.assert_array_equal(raised.value.partial.theta, [problem.theta(theta0)])
