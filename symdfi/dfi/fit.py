@@ -18,7 +18,7 @@ from symdfi.dfi.target import Target, samples
 from symdfi.errors import ConvergenceError, DivergenceError, Interrupted
 from symdfi.linalg.blas import one_blas_thread
 from symdfi.numbers import count, real
-from symdfi.symbolic.mixtures import GaussianUnits
+from symdfi.symbolic.mixtures import units_of
 
 #: Random proposals from which a fit is tried, and for how many steps each.
 _TRIED, _EACH = 6, 40
@@ -75,8 +75,9 @@ def fit(
             given = _given(problem, points, start, seed)
             if given is not None:
                 _search(searches, rows, goal, given, None, iterations, tolerance * scale)
-            units, good = problem.ansatz.start, max(_GOOD, tolerance) * scale
-            if start is None and iterations and isinstance(units, GaussianUnits) and not _least(searches) <= good:
+            units, good = units_of(problem.ansatz), max(_GOOD, tolerance) * scale
+            one = problem.components.count == 1
+            if start is None and iterations and units is not None and one and not _least(searches) <= good:
                 placement = Placement(problem, units, points, weights, goal)
                 for placed in placement.starts(rows, tolerance * scale, seed):
                     _search(searches, rows, goal, placed, None, iterations, tolerance * scale)

@@ -125,3 +125,8 @@ class GaussianUnits:
             inverse = np.linalg.inv(W[k]) / np.sqrt(2)
             factors[k] = inverse * np.sign(np.diag(inverse))
         return shares, values["b"].reshape(number, dim), factors
+
+
+def units_of(ansatz: Ansatz) -> GaussianUnits | None:
+    """The units of an ansatz that ``gaussians`` has made; None for any other, also one that borrows its start."""
+    return ansatz.start if isinstance(ansatz.start, GaussianUnits) and ansatz.names == ("a", "w", "b") else None

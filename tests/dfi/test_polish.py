@@ -118,3 +118,12 @@ def test_units_in_two_dimensions(covariance):
         drift, sd.gaussians([X, Y], 2, covariance=covariance), sd.Box([(-2, 2), (-2, 2)]), sd.Grid(32)
     )  # fmt: skip
     assert sd.fit_error(problem, sd.fit(problem, u0), u0) <= 1e-5
+
+
+def test_a_complex_field_by_a_mixture_is_no_case_for_placing_units():
+    """Its rows are those of the real and the imaginary part: the search from units side by side is what there is."""
+    psi = sp.Function("psi")(sd.t, X)
+    schroedinger = sd.EvolutionEquation(sp.Eq(sp.I * psi.diff(sd.t), -psi.diff(X, 2) / 2))
+    problem = sd.Problem(schroedinger, sd.gaussians([X], 2), sd.Box([(-3, 3)]), sd.Grid(60))
+    theta = sd.fit(problem, sp.exp(-(X**2)))
+    assert sd.fit_error(problem, theta, sp.exp(-(X**2))) <= 1e-3

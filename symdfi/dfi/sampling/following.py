@@ -14,7 +14,7 @@ from symdfi.dfi.sampling.normal import Normal
 from symdfi.dfi.sampling.random import check_engine, cube
 from symdfi.errors import DivergenceError
 from symdfi.numbers import count, real
-from symdfi.symbolic.mixtures import GaussianUnits
+from symdfi.symbolic.mixtures import units_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,8 +133,8 @@ class MixtureSamples(_Following):
     engine: str = "sobol"
 
     def at(self, step: int, problem: Sampled, theta: np.ndarray) -> tuple[Rule, Rule]:
-        units = problem.ansatz.start
-        if not isinstance(units, GaussianUnits):
+        units = units_of(problem.ansatz)
+        if units is None:
             raise ValueError("MixtureSamples needs the ansatz of sd.gaussians(...), with a number for the count")
         shares, means, factors = units.components(problem.ansatz.unpack(theta))
         if not (shares.sum() > 0 and all(np.isfinite(part).all() for part in (shares, means, factors))):
