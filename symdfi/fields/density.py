@@ -34,7 +34,10 @@ class LagrangianDensity(symbolic.LagrangianDensity):
         that is singular, as for an ansatz with more parameters than its functions need, ``sd.integrate`` raises
         ``SingularMatrixError``: then evolve ``density.evolution()`` by ``sd.DFI``, which is made for it. A density that
         is linear in the rates has no mass matrix: its motion Ω(θ) θ̇ = ∂H/∂θ (the time-dependent variational principle)
-        is integrated by ``method="midpoint"``.
+        is integrated by ``method="midpoint"``, or with redundant parameters by ``ImplicitMidpoint(rtol=1e-9)``.
+
+        What is compiled does not grow with samples or units, but with the depth of nested sums: seconds for a mixture,
+        a minute for a network of three layers.
 
         Of several fields the ansatz is one with as many outputs, or one a field, ``{u: ansatz_u, w: ansatz_w}``. A
         complex field takes an ansatz with complex values in real parameters. Raises ``SymbolicError`` where ansatz,

@@ -91,3 +91,25 @@ def test_redundant_parameters_are_told(gaussian):
     """Where the wave function vanishes, its centre, width and momentum say nothing."""
     with pytest.raises(sd.SingularMatrixError, match="the symplectic matrix Ω of .* is singular"):
         sd.integrate(gaussian, [0.0, 0.0, 1.0, 0.0, 1.0, 0.5], None, (0, 1), 0.1, method="midpoint")
+
+
+def test_redundant_gaussians_by_dirac_frenkel_dynamics_with_inertia():
+    """The squeezed state as the sum of two Gaussians that are the same: half of the directions are redundant."""
+    k = sp.Symbol("k", integer=True)
+    names = [sp.IndexedBase(name, shape=(2,)) for name in ("a", "b", "alpha", "beta", "q", "p")]
+    a, b, alpha, beta, q, p = (name[k] for name in names)
+    terms = (a + sp.I * b) * sp.exp(-(alpha + sp.I * beta) * (x - q) ** 2 / 2 + sp.I * p * (x - q))
+    ansatz = sd.Ansatz(sp.Sum(terms, (k, 0, 1)), [x], names)
+    problem = sd.Problem(DENSITY.evolution(), ansatz, sd.Box([(-9, 9)], periodic=True), sd.Grid(96))
+    theta = np.repeat(start(1.6), 2)
+    theta[:2] /= 2
+    stepper = sd.DFI(gamma=1e-13, scheme="rk4")
+    found = sd.evolve(problem, theta, (0, 20), 0.003, stepper, save_every=400)
+    points, weights = problem.points[:, 0], problem.weights
+    values = found.evaluate(points, found.t)
+    slopes = np.fft.ifft(2j * np.pi * np.fft.fftfreq(96, 18 / 96) * np.fft.fft(values, axis=1), axis=1)
+    norm = np.abs(values) ** 2 @ weights
+    energy = (np.abs(slopes) ** 2 + points**2 * np.abs(values) ** 2) @ weights / 2
+    assert np.abs(norm - 1).max() <= 1e-8
+    assert np.abs(energy / energy[0] - 1).max() <= 1e-8
+    assert np.sqrt(np.abs(values[-1] - exact(points, 20.0, 1.6)) ** 2 @ weights) <= 1e-6
