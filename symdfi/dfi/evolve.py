@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,13 +31,34 @@ def evolve(
     *,
     velocity0: Theta | None = None,
     save_every: int = 1,
+    on_step: Callable[[int, float, Any], Any] | None = None,
 ) -> Solution:
     """Evolve the parameters θ from ``theta0`` over ``t_span`` in steps of about ``dt`` (made to divide it).
 
     Saved every ``save_every``-th step: θ, its velocity, and the residual ‖J v − f‖ on points independent of
     those solved on; of every step, by how much it strays from the equation (``dfi.defect``). ``theta0`` is a vector or
     values by parameter, ``{"a": [...], ...}``, or the ``last`` motion of an earlier solution, which is then continued
-    as if it had not stopped; ``velocity0`` only gives the velocity to start from.
+    as if it had not stopped; ``velocity0`` only gives the velocity to start from. Without ``stepper``: ``DFI()``.
+
+    ``on_step(step, time, solution)`` is called after every step with its number, the time it has led to, and the
+    solution so far (made when one of its attributes is asked for); where it returns True the run ends there.
+
+    A stepper of your own says what a step is (``dfi.Stepper``); what it keeps goes into the motion:
+
+        >>> import dataclasses
+        >>> import symdfi as sd
+        >>> from symdfi.dfi.schemes import Motion, Stage, Step
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Ridge(sd.dfi.Stepper):
+        ...     gamma: float
+        ...     def velocity(self, solves, motion, time, h):
+        ...         rows = solves.at(motion.theta, time)
+        ...         solves.last = sd.QR().solve(rows, 0 * motion.theta, self.gamma)
+        ...         return solves.last.v
+        ...     def step(self, solves, motion, time, h):
+        ...         v = self.velocity(solves, motion, time, h)
+        ...         moved = Motion(motion.theta + h * v, v, motion.velocity)
+        ...         return Step(moved, v, (Stage(1.0, motion.theta, time, v),))
 
     Raises ``ValueError`` for bad input; ``DivergenceError`` where a step leaves the finite numbers or does not follow
     the equation (û moves by half of itself and far more than f can move it), and ``SingularMatrixError`` where a
@@ -50,20 +73,25 @@ def evolve(
     save_every = count(save_every, "save_every", 1)
     h = (stop - start) / steps
     record = _Record(problem, stepper, h)
-    solves = Solves(problem)
-    meter = StepMeter(problem, motion.theta)
+    sampled = problem if motion.samples is None else problem.sampled(motion.samples)
+    solves, meter = Solves(sampled), StepMeter(sampled, motion.theta)
     step, time = 0, start
     done = (0, motion)
     # What overflows on the way to a divergence is reported by the exception, not by NumPy's warnings.
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         try:
             if np.isnan(motion.velocity).any():
-                motion = Motion(motion.theta, stepper.begin(solves, motion.theta, start, h))
+                motion = replace(motion, velocity=stepper.begin(solves, motion.theta, start, h))
                 done = (0, motion)
             for step in tqdm(range(1, steps + 1), desc="evolve", disable=None, leave=False):
                 time = start + (step - 1) * h
+                if problem.quadrature.changes:
+                    sampled = solves.problem = sampled.resample(motion.steps, motion.theta)
+                    meter = StepMeter(sampled, motion.theta)
                 taken = stepper.step(solves, motion, time, h)
-                moved, used = taken.motion, taken.velocity
+                moved, used = replace(taken.motion, steps=motion.steps + 1), taken.velocity
+                if sampled is not problem:
+                    moved = replace(moved, samples=(sampled.points, sampled.weights))
                 if not (np.isfinite(moved.theta).all() and np.isfinite(moved.velocity).all()):
                     raise DivergenceError("theta is not finite after the step")
                 strayed = meter.measure(motion, used, moved, time, h)
@@ -74,8 +102,10 @@ def evolve(
                 record.steps.append((time, strayed))
                 motion = moved
                 done = (step, moved)  # in one: an interrupt may come between any two statements
-            time = stop
-            final = stepper.velocity(solves, motion, stop, h)
+                if on_step is not None and on_step(step, start + step * h, _SoFar(record, solves, *done, h, start)):
+                    break
+            time = stop if step == steps else start + step * h
+            final = stepper.velocity(solves, motion, time, h)
         except (DivergenceError, SingularMatrixError, ValueError) as error:
             fault = solves.fault()
             if isinstance(error, ValueError) and fault is None:
@@ -97,7 +127,7 @@ def evolve(
                 f"interrupted after step {step} of {steps} (t = {time:.6g})",
                 partial=record.stopped(step, time, motion, solves),
             ) from error
-        record.add(stop, motion.theta, final, solves)
+        record.add(time, motion.theta, final, solves)
     return record.solution(motion)
 
 
@@ -129,6 +159,18 @@ def _initial(problem: Problem, theta0: Theta | Motion, velocity0: Theta | None) 
     return Motion(theta, problem.theta(velocity0, "velocity0"))
 
 
+class _SoFar:
+    """The solution up to a step, made when it is asked for."""
+
+    def __init__(self, record: _Record, solves: Solves, step: int, last: Motion, h: float, start: float) -> None:
+        self._made: Callable[[], Solution | None] = functools.cache(
+            lambda: record.copy().stopped(step, start + step * h, last, solves)
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._made(), name)
+
+
 class _Record:
     """What is saved of a run."""
 
@@ -141,9 +183,14 @@ class _Record:
     def time(self) -> float | None:
         return self.rows[-1][0] if self.rows else None
 
+    def copy(self) -> _Record:
+        other = _Record(self.problem, self.stepper, self.h)
+        other.rows, other.steps = self.rows.copy(), self.steps.copy()
+        return other
+
     def add(self, time: float, theta: np.ndarray, velocity: np.ndarray, solves: Solves) -> None:
-        fresh, scale = self.problem.residual(theta, velocity, time)
-        solved, _ = self.problem.residual(theta, velocity, time, fresh=False)
+        fresh, scale = solves.problem.residual(theta, velocity, time)
+        solved, _ = solves.problem.residual(theta, velocity, time, fresh=False)
         last = solves.last
         gamma, rank = (last.gamma, last.effective_rank) if last is not None else (np.nan, np.nan)
         self.rows.append((time, theta, velocity, fresh, solved, scale, gamma, rank))

@@ -326,3 +326,38 @@ def test_a_stepper_that_ends_at_truncation(redundant):
     ]
     np.testing.assert_allclose(runs[0].theta[-1], runs[1].theta[-1], atol=1e-6)
     assert runs[0].effective_rank[-1] == 6
+
+
+def test_on_step_sees_the_solution_so_far_and_may_stop(redundant):
+    problem, theta0 = redundant
+    whole = sd.evolve(problem, theta0, (0, 1), 0.125, save_every=3)
+    seen = []
+
+    def on_step(step, time, solution):
+        seen.append((step, time))
+        if step in (4, 7):
+            np.testing.assert_array_equal(solution.theta[:2], whole.theta[:2])
+            assert solution.t[-1] == pytest.approx(time) and len(solution.step_t) == step
+        return step == 7
+
+    stopped = sd.evolve(problem, theta0, (0, 1), 0.125, save_every=3, on_step=on_step)
+    assert [step for step, _ in seen] == list(range(1, 8))
+    np.testing.assert_allclose([time for _, time in seen], 0.125 * np.arange(1, 8))
+    np.testing.assert_allclose(stopped.t, [0, 0.375, 0.75, 0.875])
+    rest = sd.evolve(problem, stopped.last, (0.875, 1), 0.125)
+    np.testing.assert_array_equal(rest.theta[-1], whole.theta[-1])
+    unstopped = sd.evolve(problem, theta0, (0, 1), 0.125, save_every=3, on_step=lambda *_: None)
+    np.testing.assert_array_equal(unstopped.theta, whole.theta)
+
+
+@pytest.mark.parametrize("samples", [sd.MonteCarlo(300, seed=2, redraw=True), sd.GaussianSamples(300, seed=1)], ids=str)
+def test_samples_that_change_from_step_to_step(samples):
+    """Redrawn, or following the solution: near the exact solution, and a run taken up again meets the same ones."""
+    problem = sd.Problem(ADVECTION_DIFFUSION, sd.gaussians([X], 1), sd.Box([(-8, 8)]), samples)
+    theta0 = problem.theta({"a": [1.0], "w": [1.0], "b": [0.0]})
+    whole = sd.evolve(problem, theta0, (0, 1), 0.125)
+    half = sd.evolve(problem, theta0, (0, 0.5), 0.125)
+    rest = sd.evolve(problem, half.last, (0.5, 1), 0.125)
+    np.testing.assert_array_equal(rest.theta, whole.theta[4:])
+    x = np.linspace(-3, 5, 100)
+    np.testing.assert_allclose(whole.evaluate(x), np.exp(-((x - 1) ** 2) / 1.4) / np.sqrt(1.4), atol=1e-4)

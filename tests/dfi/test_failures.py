@@ -128,7 +128,7 @@ def test_what_is_not_finite_is_named(growth):
     ("points", "weights", "message"),
     [
         ([[0.5], [np.nan]], [1.0, 1.0], "the node at sample 1 is not finite"),
-        ([[0.5], [1.0]], [1.0, -1.0], "the weight of node 1 is -1.0: it must be finite and not negative"),
+        ([[0.5], [1.0]], [1.0, -1.0], "the weight of node 1 is -1.0: it must not be negative"),
         ([[0.5], [1.0]], [1.0, np.nan], "the weight of node 1 is nan"),
         ([[0.5, 1.0]], [1.0], r"the quadrature gave nodes \(1, 2\) and weights \(1,\)"),
     ],

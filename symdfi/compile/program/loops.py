@@ -199,7 +199,7 @@ class Definition:
     def batched(self) -> bool:
         return self.assignment.batched
 
-    @property
+    @functools.cached_property
     def reads(self) -> frozenset:
         """The variables (symbols and bases) that the pieces read."""
         return frozenset().union(*(variables(p.value) | variables(p.guard) for p in self.pieces))

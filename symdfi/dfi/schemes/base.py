@@ -14,13 +14,16 @@ import numpy as np
 class Motion:
     """Parameters, the velocity there (or the latest solved one), and the velocity a step before it.
 
-    ``own`` is what a stepper keeps from step to step besides: it belongs to the run, and survives resumption.
+    ``own`` is what a stepper keeps from step to step besides, ``steps`` how many there were, and ``samples`` the points
+    and weights of the last one where they change: all this belongs to the run, and survives resumption.
     """
 
     theta: np.ndarray
     velocity: np.ndarray
     previous: np.ndarray | None = None
     own: Mapping[str, Any] = field(default_factory=dict)
+    steps: int = 0
+    samples: tuple[np.ndarray, np.ndarray] | None = None
 
 
 class Field(Protocol):
