@@ -3,6 +3,7 @@ from .compile.kernels.function import compile
 from .compile.kernels.outputs import gradient, hessian
 from .dfi import (
     DFI,
+    DFO,
     Box,
     DiracFrenkel,
     GaussHermite,
@@ -92,6 +93,7 @@ __all__ = [
     "evolve",
     "Solution",
     "DFI",
+    "DFO",
     "DiracFrenkel",
     "Cholesky",
     "QR",

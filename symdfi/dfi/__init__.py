@@ -19,12 +19,13 @@ from symdfi.dfi.sampling import (
 )
 from symdfi.dfi.schemes import Scheme
 from symdfi.dfi.solution import Solution
-from symdfi.dfi.steppers import DFI, DiracFrenkel, Memory, Solves, Stepper, Trust
+from symdfi.dfi.steppers import DFI, DFO, DiracFrenkel, Memory, Solves, Stepper, Trust
 
 __all__ = [
     "Box",
     "Conditioning",
     "DFI",
+    "DFO",
     "DiracFrenkel",
     "GaussHermite",
     "GaussLegendre",

@@ -1,10 +1,10 @@
 """Where the units of a mixture begin: one after the other where the most is missing (matching pursuit).
 
 What it gains, and what it does not: two solitons of the KdV equation by 10 periodic Gaussians (k = 1, √5, phases 0 and
-10.73, period 30) are fitted to 3e-5 … 6e-5 in five seconds, 4e-3 from units side by side. 1e-5 was not reached: in some
-dozens of random starts, and with units taken out and placed anew, the best was 2.5e-5. Each of them ends in a minimum,
-where MINPACK and the homotopy gain nothing more, and its Jacobian has the effective rank 25 of 30. More units gain
-little, 2.3e-5 with 12, 1.7e-5 with 14, 9e-6 with 20, while J's effective rank stays below 30.
+10.73, period 30) are fitted to 3e-5 … 6e-5 in five seconds, 4e-3 from units side by side. 1e-5 was not reached: the
+best of many random starts, and of units taken out and placed anew, was 2.5e-5. Of one such minimum MINPACK and the
+homotopy gained nothing more; its Jacobian has the effective rank 25 of 30. More units gain little, 2.3e-5 with 12,
+1.7e-5 with 14, 9e-6 with 20, while J's effective rank stays below 30.
 """
 
 from __future__ import annotations

@@ -96,3 +96,41 @@ def test_memory_and_the_stepper_refuse_bad_settings():
         sd.DFI(mu="much")
     with pytest.raises(TypeError, match="trust = 2 is no Trust"):
         sd.DFI(trust=2)
+
+
+@pytest.mark.parametrize(("scheme", "order"), [("euler", 1), ("rk4", 4)])
+def test_onsager_without_a_kernel_is_dirac_frenkel(scheme, order):
+    """Where J has full rank the momentum has nowhere to act."""
+    pde = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), u.diff(X, 2) / 10 - u.diff(X)))
+    problem = sd.Problem(pde, sd.gaussians([X], 1), sd.Box([(-8, 9)]), sd.Grid(200))
+    theta0 = {"a": [1.0], "w": [1.0], "b": [0.0]}
+    ours = sd.evolve(problem, theta0, (0, 1), 0.1, sd.DFO(rtol=1e-8, scheme=scheme, lam=3.0))
+    plain = sd.evolve(problem, theta0, (0, 1), 0.1, sd.DiracFrenkel(rtol=1e-8, scheme=scheme))
+    np.testing.assert_allclose(ours.theta, plain.theta, rtol=1e-10, atol=1e-12)
+    exact = [1 / np.sqrt(1.4), 1 / np.sqrt(1.4), 1.0]
+    np.testing.assert_allclose(ours.theta[-1], exact, atol=10 * 0.1**order)
+
+
+def test_onsager_keeps_its_momentum_with_the_run(collapsing):
+    problem, theta0 = collapsing
+    stepper = sd.DFO(rtol=1e-3, tau=0.05)
+    whole = sd.evolve(problem, theta0, (0, 0.25), 0.03125, stepper)
+    half = sd.evolve(problem, theta0, (0, 0.125), 0.03125, stepper)
+    rest = sd.evolve(problem, half.last, (0.125, 0.25), 0.03125, stepper)
+    np.testing.assert_array_equal(rest.theta, whole.theta[4:])
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (dict(beta=0.2, tau=1.0), "give only one of beta and tau"),
+        (dict(beta=1.0), "beta = 1.0 must be at least 0 and less than 1"),
+        (dict(tau=-1.0), "tau = -1.0 must be finite and not negative"),
+        (dict(lam=np.nan), "lam = nan must be finite"),
+        (dict(rtol=1.5), "rtol must satisfy"),
+        (dict(scheme="bdf2"), "unknown scheme 'bdf2': one of euler, rk4"),
+    ],
+)
+def test_onsager_refuses_bad_settings(bad, message):
+    with pytest.raises(ValueError, match=message):
+        sd.DFO(**bad)

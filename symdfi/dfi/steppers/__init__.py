@@ -8,7 +8,8 @@ from symdfi.dfi.steppers.base import Stepper
 from symdfi.dfi.steppers.dirac_frenkel import DiracFrenkel
 from symdfi.dfi.steppers.inertia import DFI
 from symdfi.dfi.steppers.memory import Memory
+from symdfi.dfi.steppers.onsager import DFO
 from symdfi.dfi.steppers.solves import Solves
 from symdfi.dfi.steppers.trust import Trust
 
-__all__ = ["DFI", "DiracFrenkel", "Memory", "Solves", "Stepper", "Trust"]
+__all__ = ["DFI", "DFO", "DiracFrenkel", "Memory", "Solves", "Stepper", "Trust"]

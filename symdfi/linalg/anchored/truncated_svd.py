@@ -17,12 +17,16 @@ class TruncatedFactor(Factor):
     spectrum: SingularValues
     svd: ThinSVD
 
+    @property
+    def directions(self) -> Array:
+        """The right singular vectors that are kept, (k, p): an orthonormal basis of what J decides."""
+        return self.svd.right[: len(self.spectrum.sigma)]
+
     def reduce(self, source: Source, target: Array | None) -> Array:
         return self.svd.project(source.residuals(None, self.shape[0]))
 
     def minimiser(self, reduced: Array, target: Array | None) -> Array:
-        kept = len(self.spectrum.sigma)
-        return self.svd.right[:kept].T @ (reduced[:kept] / self.spectrum.sigma)
+        return self.directions.T @ (reduced[: len(self.spectrum.sigma)] / self.spectrum.sigma)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,58 @@
+"""V2: two equal waves run into one another and through, u_tt = u_xx as two fields (THEORY-DFI, §6a).
+
+    û⁽¹⁾ = φ₀(x; θ₁) + φ_ρ(x; θ₂),  û⁽²⁾ = ∂_μφ₀(x; θ₃) − ∂_μφ_ρ(x; θ₄),  φ_ρ(x; μ) = exp(−(x − μ)²/(2(1 + ρ)))
+
+Where they meet, at t = 2, J loses rank: what cannot follow the exact θ = (−2 + t, 2 − t, −2 + t, 2 − t) sticks there.
+The error is the relative L² error of both fields at T = 4.
+"""
+
+import functools
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import symdfi as sd
+
+X, M = sp.symbols("x mu")
+THETA = sp.symbols("theta1:5")
+u, v = (sp.Function(name)(sd.t, X) for name in "uv")
+WAVES = sd.EvolutionEquation([sp.Eq(u.diff(sd.t), v), sp.Eq(v.diff(sd.t), u.diff(X, 2))])
+T = 4.0
+
+
+@functools.cache
+def problem(rho):
+    phi = lambda r: sp.exp(-((X - M) ** 2) / (2 * (1 + sp.Float(r))))  # noqa: E731
+    first = [phi(r).subs(M, m) for r, m in zip((0, rho), THETA[:2], strict=True)]
+    second = [phi(r).diff(M).subs(M, m) for r, m in zip((0, rho), THETA[2:], strict=True)]
+    ansatz = sd.Ansatz([sum(first), second[0] - second[1]], [X], THETA)
+    return sd.Problem(WAVES, ansatz, sd.Box([(-12, 12)], periodic=True), sd.Grid(151))
+
+
+def error(stepper, rho, h=0.01):
+    p = problem(rho)
+    solution = sd.evolve(p, [-2.0, 2, -2, 2], (0, T), h, stepper, save_every=100)
+    x = np.linspace(-11, 11, 901)
+    exact = p.evaluate([-2 + T, 2 - T, -2 + T, 2 - T], x)
+    return np.linalg.norm(solution.evaluate(x) - exact) / np.linalg.norm(exact)
+
+
+@pytest.mark.parametrize("rho", [0.0, 4.635e-6])
+def test_inertia_goes_through(rho):
+    """With default settings, to rounding errors of a few hundred steps at the condition 1/√γ."""
+    assert error(None, rho) <= 1e-10
+
+
+@pytest.mark.parametrize("rho", [0.0, 4.635e-6])
+def test_truncation_sticks_and_onsager_goes_through(rho):
+    """Plain Dirac-Frenkel of least norm stays where the waves meet; λ = 1/(1 − e^{−2/τ}) carries them through."""
+    assert error(sd.DiracFrenkel(rtol=1e-4, scheme="euler"), rho) >= 0.1
+    tau = 1.0
+    stepper = sd.DFO(rtol=1e-4, tau=tau, lam=1 / (1 - np.exp(-2 / tau)), scheme="euler")
+    assert error(stepper, rho) <= 1e-2
+
+
+def test_tikhonov_is_biased_where_inertia_is_not():
+    biased = error(sd.DiracFrenkel(gamma=1e-4, relative=True), 0.0)
+    assert biased >= 1e5 * error(sd.DFI(gamma=1e-4), 0.0)
