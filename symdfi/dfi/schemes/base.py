@@ -41,7 +41,8 @@ class Field(Protocol):
 
 @dataclass(frozen=True)
 class Stage:
-    """A velocity that a step has used at θ and t: the step aims at û⁺ = û + h Σ weight f."""
+    """A place and velocity on the way of a step: it means to arrive at û⁺ = û + h Σ weight f, to better than the error
+    that the time step makes."""
 
     weight: float
     theta: np.ndarray
