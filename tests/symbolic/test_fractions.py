@@ -56,3 +56,25 @@ def test_the_gradient_of_a_gather_at_halves():
             else:
                 expected[0] += 1
         np.testing.assert_array_equal(gradient({"x": values})["g"], expected)
+
+
+def test_all_but_a_place_that_may_lie_between_two():
+    """i = n/2 is nowhere at odd n: the others are all."""
+    chosen = sp.Piecewise((x[i], sp.Eq(i, n / 2)), (z[i], True))
+    with bounds_checked():
+        f = sd.compile({"y": (chosen, (i, 0, n - 1))}, [x, z])
+        for size in (1, 2, 3, 4, 7):
+            at = np.arange(size)
+            found = f({"x": at + 10.0, "z": -1.0 * at})["y"]
+            np.testing.assert_array_equal(found, np.where(2 * at == size, at + 10.0, -1.0 * at))
+
+
+def test_a_derivative_by_an_element_that_may_lie_between_two():
+    """d/dx[k] of x[n/2]² where n is even, of 0 where n = 1: every element is written."""
+    summand = sp.Piecewise((x[n / 2] ** 2, n >= 2), (0, True))
+    with bounds_checked():
+        f = sd.compile({"y": (sd.derivative(summand, x[k]), (k, 0, n - 1))}, [x])
+        for size in (1, 2, 4):
+            values = np.arange(size) + 1.0
+            expected = np.where(2 * np.arange(size) == size, 2 * values, 0)
+            np.testing.assert_array_equal(f({"x": values})["y"], expected)

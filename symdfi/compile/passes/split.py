@@ -25,7 +25,7 @@ from symdfi.errors import CompileError
 from symdfi.symbolic.affine import affine
 from symdfi.symbolic.conditions import plain
 from symdfi.symbolic.indexed import Hit
-from symdfi.symbolic.maps import inequalities, standard
+from symdfi.symbolic.maps import inequalities, standard, without_fractions
 from symdfi.symbolic.private import Private
 from symdfi.symbolic.ranges import narrow
 from symdfi.symbolic.sets import never_negative
@@ -194,9 +194,10 @@ def _cases(atom: Boolean, loops: tuple[Loop, ...]) -> Iterator[tuple[Boolean, Bo
     difference = sp.expand(atom.lhs - atom.rhs) if isinstance(atom, sp.Eq) else None
     if difference is None or _narrow(loops, difference) is None:
         yield sp.Not(atom), sp.false
-    else:  # i != j as two ranges, without a test at run time
-        yield sp.Ge(difference - 1, 0, evaluate=False), sp.false
-        yield sp.Ge(-difference - 1, 0, evaluate=False), sp.false
+    else:  # i != j as two ranges, without a test at run time; of integers, as i > n/2 says more than i >= n/2 + 1
+        whole = without_fractions(difference)
+        yield sp.Ge(whole - 1, 0, evaluate=False), sp.false
+        yield sp.Ge(-whole - 1, 0, evaluate=False), sp.false
 
 
 def _remainder(atom: Boolean) -> tuple[sp.Mod, sp.Integer] | None:
