@@ -3,6 +3,7 @@
 # make fuzz    random expressions and Lagrangians against brute force   (ARGS="expressions 0 10000 --workers 2")
 # make test-portable   the numeric tests in random orders, with the kernels of each OpenBLAS processor type that runs
 #              here, on one and two threads; where there are none (not x86-64, no OpenBLAS) it says so
+# make validation   the long cases (hours); writes tests/validation/RESULTS.md   (ARGS="-k detonation")
 # make lint    ruff and pyright only
 # make stress  kill and fork processes that share a kernel, 200 times
 # make bench   measure against peers, in .venv-bench   (ARGS="-k chain")
@@ -29,7 +30,7 @@ PY := "$(VENV)/$(BIN)/python"
 BENCH_PY := "$(BENCH_VENV)/$(BIN)/python"
 TUTORIALS := $(wildcard tutorials)
 
-.PHONY: run test test-portable fuzz lint stress bench clean
+.PHONY: run test test-portable validation fuzz lint stress bench clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -41,6 +42,9 @@ test: lint
 
 test-portable: $(VENV)/.installed-test
 	$(PY) tests/portability.py --workers $(JOBS) $(ARGS)
+
+validation: $(VENV)/.installed-test
+	$(PY) -m pytest -m slow tests/validation $(ARGS)
 
 fuzz: $(VENV)/.installed-test
 	$(PY) -m tests.fuzz $(if $(ARGS),$(ARGS),expressions 0 200)

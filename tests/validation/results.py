@@ -1,0 +1,40 @@
+"""Figures of the long cases, in RESULTS.md, a section a case, each written by the run that measured it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+FILE = Path(__file__).with_name("RESULTS.md")
+_HEAD = """# Measured
+
+Every section is written by a run: `make validation`, or `pytest -m slow` with the test that the section names.
+Errors are relative L² errors on points of their own. CPU seconds are of one run on two shared cores.
+"""
+
+
+def publish(title: str, body: str, file: Path = FILE) -> None:
+    """Put ``body`` under the heading ``title``, in place of what stood there; sections are in the order of titles."""
+    head, *sections = (file.read_text(encoding="utf-8") if file.exists() else _HEAD).split("\n## ")
+    found = dict(section.split("\n", 1) for section in sections)
+    found[title] = "\n" + body.strip() + "\n"
+    ordered = sorted(found.items(), key=lambda item: [int(s) if s.isdigit() else s for s in _parts(item[0])])
+    text = "\n## ".join([head.rstrip() + "\n", *(f"{name}\n\n{text.strip()}\n" for name, text in ordered)])
+    file.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _parts(title: str) -> list[str]:
+    """A title's first word in letters and number, so that V2 comes before V10."""
+    name = title.split(":")[0]
+    letters = name.rstrip("0123456789")
+    return [letters, name[len(letters) :] or "0", title]
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A table in Markdown; numbers in two digits."""
+    lines = [list(columns), ["---"] * len(columns), *([_cell(value) for value in row] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _cell(value: object) -> str:
+    return f"{value:.2g}" if isinstance(value, float) else str(value)
