@@ -4,6 +4,7 @@ from .compile.kernels.outputs import gradient, hessian
 from .dfi import (
     DFI,
     DFO,
+    RSNG,
     Box,
     DiracFrenkel,
     GaussHermite,
@@ -95,6 +96,7 @@ __all__ = [
     "DFI",
     "DFO",
     "DiracFrenkel",
+    "RSNG",
     "Cholesky",
     "QR",
     "SVD",

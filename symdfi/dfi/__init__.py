@@ -19,7 +19,7 @@ from symdfi.dfi.sampling import (
 )
 from symdfi.dfi.schemes import Scheme
 from symdfi.dfi.solution import Solution
-from symdfi.dfi.steppers import DFI, DFO, DiracFrenkel, Memory, Solves, Stepper, Trust
+from symdfi.dfi.steppers import DFI, DFO, RSNG, DiracFrenkel, Memory, Solves, Stepper, Trust
 
 __all__ = [
     "Box",
@@ -37,6 +37,7 @@ __all__ = [
     "Problem",
     "Quadrature",
     "QuasiMonteCarlo",
+    "RSNG",
     "Samples",
     "Scheme",
     "Solution",

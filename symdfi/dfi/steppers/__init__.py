@@ -10,6 +10,7 @@ from symdfi.dfi.steppers.inertia import DFI
 from symdfi.dfi.steppers.memory import Memory
 from symdfi.dfi.steppers.onsager import DFO
 from symdfi.dfi.steppers.solves import Solves
+from symdfi.dfi.steppers.sparse import RSNG
 from symdfi.dfi.steppers.trust import Trust
 
-__all__ = ["DFI", "DFO", "DiracFrenkel", "Memory", "Solves", "Stepper", "Trust"]
+__all__ = ["DFI", "DFO", "RSNG", "DiracFrenkel", "Memory", "Solves", "Stepper", "Trust"]

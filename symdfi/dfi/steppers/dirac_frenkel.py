@@ -41,10 +41,5 @@ class DiracFrenkel(Stepper):
         return scheme_of(self.scheme).step(field, motion, time, h)
 
     def _solved(self, solves: Solves, theta: np.ndarray, time: float) -> np.ndarray:
-        rows, zero = solves.at(theta, time), np.zeros(theta.size)
-        if self.rtol is not None:
-            solves.last = TruncatedSVD(self.rtol).solve(rows, zero, 0.0)
-        else:
-            assert self.gamma is not None
-            solves.last = self.solver.solve(rows, zero, self.gamma, relative=self.relative)
-        return solves.last.v
+        solver, gamma = (self.solver, self.gamma) if self.gamma is not None else (TruncatedSVD(self.rtol or 0.0), 0.0)
+        return solves.solve(solver, theta, time, np.zeros(theta.size), gamma, relative=self.relative)

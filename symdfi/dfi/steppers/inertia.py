@@ -101,7 +101,7 @@ class DFI(Stepper):
         if self.initial == "zero":
             return zero
         if self.initial == "truncated-svd":
-            return TruncatedSVD(1e-8).solve(solves.at(theta, time), zero, 0.0).v
+            return solves.solve(TruncatedSVD(1e-8), theta, time, zero, 0.0)
         # Iterated, each solve anchored at the last: one alone leaves the share γ/(σ² + γ) of the velocity out in
         # every direction, and that would spoil the order of the schemes (V1: 3.9e-6 instead of 5.6e-8).
         velocity = zero
@@ -112,6 +112,4 @@ class DFI(Stepper):
     def _solved(
         self, solves: Solves, theta: np.ndarray, time: float, anchor: np.ndarray, gamma: float, mu: float
     ) -> np.ndarray:
-        rows = solves.at(theta, time)
-        solves.last = self.solver.solve(rows, anchor, gamma, relative=self.epsilon is None, mu=mu)
-        return solves.last.v
+        return solves.solve(self.solver, theta, time, anchor, gamma, relative=self.epsilon is None, mu=mu)

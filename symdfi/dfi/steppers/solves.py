@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from symdfi.dfi.problem import Problem
 from symdfi.dfi.source import ProblemRows, Workspace
-from symdfi.linalg import AnchoredSolution
+from symdfi.linalg import AnchoredSolution, AnchoredSolver
+from symdfi.linalg.anchored.subspace import Subspace, solve_within
+
+#: ``rule(theta, time, spaces)``: the subspace of velocities at θ, in the coordinates of the last of ``spaces``.
+SpaceRule = Callable[[np.ndarray, float, list[Subspace]], Subspace]
 
 
 @dataclass
@@ -20,9 +26,38 @@ class Solves:
     last: AnchoredSolution | None = None
     count: int = 0
     workspace: Workspace = field(default_factory=Workspace, repr=False)
+    _rules: list[SpaceRule] = field(default_factory=list, repr=False)
 
     def at(self, theta: np.ndarray, time: float) -> ProblemRows:
-        """The rows at θ, for a solver to ask for in the form it needs."""
+        """The rows at θ, for a solver to ask for in the form it needs.
+
+        Raises ``TypeError`` ``within`` a subspace, which only ``solve`` sees to.
+        """
+        if self._rules:
+            raise TypeError("this stepper asks for all rows as they are, and cannot be restricted to some velocities")
+        return self._at(theta, time)
+
+    def solve(
+        self, solver: AnchoredSolver, theta: np.ndarray, time: float, anchor: np.ndarray, gamma: float, *,
+        relative: bool = False, mu: float = 1.0,
+    ) -> np.ndarray:  # fmt: skip
+        """v = argmin ‖J v − f‖² + γ‖v − μ a‖² at θ by ``solver``, over the velocities that there are."""
+        rows, spaces = self._at(theta, time), []
+        for rule in reversed(self._rules):
+            spaces.append(rule(theta, time, spaces))
+        self.last = solve_within(spaces, solver, rows, anchor, gamma, relative=relative, mu=mu)
+        return self.last.v
+
+    @contextmanager
+    def within(self, rule: SpaceRule) -> Iterator[None]:
+        """In this context velocities are restricted; rules apply from the innermost context outwards."""
+        self._rules.append(rule)
+        try:
+            yield
+        finally:
+            self._rules.pop()
+
+    def _at(self, theta: np.ndarray, time: float) -> ProblemRows:
         self.rows = self.problem.source(theta, time, self.workspace)
         self.count += 1
         return self.rows
