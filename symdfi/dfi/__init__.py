@@ -19,11 +19,12 @@ from symdfi.dfi.sampling import (
 )
 from symdfi.dfi.schemes import Scheme
 from symdfi.dfi.solution import Solution
-from symdfi.dfi.steppers import DFI, DFO, RSNG, DiracFrenkel, Memory, Solves, Stepper, Trust
+from symdfi.dfi.steppers import DFI, DFO, RSNG, Conserving, DiracFrenkel, Memory, Solves, Stepper, Trust
 
 __all__ = [
     "Box",
     "Conditioning",
+    "Conserving",
     "DFI",
     "DFO",
     "DiracFrenkel",

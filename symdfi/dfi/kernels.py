@@ -7,7 +7,7 @@ A sample has one row a component, a real field: J is written into (n, F p) and f
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
@@ -19,7 +19,8 @@ from symdfi.compile.passes.autodiff import adjoint, gradient_loops, tangent
 from symdfi.compile.program.loops import Assignment, Variable
 from symdfi.symbolic.ansatz import Ansatz
 from symdfi.symbolic.coordinates import t
-from symdfi.symbolic.evolution import EvolutionEquation, Order
+from symdfi.symbolic.evolution import EvolutionEquation
+from symdfi.symbolic.in_fields import FieldExpressions, InFields, Order
 from symdfi.symbolic.private import Private, like
 from symdfi.symbolic.renaming import Renaming
 
@@ -80,24 +81,38 @@ class ProblemKernels:
     def _weights(self) -> tuple[Private, ...]:
         return tuple(Private("w", k, "w", positive=True) for k in range(len(self.equation.fields)))
 
-    def _builder(self, *more: Group) -> KernelBuilder:
+    def _builder(self, *more: Group, weights: Sequence[Private] = ()) -> KernelBuilder:
         groups = (
             Group("x", self.ansatz.variables, batched=True),
-            Group("weight", self._weights, batched=True),
+            Group("weight", tuple(weights) or self._weights, batched=True),
             Group("theta", self.ansatz.parameters),
             Group("params", self.equation.parameters),
             Group("t", (t,), scalar=True),
         )
         return KernelBuilder((*groups, *more), self.ansatz.sizes, self.renaming)
 
-    def _fields(self, builder: KernelBuilder) -> dict[AppliedUndef, dict[Order, Variable]]:
-        """û and its space derivatives as assignments of a kernel, of every field."""
-        program = builder.program
+    def of_expressions(self, expressions: FieldExpressions) -> CompiledKernel:
+        """w ∂c/∂θ, w c and w ∂c/∂t at fixed fields, of real expressions c, with one weight w a sample."""
+        weight = Private("w", 0, "w")
+        builder = self._builder(weights=(weight,))
+        values = expressions.with_values(self._fields(builder, expressions))
+        targets = [builder.program.assign(value).target for value in values]
+        self._write_jacobian(builder, targets, [weight] * len(targets))
+        for name, parts in (("value", values), ("rate", [value.diff(t) for value in values])):
+            builder.output(name, [builder.program.assign(weight * part) for part in parts], per_sample=True)
+        return builder.build()
+
+    def _fields(
+        self, builder: KernelBuilder, expressions: InFields | None = None
+    ) -> dict[AppliedUndef, dict[Order, Variable]]:
+        """û and its space derivatives as assignments of a kernel, of every field: those in the right sides, or in
+        other ``expressions``."""
+        program, expressions = builder.program, expressions or self.equation
         found = {}
         for field, expr in zip(self.equation.fields, self.ansatz.exprs, strict=True):
             values = {(): program.assign(expr).target}
             targets: dict[Order, Variable | None] = dict(values)
-            for wanted in self.equation.derivatives_of(field):
+            for wanted in expressions.derivatives_of(field):
                 for order in range(1, len(wanted) + 1):
                     key, below = wanted[:order], wanted[: order - 1]
                     if key not in targets:
@@ -107,10 +122,12 @@ class ProblemKernels:
             found[field] = values
         return found
 
-    def _write_jacobian(self, builder: KernelBuilder, values: list[Variable]) -> None:
-        """The output J: √w ∂û/∂θ of every field, one after the other."""
+    def _write_jacobian(
+        self, builder: KernelBuilder, values: Sequence[Variable], weights: Sequence[Private] | None = None
+    ) -> None:
+        """The output J: √w ∂û/∂θ of every field, one after the other, or of other values with their weights."""
         parts = []
-        for weight, u in zip(self._weights, values, strict=True):
+        for weight, u in zip(self._weights if weights is None else weights, values, strict=True):
             bars = adjoint(builder.program, u, self.ansatz.parameters, weight)
             for parameter, bar in bars.items():
                 value = sp.S.Zero if bar is None else bar

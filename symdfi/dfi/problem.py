@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdfi.compile.kernels import threads
@@ -105,9 +106,14 @@ class Problem(Rebuilt):
         # Past the copying of what pickles by the call that made it.
         other = object.__new__(Problem)
         other.__dict__.update(self.__dict__)
-        other._origin = self._origin or self
+        other._origin = self.original
         other._sample(Rule(*nodes), Rule(self.fresh_points, self.fresh_weights) if fresh is None else Rule(*fresh))
         return other
+
+    @property
+    def original(self) -> Problem:
+        """The problem that this one is, at other samples; itself if it is none."""
+        return self._origin or self
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._origin is None:
@@ -123,6 +129,12 @@ class Problem(Rebuilt):
         a run that goes on from ``problem.sampled((points, weights), ...)`` meets the same ones.
         """
         return self.sampled(*self.quadrature.at(step, self, theta)) if self.quadrature.changes else self
+
+    @property
+    def values_of_params(self) -> dict[sp.Symbol, sp.Float]:
+        """The equation's parameters as numbers."""
+        own = zip(self.kernels.equation.parameters, self.params, strict=True)
+        return {self.kernels.renaming.user(p): sp.Float(value) for p, value in own}
 
     @property
     def cost(self) -> dict[str, int]:
@@ -159,7 +171,7 @@ class Problem(Rebuilt):
 
     # Numbers
 
-    def _run(
+    def run(
         self, kernel: CompiledKernel, points: np.ndarray, root: np.ndarray, theta: np.ndarray, time: float,
         *more: np.ndarray,
     ) -> None:  # fmt: skip
@@ -212,7 +224,7 @@ class Problem(Rebuilt):
         another; ``out`` is overwritten where given."""
         points, root = self.points[samples], self._root[samples]
         jacobian, rhs = out if out is not None else (np.empty((root.size, theta.size)), np.empty(root.size))
-        self._run(self.kernels.rows, points, root, theta, time, self._by_sample(jacobian), self._by_sample(rhs))
+        self.run(self.kernels.rows, points, root, theta, time, self._by_sample(jacobian), self._by_sample(rhs))
         return jacobian, rhs
 
     def source(self, theta: np.ndarray, time: float, workspace: Workspace | None = None) -> ProblemRows:
@@ -243,7 +255,7 @@ class Problem(Rebuilt):
         """J (n F, p) and √w û (n F,) at given points."""
         root = self.roots(weights)
         jacobian, value = np.empty((root.size, theta.size)), np.empty(root.size)
-        self._run(self.kernels.fit, points, root, theta, 0.0, self._by_sample(jacobian), self._by_sample(value))
+        self.run(self.kernels.fit, points, root, theta, 0.0, self._by_sample(jacobian), self._by_sample(value))
         return jacobian, value
 
     def _by_sample(self, rows: np.ndarray) -> np.ndarray:
@@ -291,7 +303,7 @@ class Problem(Rebuilt):
     def values(self, theta: np.ndarray, points: np.ndarray) -> np.ndarray:
         """û a sample and component, (n, components)."""
         value, one = (make((len(points), self.components.count)) for make in (np.empty, np.ones))
-        self._run(self.kernels.value, points, one, theta, 0.0, value)
+        self.run(self.kernels.value, points, one, theta, 0.0, value)
         return value
 
     def tangents(
@@ -300,7 +312,7 @@ class Problem(Rebuilt):
         """J v and f, both (n F,), on points independent of those solved on (or on those, ``fresh=False``)."""
         points, root = self._rule(fresh)
         moved, rhs = np.empty(root.size), np.empty(root.size)
-        self._run(
+        self.run(
             self.kernels.tangent, points, root, theta, time, velocity, self._by_sample(moved), self._by_sample(rhs)
         )
         return moved, rhs

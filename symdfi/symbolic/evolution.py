@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,17 +12,14 @@ from sympy.core.function import AppliedUndef
 
 from symdfi.errors import SymbolicError
 from symdfi.pickling import Rebuilt
-from symdfi.symbolic.complexes import Parts, parts
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.given import name_of, no_text, sequence
+from symdfi.symbolic.in_fields import InFields, Order, components
 from symdfi.symbolic.renaming import Renaming
-
-#: A space derivative as the variables it is by, in their order: ``()`` is the field itself.
-Order = tuple[sp.Symbol, ...]
 
 
 @dataclass(frozen=True, init=False)
-class EvolutionEquation(Rebuilt):
+class EvolutionEquation(InFields, Rebuilt):
     """``Eq(u(t, x).diff(t), f)`` with f any expression in t, x, u and its space derivatives, or a list of such
     equations, one a field, each f in all ``fields``.
 
@@ -58,22 +55,10 @@ class EvolutionEquation(Rebuilt):
             solved = _solved([lhs - rhs for lhs, rhs in pairs], rates)
         object.__setattr__(self, "right_sides", tuple(solved[rate] for rate in rates))
         for side in self.right_sides:
-            self._check(side)
+            self.check_terms(side, "the right side")
         free = set().union(*(side.free_symbols for side in self.right_sides)) - {t, *self.variables}
         object.__setattr__(self, "parameters", tuple(sorted(free, key=sp.default_sort_key)))
         object.__setattr__(self, "complex", _complex(fields, self.right_sides, complex))
-
-    def _check(self, side: sp.Expr) -> None:
-        others = side.atoms(AppliedUndef) - set(self.fields)
-        if others:
-            which = f"not the field {self.fields[0]}" if len(self.fields) == 1 else f"none of the fields {self.fields}"
-            raise SymbolicError(f"the right side holds {min(others, key=str)}, which is {which}")
-        for derivative in sorted(side.atoms(sp.Derivative), key=str):
-            if derivative.expr not in self.fields or not set(derivative.variables) <= set(self.variables):
-                raise SymbolicError(f"{derivative} is no space derivative of {', '.join(map(str, self.fields))}")
-        arrays = side.atoms(sp.Indexed)
-        if arrays:
-            raise SymbolicError(f"the right side holds {min(arrays, key=str)}: parameters must be numbers")
 
     @property
     def field(self) -> AppliedUndef:
@@ -95,14 +80,14 @@ class EvolutionEquation(Rebuilt):
         """The fields' names, under which results hold them."""
         return tuple(map(name_of, self.fields))
 
+    @property
+    def exprs(self) -> tuple[sp.Expr, ...]:
+        """The right sides."""
+        return self.right_sides
+
     def renamed(self, renaming: Renaming) -> EvolutionEquation:
         """The same equations in symbols of our own: what is compiled."""
-        put = dict(zip(self.fields, self._numbered(renaming.of), strict=True))
-        fields = tuple(put[u] for u in self.fields)
-        put |= {x: renaming.of(x) for x in (*self.variables, *self.parameters)}
-        parameters = sorted(map(renaming.of, self.parameters), key=sp.default_sort_key)
-        variables = tuple(map(renaming.of, self.variables))
-        return _made(fields, variables, [f.xreplace(put) for f in self.right_sides], parameters)
+        return _made(*self.in_own_symbols(renaming))
 
     @functools.cached_property
     def real(self) -> EvolutionEquation:
@@ -113,47 +98,19 @@ class EvolutionEquation(Rebuilt):
         """
         if not any(self.complex) and not any(f.has(sp.I) for f in self.right_sides):
             return self
-        own = {u: _halves(u) if both else (u,) for u, both in zip(self.fields, self.complex, strict=True)}
-        known: dict[sp.Basic, Parts] = {u: (one[0], one[-1] if len(one) == 2 else sp.S.Zero) for u, one in own.items()}
         sides: list[sp.Expr] = []
-        for u, f in zip(self.fields, self.right_sides, strict=True):
-            real, imaginary = parts(f, known)
-            if len(own[u]) == 1 and sp.simplify(imaginary) != 0:
+        for u, both, f, (real, imaginary) in zip(
+            self.fields, self.complex, self.right_sides, self.parts(self.complex), strict=True
+        ):
+            if not both and sp.simplify(imaginary) != 0:
                 raise SymbolicError(f"the right side {f} of the real field {u} is complex")
-            sides += [real, imaginary][: len(own[u])]
-        fields = [one for u in self.fields for one in own[u]]
-        return _made(fields, self.variables, sides, self.parameters)
-
-    @property
-    def terms(self) -> tuple[sp.Expr, ...]:
-        """The right sides without the names of the fields, which are none of the symbols."""
-        put = dict(zip(self.fields, self._numbered(lambda x: x), strict=True))
-        return tuple(f.xreplace(put) for f in self.right_sides)
-
-    def _numbered(self, of: Callable[[sp.Symbol], sp.Symbol]) -> list[AppliedUndef]:
-        arguments = [[t if x == t else of(x) for x in u.args] for u in self.fields]
-        return [sp.Function(f"u{k}")(*given) for k, given in enumerate(arguments)]
+            sides += [real, imaginary][: 1 + both]
+        return _made(components(self.fields, self.complex), self.variables, sides, self.parameters)
 
     @property
     def derivatives(self) -> tuple[Order, ...]:
         """``derivatives_of`` the field, where there is one only; ``SymbolicError`` where there are several."""
         return self.derivatives_of(self.field)
-
-    def derivatives_of(self, field: AppliedUndef) -> tuple[Order, ...]:
-        """The space derivatives of a field in the right sides, lower orders first, beginning with the field itself."""
-        held = {d for f in self.right_sides for d in f.atoms(sp.Derivative) if d.expr == field}
-        found = {(), *map(self._by, held)}
-        return tuple(sorted(found, key=lambda d: (len(d), [self.variables.index(x) for x in d])))
-
-    def _by(self, derivative: sp.Derivative) -> Order:
-        return tuple(sorted(derivative.variables, key=self.variables.index))
-
-    def with_values(self, values: Mapping[AppliedUndef, Mapping[Order, sp.Expr]]) -> tuple[sp.Expr, ...]:
-        """The right sides with the given expressions in place of every field and its derivatives."""
-        derivatives = {d for f in self.right_sides for d in f.atoms(sp.Derivative)}
-        put = {d: values[d.expr][self._by(d)] for d in derivatives}
-        fields = {u: values[u][()] for u in self.fields}
-        return tuple(f.xreplace(put).xreplace(fields) for f in self.right_sides)
 
     def __str__(self) -> str:
         pairs = zip(self.fields, self.right_sides, strict=True)
@@ -173,12 +130,6 @@ def _made(
     for name, value in {**given, "complex": (False,) * len(fields)}.items():
         object.__setattr__(equation, name, tuple(value))
     return equation
-
-
-def _halves(field: AppliedUndef) -> tuple[AppliedUndef, AppliedUndef]:
-    """Functions that stand for the real and the imaginary part of a field."""
-    real, imaginary = (sp.Function(f"{part}({name_of(field)})", real=True)(*field.args) for part in ("re", "im"))
-    return real, imaginary
 
 
 def _complex(

@@ -5,6 +5,7 @@ the last velocity. A new one is one small file.
 """
 
 from symdfi.dfi.steppers.base import Stepper
+from symdfi.dfi.steppers.conserving import Conserving
 from symdfi.dfi.steppers.dirac_frenkel import DiracFrenkel
 from symdfi.dfi.steppers.inertia import DFI
 from symdfi.dfi.steppers.memory import Memory
@@ -13,4 +14,4 @@ from symdfi.dfi.steppers.solves import Solves
 from symdfi.dfi.steppers.sparse import RSNG
 from symdfi.dfi.steppers.trust import Trust
 
-__all__ = ["DFI", "DFO", "RSNG", "DiracFrenkel", "Memory", "Solves", "Stepper", "Trust"]
+__all__ = ["DFI", "DFO", "RSNG", "Conserving", "DiracFrenkel", "Memory", "Solves", "Stepper", "Trust"]

@@ -1,0 +1,120 @@
+"""Expressions in fields u(t, x), their space derivatives, t, x and parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from symdfi.errors import SymbolicError
+from symdfi.symbolic.complexes import Parts, parts
+from symdfi.symbolic.coordinates import t
+from symdfi.symbolic.given import name_of
+from symdfi.symbolic.renaming import Renaming
+
+#: A space derivative as the variables it is by, in their order: ``()`` is the field itself.
+Order = tuple[sp.Symbol, ...]
+
+
+class InFields:
+    """What holds ``exprs`` in ``fields`` of t and space ``variables``, and in ``parameters``."""
+
+    fields: tuple[AppliedUndef, ...]
+    variables: tuple[sp.Symbol, ...]
+    parameters: tuple[sp.Symbol, ...]
+
+    @property
+    def exprs(self) -> tuple[sp.Expr, ...]:
+        raise NotImplementedError
+
+    @property
+    def terms(self) -> tuple[sp.Expr, ...]:
+        """The expressions without the names of the fields, which are none of the symbols."""
+        put = dict(zip(self.fields, self._numbered(lambda x: x), strict=True))
+        return tuple(f.xreplace(put) for f in self.exprs)
+
+    def derivatives_of(self, field: AppliedUndef) -> tuple[Order, ...]:
+        """The space derivatives of a field in the expressions, lower orders first, beginning with the field itself."""
+        held = {d for f in self.exprs for d in f.atoms(sp.Derivative) if d.expr == field}
+        found = {(), *map(self._by, held)}
+        return tuple(sorted(found, key=lambda d: (len(d), [self.variables.index(x) for x in d])))
+
+    def with_values(self, values: Mapping[AppliedUndef, Mapping[Order, sp.Expr]]) -> tuple[sp.Expr, ...]:
+        """The expressions with given ones in place of every field and its derivatives."""
+        derivatives = {d for f in self.exprs for d in f.atoms(sp.Derivative)}
+        put = {d: values[d.expr][self._by(d)] for d in derivatives}
+        fields = {u: values[u][()] for u in self.fields}
+        return tuple(f.xreplace(put).xreplace(fields) for f in self.exprs)
+
+    def parts(self, complex: Sequence[bool]) -> list[Parts]:
+        """Real and imaginary part of every expression, in the ``components`` of the fields."""
+        own = {u: components([u], [both]) for u, both in zip(self.fields, complex, strict=True)}
+        known: dict[sp.Basic, Parts] = {u: (one[0], one[-1] if len(one) == 2 else sp.S.Zero) for u, one in own.items()}
+        return [parts(f, known) for f in self.exprs]
+
+    def in_own_symbols(self, renaming: Renaming) -> tuple[tuple, ...]:
+        """Fields, variables, expressions and parameters in symbols of our own."""
+        put = dict(zip(self.fields, self._numbered(renaming.of), strict=True))
+        fields = tuple(put[u] for u in self.fields)
+        put |= {x: renaming.of(x) for x in (*self.variables, *self.parameters)}
+        parameters = sorted(map(renaming.of, self.parameters), key=sp.default_sort_key)
+        exprs = tuple(f.xreplace(put) for f in self.exprs)
+        return fields, tuple(map(renaming.of, self.variables)), exprs, tuple(parameters)
+
+    def _by(self, derivative: sp.Derivative) -> Order:
+        return tuple(sorted(derivative.variables, key=self.variables.index))
+
+    def _numbered(self, of: Callable[[sp.Symbol], sp.Symbol]) -> list[AppliedUndef]:
+        arguments = [[t if x == t else of(x) for x in u.args] for u in self.fields]
+        return [sp.Function(f"u{k}")(*given) for k, given in enumerate(arguments)]
+
+    def check_terms(self, expr: sp.Expr, what: str) -> None:
+        """``SymbolicError`` where ``expr``, which is ``what``, holds other functions, derivatives or arrays."""
+        others = expr.atoms(AppliedUndef) - set(self.fields)
+        if others:
+            which = f"not the field {self.fields[0]}" if len(self.fields) == 1 else f"none of the fields {self.fields}"
+            raise SymbolicError(f"{what} holds {min(others, key=str)}, which is {which}")
+        for derivative in sorted(expr.atoms(sp.Derivative), key=str):
+            if derivative.expr not in self.fields or not set(derivative.variables) <= set(self.variables):
+                raise SymbolicError(f"{derivative} is no space derivative of {', '.join(map(str, self.fields))}")
+        arrays = expr.atoms(sp.Indexed)
+        if arrays:
+            raise SymbolicError(f"{what} holds {min(arrays, key=str)}: parameters must be numbers")
+
+
+@dataclass(frozen=True)
+class FieldExpressions(InFields):
+    """Any number of real expressions in the fields."""
+
+    fields: tuple[AppliedUndef, ...]
+    variables: tuple[sp.Symbol, ...]
+    given: tuple[sp.Expr, ...]
+    parameters: tuple[sp.Symbol, ...]
+
+    @property
+    def exprs(self) -> tuple[sp.Expr, ...]:
+        return self.given
+
+    def real(self, complex: Sequence[bool], what: str) -> FieldExpressions:
+        """The same in real fields. ``SymbolicError`` for an expression, which is ``what``, that is complex."""
+        found = []
+        for expr, (real, imaginary) in zip(self.given, self.parts(complex), strict=True):
+            if sp.simplify(imaginary) != 0:
+                raise SymbolicError(f"{what} {expr} is complex")
+            found.append(real)
+        return FieldExpressions(tuple(components(self.fields, complex)), self.variables, tuple(found), self.parameters)
+
+    def renamed(self, renaming: Renaming) -> FieldExpressions:
+        """The same in symbols of our own: what is compiled."""
+        return FieldExpressions(*self.in_own_symbols(renaming))
+
+
+def components(fields: Sequence[AppliedUndef], complex: Sequence[bool]) -> list[AppliedUndef]:
+    """Real fields: functions for the real and then the imaginary part in place of every complex one."""
+    found: list[AppliedUndef] = []
+    for u, both in zip(fields, complex, strict=True):
+        halves = [sp.Function(f"{part}({name_of(u)})", real=True)(*u.args) for part in ("re", "im")]
+        found += halves if both else [u]
+    return found
