@@ -22,6 +22,7 @@ from symdfi.dfi.kernels import ProblemKernels
 from symdfi.dfi.sampling import Quadrature, Rule
 from symdfi.dfi.sampling.base import finite_points
 from symdfi.dfi.source import ProblemRows, Workspace, pulled
+from symdfi.dfi.strips import Strips
 from symdfi.errors import SymbolicError
 from symdfi.numbers import one_real, real, reals
 from symdfi.pickling import Rebuilt
@@ -86,6 +87,7 @@ class Problem(Rebuilt):
                 raise ValueError(f"the parameter {p} of the equation is {given[p]}: it must be finite")
         self.params = np.array([given[renaming.user(p)] for p in self.kernels.equation.parameters])
         self._sizes: dict[int, tuple[np.ndarray, IndexValues]] = {}
+        self._strips: dict[int, Strips] = {}
         self.components = Components(equation.complex)
         self._scales = _field_scales(equation, field_weights)
         #: The problem that this one is, at other samples.
@@ -203,6 +205,13 @@ class Problem(Rebuilt):
         sizes, given = self._sizes[theta.size]
         kernel.check(given)
         return sizes
+
+    def strips(self, theta: np.ndarray) -> Strips:
+        """The diagonal blocks that JᵀJ falls into for a θ of this length: one for every field with parameters of its
+        own, which come after one another in θ."""
+        if theta.size not in self._strips:
+            self._strips[theta.size] = Strips.of(self.kernels.ansatz, theta.size)
+        return self._strips[theta.size]
 
     @property
     def row_count(self) -> int:

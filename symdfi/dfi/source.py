@@ -12,6 +12,7 @@ import numpy as np
 from scipy.linalg import get_blas_funcs
 
 from symdfi.compile.kernels import cache, threads
+from symdfi.dfi.strips import Strips
 from symdfi.linalg import Normal, Source
 from symdfi.linalg.anchored.rows import Blocks, checked, raise_not_finite
 from symdfi.linalg.blas import own_threads
@@ -60,17 +61,19 @@ class Evaluated(Protocol):
 
     def sample(self, row: int) -> str: ...
 
+    def strips(self, theta: np.ndarray) -> Strips: ...
+
 
 @dataclass
 class Workspace:
     """Sums by groups of samples, or a chunk of J, used again from solve to solve."""
 
-    grams: np.ndarray = field(default_factory=lambda: np.empty((0, 0, 0)))
+    grams: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
     chunk: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
 
-    def of(self, groups: int, p: int) -> np.ndarray:
-        if self.grams.shape != (groups, p, p):
-            self.grams = np.empty((groups, p, p))
+    def of(self, groups: int, size: int) -> np.ndarray:
+        if self.grams.shape != (groups, size):
+            self.grams = np.empty((groups, size))
         return self.grams
 
     def rows(self, count: int, p: int) -> np.ndarray:
@@ -111,24 +114,28 @@ class ProblemRows(Source):
         return jacobian, f
 
     def normal(self, target: np.ndarray | None) -> Normal:
-        p, division = self.theta.size, self._division
-        if p >= _WIDE:
+        p, division, strips = self.theta.size, self._division, self.problem.strips(self.theta)
+        if max(strips.widths) >= _WIDE:
             return self._wide(target)
         if division.groups == 1:
             return super().normal(target)  # which has nothing to share out, and is called faster
-        grams, gradients = self.workspace.of(division.groups, p), np.empty((division.groups, p))
+        sums, gradients = self.workspace.of(division.groups, strips.size), np.empty((division.groups, p))
         sound = np.empty(division.groups, dtype=bool)
         along = np.zeros(p) if target is None else target
-        loops, gram = _loops(), np.zeros((p, p))
+        loops, grams, place = _loops(), [], 0
         with own_threads():
             self.problem.run_groups(
-                loops.accumulate, division.groups, self.theta, self.time, along, division.ends, division.block, grams,
-                gradients, sound,
+                loops.accumulate, division.groups, self.theta, self.time, along, strips.table, division.ends,
+                division.block, sums, gradients, sound,
             )  # fmt: skip
         if not sound.all():
             self._require_finite()
-        threads.run(loops.total, p, grams, gram)
-        return Normal(self.problem.row_count, gram.T, _sum(gradients))
+        for width in strips.widths:
+            gram = np.zeros((width, width))
+            threads.run(loops.total, width, sums, place, gram)
+            grams.append(gram.T)
+            place += width**2
+        return Normal(self.problem.row_count, tuple(grams), _sum(gradients))
 
     def _wide(self, target: np.ndarray | None) -> Normal:
         """The normal equations of many parameters, over chunks of J."""
@@ -151,7 +158,7 @@ class ProblemRows(Source):
                 threads.run(loops.add, tiles, _WIDTH, flat, right, gram.reshape(-1), gradient, p, least=1)
             if not (sound and np.isfinite(np.einsum("ii->i", gram)).all()):
                 self._require_finite()
-        return Normal(self.problem.row_count, gram.T, gradient)
+        return Normal(self.problem.row_count, (gram.T,), gradient)
 
     def residuals(self, target: np.ndarray | None, n: int) -> np.ndarray:
         if self.problem.row_count != n:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import collections
 import functools
-import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from types import ModuleType
@@ -235,8 +234,6 @@ def load_loops(name: str) -> ModuleType:
     return cache.load_module(f"symdfi.dynamics.loops.{name}", _version())
 
 
-@functools.cache
 def _version() -> str:
-    """A comment for sources that call other compiled modules: they are built again with those."""
-    called = "".join(cache.text(f"symdfi.dynamics.loops.{name}") for name in ("levels", "rk4"))
-    return f"# {saddle.version()} {hashlib.sha256(called.encode()).hexdigest()[:16]}\n"
+    """A comment for sources that call solvers of saddle-point systems: they are built again with those."""
+    return f"# {saddle.version()}\n"

@@ -72,6 +72,19 @@ class TriangularFactor(Spectrum):
         return float(size - self.gamma * np.sum(inverse**2))
 
 
+@dataclass(frozen=True)
+class BlockFactor(Spectrum):
+    """The factors of the diagonal blocks of G + gamma I."""
+
+    parts: tuple[TriangularFactor, ...]
+
+    def sigma_max(self) -> float:
+        return max(part.sigma_max() for part in self.parts)
+
+    def effective_rank(self) -> float:
+        return sum(part.effective_rank() for part in self.parts)
+
+
 def largest_eigenvalue(apply: Callable[[Array], Array], size: int, steps: int = 60, rtol: float = 1e-3) -> float:
     """Largest eigenvalue of a positive semidefinite operator by Lanczos iteration with reorthogonalisation.
 

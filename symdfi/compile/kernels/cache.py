@@ -83,10 +83,15 @@ def load_around(name: str, kernel: str, entry: str) -> ModuleType:
 
 @functools.cache
 def text(module: str) -> str:
-    """The source of a module that is run from the cache, not imported."""
+    """The source of a module that is run from the cache, not imported.
+
+    What it takes from another such module is compiled into it: the other's identity is part of its own.
+    """
     spec = importlib.util.find_spec(module)
     assert spec is not None and spec.origin is not None
-    return Path(spec.origin).read_text(encoding="utf-8")
+    source = Path(spec.origin).read_text(encoding="utf-8")
+    others = re.findall(r'load_module\("([\w.]+)"\)', source)
+    return source + "".join(f"# {other} {hashlib.sha256(text(other).encode()).hexdigest()}\n" for other in others)
 
 
 def _load(source: str, root: Path) -> ModuleType:

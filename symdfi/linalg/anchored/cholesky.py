@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from symdfi.linalg.anchored.base import AnchoredSolver, Factor
-from symdfi.linalg.anchored.normal import factorised, solved
+from symdfi.linalg.anchored.normal import factorised_blocks, solved
 from symdfi.linalg.anchored.source import Source
-from symdfi.linalg.spectrum import Array, TriangularFactor
+from symdfi.linalg.spectrum import Array, BlockFactor, TriangularFactor
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class NormalFactor(Factor):
     reverse sweep: ``factor.minimiser(gradient, mu * anchor)``.
     """
 
-    spectrum: TriangularFactor
+    spectrum: TriangularFactor | BlockFactor
 
     def reduce(self, source: Source, target: Array | None) -> Array:
         return source.gradient(target, self.shape)
@@ -32,7 +32,8 @@ class NormalFactor(Factor):
 class Cholesky(AnchoredSolver):
     """Normal equations, v+ = mu v_n + (J^T J + gamma I)^-1 J^T (f - J mu v_n): the fast path for n >= p.
 
-    J^T J accumulates block by block, so J is never held as a whole; C-ordered float64 blocks are not copied.
+    J^T J accumulates block by block, so J is never held as a whole; C-ordered float64 blocks are not copied. Where it
+    falls into diagonal blocks, as with an ansatz of its own for every field, only these are summed and factorised.
     The rounding error of J^T J, about roundoff * sigma_1^2, must stay well below gamma; SingularMatrixError
     is raised when it has eaten a pivot (THEORY-DFI, section 1).
     """
@@ -42,4 +43,4 @@ class Cholesky(AnchoredSolver):
     ) -> tuple[NormalFactor, Array]:
         normal = source.normal(target)
         shape = normal.n, normal.gradient.size
-        return NormalFactor(shape, factorised(normal.gram, gamma, relative)), normal.gradient
+        return NormalFactor(shape, factorised_blocks(normal.grams, gamma, relative)), normal.gradient

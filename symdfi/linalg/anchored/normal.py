@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.linalg import get_blas_funcs, get_lapack_funcs
 
 from symdfi.errors import SingularMatrixError
 from symdfi.linalg.anchored.rows import zero_jacobian
 from symdfi.linalg.cholesky import cholesky
-from symdfi.linalg.spectrum import Array, TriangularFactor, largest_eigenvalue
+from symdfi.linalg.spectrum import Array, BlockFactor, TriangularFactor, largest_eigenvalue
 
 (_symv,) = get_blas_funcs(("symv",), dtype=np.float64)
 (_potrs,) = get_lapack_funcs(("potrs",), dtype=np.float64)
@@ -22,8 +24,27 @@ def factorised(gram: Array, gamma: float, relative: bool) -> TriangularFactor:
     """
     sigma_max = None
     if relative:
-        sigma_max = float(np.sqrt(largest_eigenvalue(lambda x: _symv(1.0, gram, x, lower=1), len(gram))))
+        sigma_max = _sigma_max(gram)
         gamma = gamma * sigma_max**2
+    return _factorised(gram, gamma, sigma_max)
+
+
+def factorised_blocks(grams: Sequence[Array], gamma: float, relative: bool) -> TriangularFactor | BlockFactor:
+    """``factorised`` of all diagonal blocks of a gram, with one gamma."""
+    if len(grams) == 1:
+        return factorised(grams[0], gamma, relative)
+    known = [_sigma_max(gram) if relative else None for gram in grams]
+    if relative:
+        gamma = gamma * max(sigma for sigma in known if sigma is not None) ** 2
+    parts = (_factorised(gram, gamma, sigma) for gram, sigma in zip(grams, known, strict=True))
+    return BlockFactor(gamma, tuple(parts))
+
+
+def _sigma_max(gram: Array) -> float:
+    return float(np.sqrt(largest_eigenvalue(lambda x: _symv(1.0, gram, x, lower=1), len(gram))))
+
+
+def _factorised(gram: Array, gamma: float, sigma_max: float | None) -> TriangularFactor:
     diagonal = np.einsum("ii->i", gram)
     scale = sigma_max if sigma_max is not None else float(np.sqrt(diagonal.sum()))
     if scale == 0 and gamma == 0:
@@ -45,6 +66,9 @@ def factorised(gram: Array, gamma: float, relative: bool) -> TriangularFactor:
     return TriangularFactor(gamma, gram, True, sigma_max)
 
 
-def solved(factor: TriangularFactor, right: Array) -> Array:
+def solved(factor: TriangularFactor | BlockFactor, right: Array) -> Array:
     """(G + gamma I)^-1 right."""
-    return _potrs(factor.triangle, right, lower=1)[0]
+    if isinstance(factor, TriangularFactor):
+        return _potrs(factor.triangle, right, lower=1)[0]
+    ends = np.cumsum([len(part.triangle) for part in factor.parts])
+    return np.concatenate([solved(*one) for one in zip(factor.parts, np.split(right, ends[:-1]), strict=True)])

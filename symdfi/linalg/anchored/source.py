@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import get_blas_funcs
+from scipy.linalg import block_diag, get_blas_funcs
 
 from symdfi.linalg.anchored.rows import Blocks, Rows, checked, finite, raise_not_finite, real, residual, stacked
 from symdfi.linalg.spectrum import Array
@@ -19,11 +19,20 @@ _syrk, _gemv, _gemm = get_blas_funcs(("syrk", "gemv", "gemm"), dtype=np.float64)
 
 @dataclass(frozen=True)
 class Normal:
-    """Normal equations: n, the lower triangle of J^T J (p, p) in Fortran order, and J^T (f - J target) (p,)."""
+    """Normal equations: n, J^T J, and J^T (f - J target) (p,).
+
+    J^T J vanishes outside of the diagonal blocks ``grams``, of each the lower triangle in Fortran order: one (p, p) as
+    a rule, several where columns of J fall into groups that no row shares.
+    """
 
     n: int
-    gram: Array
+    grams: tuple[Array, ...]
     gradient: Array
+
+    @property
+    def gram(self) -> Array:
+        """The lower triangle of J^T J (p, p), in Fortran order."""
+        return self.grams[0] if len(self.grams) == 1 else np.asfortranarray(block_diag(*self.grams))
 
 
 class Source(ABC):
@@ -62,7 +71,7 @@ class Source(ABC):
             # A non-finite entry of J always reaches the diagonal of J^T J: p numbers to check, not n p.
             if not np.isfinite(np.einsum("ii->i", gram)).all():
                 raise_not_finite(jacobian, f"J, block {k},")
-        return Normal(n, gram, gradient)
+        return Normal(n, (gram,), gradient)
 
     def residuals(self, target: Array | None, n: int) -> Array:
         """f - J target, (n,). ``ValueError`` if there are not n rows."""

@@ -130,9 +130,10 @@ class Restricted(Source):
             return super().normal(target)
         # Of most of the columns the whole matrix is cheap, which a source may sum faster than block by block.
         found = self.source.normal(self._whole(target))
-        gram = np.tril(found.gram) + np.tril(found.gram, -1).T
+        lower = found.gram
+        gram = np.tril(lower) + np.tril(lower, -1).T
         reduced = self.space.columns(self.space.columns(gram).T)
-        return Normal(found.n, np.asfortranarray(np.tril(reduced)), self.space.onto(found.gradient))
+        return Normal(found.n, (np.asfortranarray(np.tril(reduced)),), self.space.onto(found.gradient))
 
     def residuals(self, target: Array | None, n: int) -> Array:
         return self.source.residuals(self._whole(target), n)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import stat
@@ -10,6 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from symdfi.compile.kernels import cache as kernel_cache
 
 #: Compiles one kernel, prints its value, and how Numba came by it: cache hits and misses.
 PROGRAM = """
@@ -192,3 +195,8 @@ def test_the_source_is_the_same_in_every_process(tmp_path):
     first, second = (finish(process) for process in processes)
     assert first.count("def kernel") == 4
     assert first == second
+
+
+def test_loops_are_built_again_with_those_they_are_built_on():
+    own, other = (kernel_cache.text(f"symdfi.dfi.loops.{name}") for name in ("wide", "normal"))
+    assert hashlib.sha256(other.encode()).hexdigest() in own
