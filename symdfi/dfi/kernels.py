@@ -21,6 +21,7 @@ from symdfi.symbolic.ansatz import Ansatz
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.evolution import EvolutionEquation
 from symdfi.symbolic.in_fields import FieldExpressions, InFields, Order
+from symdfi.symbolic.nonlocals import NonlocalTerm
 from symdfi.symbolic.private import Private, like
 from symdfi.symbolic.renaming import Renaming
 
@@ -31,11 +32,14 @@ class ProblemKernels:
     user's by ``renaming``.
 
     Arguments: points x, √w a component, θ, the equations' parameters, t (and v); each is compiled when first used.
+    Values of ``nonlocals`` come with them: of those that depend on x as further columns of the points, the others as
+    further parameters.
     """
 
     equation: EvolutionEquation
     ansatz: Ansatz
     renaming: Renaming
+    nonlocals: tuple[NonlocalTerm, ...] = ()
 
     @functools.cached_property
     def rows(self) -> CompiledKernel:
@@ -83,13 +87,23 @@ class ProblemKernels:
 
     def _builder(self, *more: Group, weights: Sequence[Private] = ()) -> KernelBuilder:
         groups = (
-            Group("x", self.ansatz.variables, batched=True),
+            Group("x", (*self.ansatz.variables, *(q.symbol for q in self.nonlocals if q.outer)), batched=True),
             Group("weight", tuple(weights) or self._weights, batched=True),
             Group("theta", self.ansatz.parameters),
-            Group("params", self.equation.parameters),
+            Group("params", (*self.equation.parameters, *(q.symbol for q in self.nonlocals if not q.outer))),
             Group("t", (t,), scalar=True),
         )
         return KernelBuilder((*groups, *more), self.ansatz.sizes, self.renaming)
+
+    def derivatives(self, wanted: Sequence[tuple[int, tuple[int, ...]]]) -> CompiledKernel:
+        """Derivatives of û at points, each a component and the axes that it is by."""
+        fields, variables = self.equation.fields, self.ansatz.variables
+        nodes = [fields[k].diff(*(variables[axis] for axis in by)) if by else fields[k] for k, by in wanted]
+        expressions = FieldExpressions(fields, self.equation.variables, tuple(nodes), ())
+        builder = self._builder(weights=(Private("w", 0, "w"),))
+        values = expressions.with_values(self._fields(builder, expressions))
+        builder.output("value", [builder.program.assign(value) for value in values], per_sample=True)
+        return builder.build()
 
     def of_expressions(self, expressions: FieldExpressions) -> CompiledKernel:
         """w ∂c/∂θ, w c and w ∂c/∂t at fixed fields, of real expressions c, with one weight w a sample."""

@@ -19,6 +19,7 @@ from symdfi.compile.kernels.kernel import CompiledKernel
 from symdfi.dfi.components import Components
 from symdfi.dfi.domain import Box
 from symdfi.dfi.kernels import ProblemKernels
+from symdfi.dfi.nonlocals import Nonlocals, PlannedTerms
 from symdfi.dfi.sampling import Quadrature, Rule
 from symdfi.dfi.sampling.base import finite_points
 from symdfi.dfi.source import ProblemRows, Workspace, pulled
@@ -29,7 +30,9 @@ from symdfi.pickling import Rebuilt
 from symdfi.symbolic.ansatz import Ansatz
 from symdfi.symbolic.evolution import EvolutionEquation
 from symdfi.symbolic.given import Lookup, name_of
+from symdfi.symbolic.integrals import check_ends
 from symdfi.symbolic.joint import for_fields
+from symdfi.symbolic.nonlocals import nested
 from symdfi.symbolic.renaming import Renaming
 
 #: θ as a vector (p,) or as values by parameter.
@@ -71,10 +74,11 @@ class Problem(Rebuilt):
             raise SymbolicError(f"{clash[0]} is a parameter of both the equation and the ansatz")
         self.equation, self.ansatz, self.domain, self.quadrature = equation, ansatz, domain, quadrature
         declared = (*ansatz.variables, *ansatz.parameters)
-        real, outputs = equation.real, ansatz.real(equation.complex)
-        renaming = Renaming(declared, [*outputs.exprs, *real.terms], equation.parameters)
+        (real, terms), outputs = equation.real.apart(ansatz.variables), ansatz.real(equation.complex)
+        named = [*outputs.exprs, *real.terms, *(term.expr for term in nested(terms))]
+        renaming = Renaming(declared, named, equation.parameters)
         #: What is compiled, real and in symbols of our own.
-        self.kernels = ProblemKernels(real.renamed(renaming), outputs.renamed(renaming), renaming)
+        self.kernels = ProblemKernels(real.renamed(renaming), outputs.renamed(renaming), renaming, terms)
         lookup = Lookup(equation.parameters, "parameters of the equation")
         given = {
             p: one_real(v, f"the parameter {name_of(p)} of the equation")
@@ -86,6 +90,11 @@ class Problem(Rebuilt):
             if not np.isfinite(given[p]):
                 raise ValueError(f"the parameter {p} of the equation is {given[p]}: it must be finite")
         self.params = np.array([given[renaming.user(p)] for p in self.kernels.equation.parameters])
+        ends = dict(zip(ansatz.variables, domain.bounds, strict=True))
+        for term in nested(terms):
+            axes = zip(term.bound, (ansatz.variables[k] for k in term.axes), strict=True)
+            check_ends(term.integral, dict(axes), ends, self.values_of_params)
+        self.nonlocals = Nonlocals(terms, ansatz.variables, self.kernels, domain, quadrature)
         self._sizes: dict[int, tuple[np.ndarray, IndexValues]] = {}
         self._strips: dict[int, Strips] = {}
         self.components = Components(equation.complex)
@@ -98,6 +107,7 @@ class Problem(Rebuilt):
         self.points, self.weights = nodes.checked(self.domain, "node")
         self.fresh_points, self.fresh_weights = fresh.checked(self.domain, "independent point")
         self._root, self._fresh_root = self.roots(self.weights), self.roots(self.fresh_weights)
+        self._planned: dict[bool, PlannedTerms] = {}
 
     def sampled(self, nodes: tuple[Any, Any], fresh: tuple[Any, Any] | None = None) -> Problem:
         """The same problem at other ``nodes`` (points (n, dim) and weights (n,)), with the kernels of this one.
@@ -175,17 +185,28 @@ class Problem(Rebuilt):
 
     def run(
         self, kernel: CompiledKernel, points: np.ndarray, root: np.ndarray, theta: np.ndarray, time: float,
-        *more: np.ndarray,
+        *more: np.ndarray, params: np.ndarray | None = None,
     ) -> None:  # fmt: skip
-        """A kernel at points with √w. ``ValueError`` for a θ of wrong length, and for one with which an index of the
-        kernel leaves its array."""
+        """A kernel at points with √w, of the equation's parameters or those that are given. ``ValueError``
+        for a θ of wrong length, and for one with which an index of the kernel leaves its array."""
         sizes = self._sizes_for(kernel, theta)
-        threads.run(kernel.function, len(points), sizes, points, root, theta, self.params, float(time), *more)
+        params = self.params if params is None else params
+        threads.run(kernel.function, len(points), sizes, points, root, theta, params, float(time), *more)
+
+    def _given(self, theta: np.ndarray, time: float, fresh: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """The points and parameters that kernels of f take: with the values of the nonlocal terms at θ."""
+        points = self.fresh_points if fresh else self.points
+        if not self.nonlocals.terms:
+            return points, self.params
+        if fresh not in self._planned:
+            weights = self.fresh_weights if fresh else self.weights
+            self._planned[fresh] = self.nonlocals.at(Rule(points, weights), fresh)
+        return self._planned[fresh].given(self.run, theta, self.params, float(time))
 
     def run_groups(self, loop: Callable[..., None], count: int, theta: np.ndarray, time: float, *more: object) -> None:
         """A compiled ``loop`` over ``count`` groups of the rows, on all cores (``dfi.loops``)."""
-        kernel = self.kernels.rows
-        at = (self._sizes_for(kernel, theta), self.points, self._root, theta, self.params, float(time))
+        kernel, (points, params) = self.kernels.rows, self._given(theta, time)
+        at = (self._sizes_for(kernel, theta), points, self._root, theta, params, float(time))
         threads.run(loop, count, kernel.function, *at, *more, least=1)
 
     def for_loops(self, theta: np.ndarray) -> tuple[object, ...]:
@@ -231,9 +252,12 @@ class Problem(Rebuilt):
     ) -> tuple[np.ndarray, np.ndarray]:
         """J (n F, p) and f (n F,) at the quadrature points, or at some of them, all F fields of a sample after one
         another; ``out`` is overwritten where given."""
-        points, root = self.points[samples], self._root[samples]
+        (points, params), root = self._given(theta, time), self._root[samples]
         jacobian, rhs = out if out is not None else (np.empty((root.size, theta.size)), np.empty(root.size))
-        self.run(self.kernels.rows, points, root, theta, time, self._by_sample(jacobian), self._by_sample(rhs))
+        self.run(
+            self.kernels.rows, points[samples], root, theta, time, self._by_sample(jacobian), self._by_sample(rhs),
+            params=params,
+        )  # fmt: skip
         return jacobian, rhs
 
     def source(self, theta: np.ndarray, time: float, workspace: Workspace | None = None) -> ProblemRows:
@@ -319,11 +343,12 @@ class Problem(Rebuilt):
         self, theta: np.ndarray, velocity: np.ndarray, time: float, fresh: bool = True
     ) -> tuple[np.ndarray, np.ndarray]:
         """J v and f, both (n F,), on points independent of those solved on (or on those, ``fresh=False``)."""
-        points, root = self._rule(fresh)
+        (points, params), (_, root) = self._given(theta, time, fresh), self._rule(fresh)
         moved, rhs = np.empty(root.size), np.empty(root.size)
         self.run(
-            self.kernels.tangent, points, root, theta, time, velocity, self._by_sample(moved), self._by_sample(rhs)
-        )
+            self.kernels.tangent, points, root, theta, time, velocity, self._by_sample(moved), self._by_sample(rhs),
+            params=params,
+        )  # fmt: skip
         return moved, rhs
 
     def residual(self, theta: Theta, velocity: np.ndarray, time: float, fresh: bool = True) -> tuple[float, float]:

@@ -48,8 +48,12 @@ class SmallRun:
 
 
 def is_small(problem: Problem, p: int) -> bool:
-    """Whether ``euler`` takes the problem: one block of rows, and few parameters."""
-    return p <= _LARGEST and Division.of(len(problem.points), problem.row_count, p).groups == 1
+    """Whether ``euler`` takes the problem: one block of rows, few parameters, and no nonlocal term."""
+    return (
+        not problem.nonlocals.terms
+        and p <= _LARGEST
+        and Division.of(len(problem.points), problem.row_count, p).groups == 1
+    )
 
 
 def euler(

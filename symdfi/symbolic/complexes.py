@@ -35,6 +35,8 @@ def _parts(expr: sp.Expr, of: Callable[[sp.Expr], Parts]) -> Parts:
         return a.diff(*expr.variables), b.diff(*expr.variables)
     if isinstance(expr, sp.Sum):
         return tuple(PlainSum(p, *expr.limits) if p != 0 else p for p in of(expr.function))  # type: ignore[return-value]
+    if isinstance(expr, sp.Integral):
+        return tuple(sp.Integral(p, *expr.limits) if p != 0 else p for p in of(expr.function))  # type: ignore[return-value]
     if isinstance(expr, sp.Piecewise):
         cases = [(of(value), condition) for value, condition in expr.args]
         sides = [sp.Piecewise(*((value[k], c) for value, c in cases), evaluate=False) for k in (0, 1)]

@@ -15,6 +15,7 @@ from symdfi.pickling import Rebuilt
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.given import name_of, no_text, sequence
 from symdfi.symbolic.in_fields import InFields, Order, components
+from symdfi.symbolic.nonlocals import NonlocalTerm, separated
 from symdfi.symbolic.renaming import Renaming
 
 
@@ -22,6 +23,9 @@ from symdfi.symbolic.renaming import Renaming
 class EvolutionEquation(InFields, Rebuilt):
     """``Eq(u(t, x).diff(t), f)`` with f any expression in t, x, u and its space derivatives, or a list of such
     equations, one a field, each f in all ``fields``.
+
+    A right side may hold ``Integral``s over the domain, or over some of the space variables, ``Integral(u, (x, a, b))``
+    and ``Integral(W(x - y)*u.subs(x, y), (y, a, b))``, y running along x, in whose place u(t, y) has it.
 
     Equations linear in the rates are solved for them: ``Eq(u.diff(t) + u*u.diff(x), 0)``, or
     ``[Eq(u.diff(t) + w.diff(t), f), Eq(u.diff(t) - w.diff(t), g)]``. ``right_sides`` are the f, in the order of
@@ -33,7 +37,7 @@ class EvolutionEquation(InFields, Rebuilt):
     or a list of fields. One declared real is not. t, space and parameters are real.
 
     Raises ``SymbolicError`` if the equations are not linear in the rates or do not determine them, or hold another time
-    derivative or a function that is no field; ``TypeError`` for text, which is not evaluated.
+    derivative or a function that is no field, or another integral; ``TypeError`` for text, which is not evaluated.
     """
 
     fields: tuple[AppliedUndef, ...]
@@ -84,6 +88,14 @@ class EvolutionEquation(InFields, Rebuilt):
     def exprs(self) -> tuple[sp.Expr, ...]:
         """The right sides."""
         return self.right_sides
+
+    def apart(self, variables: Sequence[sp.Symbol]) -> tuple[EvolutionEquation, tuple[NonlocalTerm, ...]]:
+        """The same with a symbol in place of every integral, and these, their axes and places by number of
+        ``variables``."""
+        if not any(f.has(sp.Integral) for f in self.right_sides):
+            return self, ()
+        sides, terms = separated(self.right_sides, self.fields, variables)
+        return _made(self.fields, self.variables, sides, self.parameters), terms
 
     def renamed(self, renaming: Renaming) -> EvolutionEquation:
         """The same equations in symbols of our own: what is compiled."""
@@ -143,9 +155,9 @@ def _complex(
         if field.is_real:
             raise SymbolicError(f"complex holds {field}, which is declared real")
     halves = {part for f in sides for part in f.atoms(sp.conjugate, sp.re, sp.im)}
-    split = {u for part in halves for u in part.atoms(AppliedUndef)}
+    split = {u.func for part in halves for u in part.atoms(AppliedUndef)}
     return tuple(
-        not u.is_real and bool(said is True or u in named or u in split or u.is_complex or f.has(sp.I))
+        not u.is_real and bool(said is True or u in named or u.func in split or u.is_complex or f.has(sp.I))
         for u, f in zip(fields, sides, strict=True)
     )
 
@@ -156,6 +168,9 @@ def _sides(equation: Any) -> tuple[sp.Expr, sp.Expr]:
         raise SymbolicError(f"an evolution equation is Eq(u(t, x).diff(t), f), not {equation!r}")
     # Carried out by the rules of differentiation, so that (u²/2)_x may be left as it is.
     lhs, rhs = (_inside(side.replace(sp.Derivative, lambda e, *by: e.diff(*by))) for side in equation.args)
+    for integral in {*lhs.atoms(sp.Integral), *rhs.atoms(sp.Integral)}:
+        if any(t in d.variables for d in integral.atoms(sp.Derivative)):
+            raise SymbolicError(f"{integral} holds a time derivative: write the equation without it")
     return lhs, rhs
 
 

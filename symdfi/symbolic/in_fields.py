@@ -12,6 +12,7 @@ from symdfi.errors import SymbolicError
 from symdfi.symbolic.complexes import Parts, parts
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.given import name_of
+from symdfi.symbolic.integrals import axes_of
 from symdfi.symbolic.renaming import Renaming
 
 #: A space derivative as the variables it is by, in their order: ``()`` is the field itself.
@@ -50,8 +51,12 @@ class InFields:
 
     def parts(self, complex: Sequence[bool]) -> list[Parts]:
         """Real and imaginary part of every expression, in the ``components`` of the fields."""
-        own = {u: components([u], [both]) for u, both in zip(self.fields, complex, strict=True)}
-        known: dict[sp.Basic, Parts] = {u: (one[0], one[-1] if len(one) == 2 else sp.S.Zero) for u, one in own.items()}
+        known: dict[sp.Basic, Parts] = {}
+        held = set().union(*(f.atoms(AppliedUndef) for f in self.exprs), self.fields)
+        for u, both in zip(self.fields, complex, strict=True):
+            for at in (at for at in held if at.func == u.func):  # under an integral a field is at other places too
+                one = [half.func(*at.args) for half in components([u], [both])]
+                known[at] = one[0], one[1] if both else sp.S.Zero
         return [parts(f, known) for f in self.exprs]
 
     def in_own_symbols(self, renaming: Renaming) -> tuple[tuple, ...]:
@@ -72,6 +77,12 @@ class InFields:
 
     def check_terms(self, expr: sp.Expr, what: str) -> None:
         """``SymbolicError`` where ``expr``, which is ``what``, holds other functions, derivatives or arrays."""
+        arrays = expr.atoms(sp.Indexed)
+        if arrays:
+            raise SymbolicError(f"{what} holds {min(arrays, key=str)}: parameters must be numbers")
+        for integral in expr.atoms(sp.Integral):
+            axes_of(integral, self.fields, self.variables)
+        expr = expr.replace(lambda e: isinstance(e, sp.Integral), lambda e: sp.Dummy())
         others = expr.atoms(AppliedUndef) - set(self.fields)
         if others:
             which = f"not the field {self.fields[0]}" if len(self.fields) == 1 else f"none of the fields {self.fields}"
@@ -79,9 +90,6 @@ class InFields:
         for derivative in sorted(expr.atoms(sp.Derivative), key=str):
             if derivative.expr not in self.fields or not set(derivative.variables) <= set(self.variables):
                 raise SymbolicError(f"{derivative} is no space derivative of {', '.join(map(str, self.fields))}")
-        arrays = expr.atoms(sp.Indexed)
-        if arrays:
-            raise SymbolicError(f"{what} holds {min(arrays, key=str)}: parameters must be numbers")
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,13 @@ class Quadrature(abc.ABC):
     def independent(self, domain: Box) -> tuple[np.ndarray, np.ndarray]:
         """Another set of points and weights of the same quality, none of them a node: for honest residuals."""
 
+    def along(self, axis: int) -> Quadrature:
+        """The rule of one dimension that this tensor rule has along an axis. ``ValueError`` for one that is none."""
+        raise ValueError(
+            f"{type(self).__name__} is no tensor rule: for an integral over a part of the variables take a Grid, "
+            "GaussLegendre or GaussHermite"
+        )
+
     @property
     def changes(self) -> bool:
         """Whether there are new samples in every step."""
@@ -81,11 +88,18 @@ class Quadrature(abc.ABC):
 
 def product(axes: Sequence[tuple[np.ndarray, np.ndarray]]) -> Rule:
     """The tensor product of rules, one an axis."""
-    points = np.meshgrid(*(x for x, _ in axes), indexing="ij")
+    return tensor([Rule(x[:, None], w) for x, w in axes])
+
+
+def tensor(rules: Sequence[Rule]) -> Rule:
+    """The tensor product of rules of any dimensions, the last one fastest."""
+    counts = [len(rule.weights) for rule in rules]
+    numbers = np.indices(counts).reshape(len(counts), -1)
     weights = np.ones(1)
-    for _, w in axes:
-        weights = np.multiply.outer(weights, w)
-    return Rule(np.stack([p.ravel() for p in points], axis=1), weights.ravel())
+    for rule in rules:
+        weights = np.multiply.outer(weights, rule.weights)
+    points = [rule.points[own] for rule, own in zip(rules, numbers, strict=True)]
+    return Rule(np.concatenate(points, axis=1), weights.ravel())
 
 
 def finite_points(points: np.ndarray, name: str) -> None:

@@ -43,6 +43,15 @@ class GaussHermite(Quadrature):
         # Two orders of different parity share no node, not even the one in the middle.
         return self._scaled(domain, self.order + 1)
 
+    def along(self, axis: int) -> GaussHermite:
+        mean, covariance = np.asarray(self.mean, dtype=float), np.asarray(self.covariance, dtype=float)
+        if covariance.ndim == 2:
+            if np.any(covariance != np.diag(np.diagonal(covariance))):
+                raise ValueError("GaussHermite along one axis needs a diagonal covariance")
+            covariance = np.diagonal(covariance)
+        one = lambda values: values[axis] if values.ndim else values  # noqa: E731
+        return GaussHermite(self.order, float(one(mean)), float(one(covariance)))
+
     def _scaled(self, domain: Box, order: int) -> Rule:
         if np.isfinite(domain.bounds).any():
             raise ValueError(f"GaussHermite needs a box without ends, not {domain.bounds}")

@@ -42,6 +42,9 @@ class Grid(Quadrature):
                 axes.append(self._cells(bounds, count + (count + n + 1) % 2, 0.5))
         return product(axes)
 
+    def along(self, axis: int) -> Grid:
+        return Grid(self.size[axis]) if isinstance(self.size, Sequence) else self
+
     def _sizes(self, domain: Box) -> tuple[int, ...]:
         sizes = self.size if isinstance(self.size, Sequence) else (self.size,) * domain.dim
         if len(sizes) != domain.dim:
@@ -66,6 +69,9 @@ class GaussLegendre(Quadrature):
 
     def independent(self, domain: Box) -> Rule:
         return self._composite(domain, 1)
+
+    def along(self, axis: int) -> GaussLegendre:
+        return self
 
     def _composite(self, domain: Box, more: int) -> Rule:
         domain.need_finite("GaussLegendre")

@@ -1,0 +1,184 @@
+"""Nonlocal terms of an equation: its integrals, each as an expression in values of the fields at places."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from symdfi.errors import SymbolicError
+from symdfi.symbolic.coordinates import t
+from symdfi.symbolic.integrals import axes_of, places
+from symdfi.symbolic.private import Private
+
+#: More terms than this and a kernel W(x, y) is not written as a sum of products.
+_MOST_TERMS = 24
+
+
+@dataclass(frozen=True)
+class FieldAt:
+    """∂û at a place: the field's number, the axes that the derivative is by, and a symbol for each coordinate."""
+
+    symbol: Private
+    field: int
+    order: tuple[int, ...]
+    place: tuple[sp.Symbol, ...]
+
+
+@dataclass(frozen=True)
+class NonlocalTerm:
+    """``symbol`` = ∫ ``expr`` over ``bound``, which run along ``axes``: a function of the places ``outer``.
+
+    ``expr`` is in these, in t and parameters, and in the symbols of ``fields`` and of other terms, ``inside``; places
+    are known by the symbols that the equation has for them, in ``expr`` by those of ``names``. ``integral`` is it as it
+    was written.
+    """
+
+    symbol: Private
+    expr: sp.Expr
+    bound: tuple[sp.Symbol, ...]
+    axes: tuple[int, ...]
+    outer: tuple[sp.Symbol, ...]
+    fields: tuple[FieldAt, ...]
+    inside: tuple[NonlocalTerm, ...]
+    names: Mapping[sp.Symbol, Private]
+    integral: sp.Integral
+
+    @property
+    def atoms(self) -> tuple[tuple[Private, tuple[sp.Symbol, ...]], ...]:
+        """What the integrand is made of, a symbol and its place each."""
+        return (*((f.symbol, f.place) for f in self.fields), *((term.symbol, term.outer) for term in self.inside))
+
+    def kind(self, place: Sequence[sp.Symbol]) -> str:
+        """Whether a place is one of the "outer" ones, among those integrated over, "inner", or "both"."""
+        inner = {s in self.bound for s in place}
+        return "both" if len(inner) == 2 else "inner" if inner == {True} else "outer"
+
+    def copies(self) -> list[list[int]]:
+        """The variables of integration, by number, in groups that occur together as the place of something."""
+        groups = [{k} for k in range(len(self.bound))]
+        for _, place in self.atoms:
+            met = [g for g in groups if any(self.bound[k] in place for k in g)]
+            if met:
+                groups = [g for g in groups if g not in met] + [set().union(*met)]
+        return sorted(map(sorted, groups))
+
+
+def separated(
+    exprs: Sequence[sp.Expr], fields: Sequence[AppliedUndef], variables: Sequence[sp.Symbol]
+) -> tuple[tuple[sp.Expr, ...], tuple[NonlocalTerm, ...]]:
+    """Expressions with a symbol in place of every integral, and these.
+
+    A kernel that is a sum of products, as (x − y)², is integrated product by product: ∫W(x, y) u(y) dy is then as many
+    integrals without x.
+
+    Raises ``SymbolicError`` for what is no integral over space variables of the fields.
+    """
+    reader = _Reader(tuple(fields), tuple(variables))
+    return tuple(reader.read(expr, frozenset(variables)) for expr in exprs), tuple(reader.top)
+
+
+def nested(terms: Iterable[NonlocalTerm]) -> Iterator[NonlocalTerm]:
+    """Terms and those inside of them."""
+    for term in terms:
+        yield term
+        yield from nested(term.inside)
+
+
+class _Reader:
+    def __init__(self, fields: tuple[AppliedUndef, ...], variables: tuple[sp.Symbol, ...]) -> None:
+        self.fields, self.variables, self.top = fields, variables, []
+        self._known: dict[sp.Basic, NonlocalTerm] = {}
+        self._count = itertools.count()
+
+    def read(self, expr: sp.Basic, scope: frozenset[sp.Symbol]) -> sp.Expr:
+        """``expr`` of the equation, its integrals read as the top ones."""
+        if isinstance(expr, sp.Integral):
+            apart = _apart(expr, scope)
+            if apart != expr:
+                return self.read(apart, scope)
+            term = self._term(expr, scope)
+            if term not in self.top:
+                self.top.append(term)
+            return term.symbol
+        if not expr.has(sp.Integral):
+            return expr
+        return expr.func(*(self.read(arg, scope) for arg in expr.args))
+
+    def _term(self, integral: sp.Integral, scope: frozenset[sp.Symbol]) -> NonlocalTerm:
+        if integral in self._known:
+            return self._known[integral]
+        along = axes_of(integral, self.fields, self.variables)
+        within = scope | set(along)
+        fields: dict[sp.Basic, FieldAt] = {}
+        inside: dict[sp.Basic, NonlocalTerm] = {}
+        body = self._body(integral.function, within, fields, inside)
+        used = set(body.free_symbols).union(*(f.place for f in fields.values()), *(i.outer for i in inside.values()))
+        outer = tuple(sorted((used & scope) - set(along), key=sp.default_sort_key))
+        names = {symbol: Private("nx", k, symbol.name, real=True) for k, symbol in enumerate((*outer, *along))}
+        self._known[integral] = NonlocalTerm(
+            Private("nl", next(self._count), "I", real=True),
+            body.xreplace(names),
+            tuple(along),
+            tuple(self.variables.index(x) for x in along.values()),
+            outer,
+            tuple(fields.values()),
+            tuple(inside.values()),
+            names,
+            integral,
+        )
+        return self._known[integral]
+
+    def _body(
+        self,
+        expr: sp.Basic,
+        scope: frozenset[sp.Symbol],
+        fields: dict[sp.Basic, FieldAt],
+        inside: dict[sp.Basic, NonlocalTerm],
+    ) -> sp.Expr:
+        """The integrand with symbols in place of fields, their derivatives and integrals."""
+        if isinstance(expr, sp.Integral):
+            apart = _apart(expr, scope)
+            if apart != expr:
+                return self._body(apart, scope, fields, inside)
+            inside[expr] = self._term(expr, scope)
+            return inside[expr].symbol
+        if isinstance(expr, AppliedUndef) or (isinstance(expr, sp.Derivative) and isinstance(expr.expr, AppliedUndef)):
+            if expr not in fields:
+                fields[expr] = self._field(expr, len(fields))
+            return fields[expr].symbol
+        if not expr.args or not expr.has(AppliedUndef, sp.Integral):
+            return expr
+        return expr.func(*(self._body(arg, scope, fields, inside) for arg in expr.args))
+
+    def _field(self, expr: sp.Expr, number: int) -> FieldAt:
+        by = expr.variables if isinstance(expr, sp.Derivative) else ()
+        instance = expr.expr if isinstance(expr, sp.Derivative) else expr
+        field, at = places(instance, self.fields)
+        place = tuple(at[x] for x in self.variables)
+        if not set(by) <= set(place):
+            raise SymbolicError(f"{expr} under an integral is no space derivative of {instance}")
+        order = tuple(sorted(place.index(y) for y in by))
+        return FieldAt(Private("nf", number, str(instance.func), real=True), self.fields.index(field), order, place)
+
+
+def _apart(integral: sp.Integral, scope: frozenset[sp.Symbol]) -> sp.Expr:
+    """The integral with all that does not depend on its variables in front of it, and, where it is a sum of products of
+    what depends on them and what depends on other places, as the sum of their integrals."""
+    bound = [limit[0] for limit in integral.limits]
+    front, body = integral.function.as_independent(*bound, as_Add=False)
+    outer = scope - set(bound)
+    if not any(x in outer for x in _free(body)):
+        return integral if front == 1 else front * sp.Integral(body, *integral.limits)
+    expanded = sp.expand(sp.expand_trig(body), power_exp=False, power_base=False, log=False)
+    pairs = [term.as_independent(*bound, as_Add=False) for term in sp.Add.make_args(expanded)]
+    if len(pairs) > _MOST_TERMS or any(outer & set(_free(inner)) for _, inner in pairs):
+        return integral if front == 1 else front * sp.Integral(body, *integral.limits)
+    return front * sp.Add(*(factor * sp.Integral(inner, *integral.limits) for factor, inner in pairs))
+
+
+def _free(expr: sp.Expr) -> Iterator[sp.Symbol]:
+    return iter(expr.free_symbols - {t})
