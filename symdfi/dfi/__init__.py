@@ -2,6 +2,7 @@
 
 from symdfi.dfi.conditioning import Conditioning, conditioning
 from symdfi.dfi.domain import Box
+from symdfi.dfi.energy import EnergyBalance, energy_balance
 from symdfi.dfi.evolve import evolve
 from symdfi.dfi.fit import fit, fit_error
 from symdfi.dfi.polish import polish
@@ -28,6 +29,7 @@ __all__ = [
     "DFI",
     "DFO",
     "DiracFrenkel",
+    "EnergyBalance",
     "GaussHermite",
     "GaussLegendre",
     "GaussianSamples",
@@ -46,6 +48,7 @@ __all__ = [
     "Stepper",
     "Trust",
     "conditioning",
+    "energy_balance",
     "evolve",
     "fit",
     "fit_error",

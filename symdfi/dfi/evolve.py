@@ -14,6 +14,7 @@ from symdfi.dfi.record import Record, SoFar
 from symdfi.dfi.schemes import Motion
 from symdfi.dfi.solution import Solution
 from symdfi.dfi.steppers import DFI, Solves, Stepper
+from symdfi.dfi.target import Fitted, Target, distance
 from symdfi.errors import DivergenceError, Interrupted, SingularMatrixError
 from symdfi.linalg.blas import one_blas_thread
 from symdfi.numbers import count, finite_reals, real
@@ -30,6 +31,7 @@ def evolve(
     stepper: Stepper | None = None,
     *,
     velocity0: Theta | None = None,
+    initial: Target | None = None,
     save_every: int = 1,
     on_step: Callable[[int, float, Any], Any] | None = None,
 ) -> Solution:
@@ -39,6 +41,9 @@ def evolve(
     those solved on; of every step, by how much it strays from the equation (``dfi.defect``). ``theta0`` is a vector or
     values by parameter, ``{"a": [...], ...}``, or the ``last`` motion of an earlier solution, which is then continued
     as if it had not stopped; ``velocity0`` only gives the velocity to start from. Without ``stepper``: ``DFI()``.
+
+    ``initial`` is the initial value u₀, anything that ``fit`` takes: of it the error bound holds ‖û − u₀‖, measured on
+    independent points. The θ that ``fit`` gives knows its own. Without either û(·; θ₀) is itself the initial value.
 
     ``on_step(step, time, solution)`` is called after every step with its number, the time it has led to, and the
     solution so far (made when one of its attributes is asked for); where it returns True the run ends there.
@@ -72,8 +77,8 @@ def evolve(
     start, stop, steps = _read_steps(t_span, dt)
     save_every = count(save_every, "save_every", 1)
     h = (stop - start) / steps
-    record = Record(problem, stepper, h)
     sampled = problem if motion.samples is None else problem.sampled(motion.samples)
+    record = Record(problem, stepper, h, _initial_error(sampled, theta0, motion, initial))
     solves, meter = Solves(sampled), StepMeter(sampled, motion.theta)
     step, time = 0, start
     done = (0, motion)
@@ -142,6 +147,15 @@ def _read_steps(t_span: tuple[float, float], dt: float) -> tuple[float, float, i
     if not (stop - start) / dt < _MOST_STEPS:
         raise ValueError(f"t_span = {t_span} in steps of dt = {dt} makes {(stop - start) / dt:.3g} steps")
     return start, stop, max(1, round((stop - start) / dt))
+
+
+def _initial_error(problem: Problem, theta0: Theta | Motion, motion: Motion, initial: Target | None) -> float:
+    """‖û − u₀‖ at the start: 0 where u₀ is û, NaN where a run goes on and what it started from is not known."""
+    if initial is None and isinstance(theta0, Fitted):
+        initial = theta0.target
+    if initial is None:
+        return np.nan if isinstance(theta0, Motion) else 0.0
+    return distance(problem.resample(motion.steps, motion.theta), motion.theta, initial)
 
 
 def _initial(problem: Problem, theta0: Theta | Motion, velocity0: Theta | None) -> Motion:

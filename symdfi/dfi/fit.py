@@ -14,7 +14,7 @@ from symdfi.dfi.polish import homotopy
 from symdfi.dfi.problem import Problem, Theta
 from symdfi.dfi.search import Search
 from symdfi.dfi.start import Rows, extent, proposals
-from symdfi.dfi.target import Target, samples
+from symdfi.dfi.target import Fitted, Target, samples
 from symdfi.errors import ConvergenceError, DivergenceError, Interrupted
 from symdfi.linalg.blas import one_blas_thread
 from symdfi.numbers import count, real
@@ -38,7 +38,7 @@ def fit(
     tolerance: float = 1e-6,
     iterations: int = 400,
     required: float | None = None,
-) -> np.ndarray:
+) -> Fitted:
     """θ with û(·; θ) ≈ u₀, by Levenberg–Marquardt on min Σ w_s (û(x_s; θ) − u₀(x_s))².
 
     Of a mixture of Gaussians some more starts are made by placing its units one after the other where the most is
@@ -58,6 +58,8 @@ def fit(
     if it goes on in the direction of the last, (1 − cos ∠) e_new < e (Transtrum and Sethna, arXiv:1201.5885):
     networks have long curved valleys, and this reaches errors a hundred times smaller in the same number of
     steps. Stops at the relative error ``tolerance``, or when nothing improves: the minimum found is a local one.
+
+    The array that it gives keeps u₀ as its ``target``: ``evolve`` measures the initial error by it.
 
     Warns if the relative error (``fit_error``) stays above 1e-2. Raises ``ValueError`` for bad input,
     ``ConvergenceError`` (θ so far as ``partial``) if it stays above ``required``, or û is finite at no start tried.
@@ -115,7 +117,7 @@ def fit(
         )
     if error > _POOR:
         warnings.warn(f"the fit stopped at the relative error {error:.2g}: {advice}", stacklevel=2)
-    return theta
+    return Fitted(theta, u0)
 
 
 def fit_error(problem: Problem, theta: Theta, u0: Target) -> float:

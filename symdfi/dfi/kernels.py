@@ -52,6 +52,16 @@ class ProblemKernels:
         return builder.build()
 
     @functools.cached_property
+    def linearised(self) -> CompiledKernel:
+        """J and ∂f/∂θ, row by row."""
+        builder = self._builder()
+        values = self._fields(builder)
+        sides = [builder.program.assign(side).target for side in self.equation.with_values(values)]
+        self._write_jacobian(builder, [at[()] for at in values.values()])
+        self._write_jacobian(builder, sides, name="rates")
+        return builder.build()
+
+    @functools.cached_property
     def fit(self) -> CompiledKernel:
         """J and √w û, row by row."""
         builder = self._builder()
@@ -137,16 +147,17 @@ class ProblemKernels:
         return found
 
     def _write_jacobian(
-        self, builder: KernelBuilder, values: Sequence[Variable], weights: Sequence[Private] | None = None
-    ) -> None:
-        """The output J: √w ∂û/∂θ of every field, one after the other, or of other values with their weights."""
+        self, builder: KernelBuilder, values: Sequence[Variable], weights: Sequence[Private] | None = None,
+        name: str = "jacobian",
+    ) -> None:  # fmt: skip
+        """An output √w ∂/∂θ of û, J, one field after the other, or of other values with their weights."""
         parts = []
         for weight, u in zip(self._weights if weights is None else weights, values, strict=True):
             bars = adjoint(builder.program, u, self.ansatz.parameters, weight)
             for parameter, bar in bars.items():
                 value = sp.S.Zero if bar is None else bar
                 parts.append(builder.program.assign(value, gradient_loops(parameter)))
-        builder.output("jacobian", parts, per_sample=True)
+        builder.output(name, parts, per_sample=True)
 
     def _weighted(self, builder: KernelBuilder, values: Iterable[sp.Expr]) -> list[Assignment]:
         """A number a field times √w."""

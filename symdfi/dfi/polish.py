@@ -10,7 +10,7 @@ import numpy as np
 
 from symdfi.dfi.problem import Problem, Theta
 from symdfi.dfi.start import Rows
-from symdfi.dfi.target import Target, samples
+from symdfi.dfi.target import Fitted, Target, samples
 from symdfi.errors import SingularMatrixError
 from symdfi.linalg import QR
 from symdfi.linalg.blas import one_blas_thread
@@ -29,7 +29,7 @@ def polish(
     steps: int = 8,
     rounds: int = 20,
     tolerance: float = 1e-6,
-) -> np.ndarray:
+) -> Fitted:
     """θ with û(·; θ) closer to u₀ than at the one given, by homotopy; ``fit`` does it in the end.
 
     A round freezes c = u₀ − Φ(θ) and takes ``steps`` RK4 steps over τ ∈ [0, 1] with
@@ -37,7 +37,7 @@ def polish(
     at most ``rounds`` times, and until the relative error is below ``tolerance``. The θ given is returned if none
     helps, as in a minimum of the error, where Jᵀc = 0: it is for what is not one yet, as the end of a gradient descent.
 
-    u₀ is what it is to ``fit``. Raises ``ValueError`` for bad input.
+    u₀ is what it is to ``fit``, and kept with θ as there. Raises ``ValueError`` for bad input.
     """
     theta = problem.theta(theta)
     gamma, tolerance = real(gamma, "gamma"), real(tolerance, "tolerance")
@@ -49,7 +49,7 @@ def polish(
     target = tolerance * float(np.linalg.norm(goal))
     rows = lambda theta: problem.fit_rows(theta, points, weights)  # noqa: E731
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        return homotopy(rows, goal, theta, target, gamma, steps, rounds)
+        return Fitted(homotopy(rows, goal, theta, target, gamma, steps, rounds), u0)
 
 
 def homotopy(

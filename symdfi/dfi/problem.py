@@ -351,6 +351,17 @@ class Problem(Rebuilt):
         )  # fmt: skip
         return moved, rhs
 
+    def linearised(
+        self, theta: np.ndarray, time: float, samples: slice = slice(None), fresh: bool = True
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """J and ∂f/∂θ, (n F, p) each, at points independent of those solved on (or at those), or at some of them."""
+        points, root = (part[samples] for part in self._rule(fresh))
+        jacobian, rates = (np.empty((root.size, theta.size)) for _ in range(2))
+        self._run(
+            self.kernels.linearised, points, root, theta, time, self._by_sample(jacobian), self._by_sample(rates)
+        )  # fmt: skip
+        return jacobian, rates
+
     def residual(self, theta: Theta, velocity: np.ndarray, time: float, fresh: bool = True) -> tuple[float, float]:
         """‖J v − f‖ and ‖f‖ in L², on points independent of those solved on (or on those, ``fresh=False``); infinite or
         NaN where they overflow."""

@@ -18,8 +18,8 @@ from symdfi.dfi.steppers import Solves, Stepper
 class Record:
     """What is saved of a run."""
 
-    def __init__(self, problem: Problem, stepper: Stepper, h: float) -> None:
-        self.problem, self.stepper, self.h = problem, stepper, h
+    def __init__(self, problem: Problem, stepper: Stepper, h: float, initial_error: float) -> None:
+        self.problem, self.stepper, self.h, self.initial_error = problem, stepper, h, initial_error
         self.rows: list[tuple[Any, ...]] = []
         self.steps: list[tuple[float, StepError]] = []
 
@@ -28,7 +28,7 @@ class Record:
         return self.rows[-1][0] if self.rows else None
 
     def copy(self) -> Record:
-        other = Record(self.problem, self.stepper, self.h)
+        other = Record(self.problem, self.stepper, self.h, self.initial_error)
         other.rows, other.steps = self.rows.copy(), self.steps.copy()
         return other
 
@@ -63,6 +63,7 @@ class Record:
             dt=self.h,
             stepper=repr(self.stepper),
             last=last,
+            initial_error=self.initial_error,
         )
 
 

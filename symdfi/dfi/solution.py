@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from symdfi.dfi.growth import along, moved
 from symdfi.dfi.problem import Problem
 from symdfi.dfi.schemes import Motion
-from symdfi.errors import DivergenceError
+from symdfi.dfi.target import distance, in_time
+from symdfi.errors import CompileError
 from symdfi.numbers import real, reals
 from symdfi.pickling import Bare
 from symdfi.plotting import plot_field
@@ -37,7 +38,9 @@ class Solution(Bare):
     Of each of the k steps, from ``step_t`` (k,) on and ``step_dt`` long, on independent points in L²: ``step_residual``
     is ∫‖J θ̇ − f‖ dt along the path through the step, ``step_defect`` ‖û⁺ − û − ∫f dt‖ (``dfi.defect``).
 
-    ``last`` is the motion at the end, from which ``evolve`` continues.
+    ``last`` is the motion at the end, from which ``evolve`` continues. ``initial_error`` is e₀ = ‖û − u₀‖ in L² at the
+    start, on independent points: 0 where the run was given no u₀, the initial value then being û itself, and NaN where
+    it continues another run and that is not known (``then`` knows it).
     """
 
     problem: Problem
@@ -56,6 +59,7 @@ class Solution(Bare):
     dt: float
     stepper: str
     last: Motion
+    initial_error: float = 0.0
 
     def __repr__(self) -> str:
         return f"Solution(t = {self.t[0]:g} to {self.t[-1]:g}, {len(self.t)} saves of {self.theta.shape[1]} parameters)"
@@ -88,38 +92,76 @@ class Solution(Bare):
             raise ValueError(f"a solution from t = {later.t[0]} does not continue one until t = {self.t[-1]}")
         saved = {n: np.concatenate([getattr(self, n)[:-1], getattr(later, n)]) for n in _SAVED}
         steps = {n: np.concatenate([getattr(self, n), getattr(later, n)]) for n in _STEPS}
-        return dataclasses.replace(later, **saved, **steps)
+        return dataclasses.replace(later, **saved, **steps, initial_error=self.initial_error)
 
     @property
     def relative_residual(self) -> np.ndarray:
         """‖J v − f‖/‖f‖ on independent points."""
         return self.residual / np.where(self.rate > 0, self.rate, 1.0)
 
+    @functools.cached_property
+    def growth(self) -> np.ndarray:
+        """λ at the saved times (s,): how fast errors may grow, estimated by the logarithmic norm of f′(û) on the
+        tangent space of the ansatz (``dfi.growth``). It is evaluated at up to 64 of these times, and is the larger of
+        both neighbours between them.
+
+        Raises ``ValueError`` for an ansatz of more than 4096 parameters, ``CompileError`` where f has no compiled
+        derivative.
+        """
+        times, found = along(self.problem, self.t, self.theta)
+        after = np.searchsorted(times, self.t)
+        return np.maximum(found[np.maximum(np.searchsorted(times, self.t, side="right") - 1, 0)], found[after])
+
     @property
     def error_bound(self) -> np.ndarray:
-        """``bound`` at the saved times for a right-hand side with one-sided Lipschitz constant 0 (advection, diffusion)
-        and an exact initial value: what the steps stray, added up."""
-        return self.bound(0.0)
+        """``bound()`` at the saved times: the initial error, and what the steps stray, with the estimated growth."""
+        return self.bound()
 
-    def bound(self, lipschitz: float, initial_error: float = 0.0) -> np.ndarray:
-        """‖e‖ in L² at the saved times at most: e_{k+1} = e^{ℓh} e_k + max(1, e^{ℓh}) δ_k from the given e₀ on.
+    def bound(self, lipschitz: float | None = None, initial_error: float | None = None) -> np.ndarray:
+        """‖e‖ in L² at the saved times at most: e_{k+1} = e^{ℓh} e_k + max(1, e^{ℓh}) δ_k from e₀ on.
 
-        ℓ is a one-sided Lipschitz constant of f, ⟨f(u) − f(w), u − w⟩ ≤ ℓ‖u − w‖², and δ_k = ∫‖J θ̇ − f‖ dt over the
-        step, or its defect ‖û⁺ − û − ∫f dt‖ if that is larger, as it is where the path is not resolved
-        (THEORY-DFI, §1; ``dfi.defect``). Both what the ansatz cannot follow and the error of the time steps are in it,
-        the latter with order 1 (Euler), 2 (BDF2) and 3 (RK4, the resolution). It is as good as the quadratures in
-        space and time: of what no independent point sees it knows nothing. ``DivergenceError`` where it overflows.
+        e₀ is the ``initial_error`` of the solution unless given. ℓ is a one-sided Lipschitz constant of f,
+        ⟨f(u) − f(w), u − w⟩ ≤ ℓ‖u − w‖²; not given, it is taken step by step from ``growth``, the larger of its values
+        at the saves around the step, and 0 where these are negative: that errors fade in the tangent space of the
+        ansatz does not show that others do. This is an estimate, to first order in e and for a differentiable f.
+
+        δ_k = ∫‖J θ̇ − f‖ dt over the step, or its defect ‖û⁺ − û − ∫f dt‖ if that is larger, as it is where the path
+        is not resolved (THEORY-DFI, §1; ``dfi.defect``). Both what the ansatz cannot follow and the error of the time
+        steps are in it, the latter with order 1 (Euler), 2 (BDF2) and 3 (RK4, the resolution). It is as good as the
+        quadratures in space and time: of what no independent point sees it knows nothing. Infinite where it overflows,
+        NaN where the initial error is.
         """
-        lipschitz, grown = real(lipschitz, "lipschitz"), [real(initial_error, "initial_error")]
-        strays = np.maximum(self.step_residual, self.step_defect)
-        for h, strayed in zip(self.step_dt.tolist(), strays.tolist(), strict=True):
-            factor = math.exp(min(lipschitz * h, _LARGEST))
+        e0 = self.initial_error if initial_error is None else real(initial_error, "initial_error")
+        if lipschitz is None:
+            after = np.searchsorted(self.t, self.step_t + 0.5 * self.step_dt).clip(1, max(len(self.t) - 1, 1))
+            around = np.maximum(self.growth[after - 1], self.growth[np.minimum(after, len(self.t) - 1)])
+            constants = np.maximum(around, 0.0)
+        else:
+            constants = np.full(len(self.step_t), real(lipschitz, "lipschitz"))
+        with np.errstate(over="ignore"):
+            factors = np.exp(np.minimum(constants * self.step_dt, _LARGEST))
+        grown, strays = [e0], np.maximum(self.step_residual, self.step_defect)
+        for factor, strayed in zip(factors.tolist(), strays.tolist(), strict=True):
             grown.append(factor * grown[-1] + max(1.0, factor) * strayed)
-        if not np.isfinite(grown).all():
-            step = int(np.argmin(np.isfinite(grown)))
-            raise DivergenceError(f"the bound is not finite after step {step}, of lipschitz = {lipschitz:g}", step=step)
         # A saved time is the end of as many steps as have their middle before it.
         return np.array(grown)[np.searchsorted(self.step_t + 0.5 * self.step_dt, self.t)]
+
+    def errors(self, reference: Any) -> np.ndarray:
+        """‖û − u‖ in L² at the saved times (s,), of all fields together, on points independent of those solved on.
+
+        The reference u is an expression in the variables and ``sd.t``, or a function of points ((n,) in one dimension,
+        or (n, dim)) and a time; of several fields one each, in a list or by field. Raises what ``fit`` does for a
+        target.
+        """
+        known = in_time(self.problem, reference)
+        moments = zip(moved(self.problem, self.theta), self.theta, self.t.tolist(), strict=True)
+        return np.array([distance(problem, theta, known(time)) for problem, theta, time in moments])
+
+    def effectivity(self, reference: Any) -> np.ndarray:
+        """``error_bound`` over the true error at the saved times (s,): at least 1 where the bound holds; infinite where
+        there is no error. ``reference`` as for ``errors``."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self.error_bound / self.errors(reference)
 
     @functools.cached_property
     def dataset(self) -> Any:
@@ -132,9 +174,10 @@ class Solution(Bare):
             "velocity": (("time", "parameter"), self.velocity),
             **{
                 n: ("time", getattr(self, n))
-                for n in ("residual", "residual_solved", "rate", "gamma", "effective_rank", "error_bound")
+                for n in ("residual", "residual_solved", "rate", "gamma", "effective_rank")
             },
             **{n: ("step", getattr(self, n)) for n in _STEPS},
+            "error_bound": ("time", *self._shown_bound()),
         }
         coordinates: dict[str, Any] = {"time": self.t}
         taken = [*data, "time", "step", "parameter"]
@@ -158,8 +201,16 @@ class Solution(Bare):
                 "ansatz": ", ".join(map(str, self.problem.ansatz.exprs)),
                 "stepper": self.stepper,
                 "dt": self.dt,
+                "initial_error": self.initial_error,
             },
         )
+
+    def _shown_bound(self) -> tuple[np.ndarray, dict[str, str]]:
+        """The bound and nothing more, or NaN and why there is none."""
+        try:
+            return self.error_bound, {}
+        except (CompileError, ValueError) as error:
+            return np.full(len(self.t), np.nan), {"missing": str(error)}
 
     def save(self, path: str | Path) -> Path:
         """Write the dataset as netCDF."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from symdfi.dfi.sampling.base import finite_points
 from symdfi.errors import SymbolicError
 from symdfi.numbers import complexes, reals
 from symdfi.symbolic.complexes import parts
+from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.given import name_of
 from symdfi.symbolic.sums import normalise
 
@@ -22,8 +24,24 @@ from symdfi.symbolic.sums import normalise
 Target = sp.Expr | Callable | tuple | Sequence[sp.Expr | Callable] | Mapping[Any, sp.Expr | Callable]
 
 
-def samples(problem: Problem, u0: Target) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Points (n, dim), weights (n,) and values (n, components): a target at the problem's points, or data.
+class Fitted(np.ndarray):
+    """θ with the ``target`` it was fitted to, from which ``evolve`` measures the initial error. What is computed from
+    it, copies too, is plain: its target is None."""
+
+    target: Target | None
+
+    def __new__(cls, theta: np.ndarray, target: Target) -> Fitted:
+        made = np.array(theta).view(cls)
+        made.target = target
+        return made
+
+    def __array_finalize__(self, obj: np.ndarray | None) -> None:
+        self.target = None
+
+
+def samples(problem: Problem, u0: Target, fresh: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points (n, dim), weights (n,) and values (n, components): a target at the problem's points (or at the independent
+    ones, ``fresh``), or data.
 
     Raises ``ValueError`` for shapes that do not fit, for what is not finite, and naming a field without a target,
     ``TypeError`` for what is no target.
@@ -34,6 +52,8 @@ def samples(problem: Problem, u0: Target) -> tuple[np.ndarray, np.ndarray, np.nd
         weights = np.full(len(points), (problem.domain.volume if problem.domain.finite else 1.0) / len(points))
     else:
         points, weights = problem.points, problem.weights
+        if fresh:
+            points, weights = problem.fresh_points, problem.fresh_weights
         targets = enumerate(_targets(problem, u0))
         values = problem.components.stacked([_evaluated(problem, one, points, field) for field, one in targets])
     finite_points(points, "point")
@@ -42,6 +62,34 @@ def samples(problem: Problem, u0: Target) -> tuple[np.ndarray, np.ndarray, np.nd
         bad = int(np.argmin(finite))
         raise ValueError(f"the initial value at sample {bad} (x = {points[bad]}) is not finite: {_shown(values[bad])}")
     return np.require(points, requirements=["C", "W"]), weights, values
+
+
+def distance(problem: Problem, theta: np.ndarray, u0: Target) -> float:
+    """‖û − u₀‖ in L² on points independent of those solved on, or over the data; infinite or NaN where it overflows."""
+    points, weights, values = samples(problem, u0, fresh=True)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.linalg.norm(problem.roots(weights) * (problem.values(theta, points) - values)))
+
+
+def in_time(problem: Problem, reference: Any) -> Callable[[float], list[Callable[[np.ndarray], np.ndarray]]]:
+    """A target at any time, from expressions in the variables and t, or functions of points and a time, one a field.
+
+    Raises what ``samples`` does.
+    """
+    functions = []
+    for field, one in enumerate(_targets(problem, reference)):
+        if isinstance(one, sp.Expr | int | float | complex):
+            compiled = _compiled(problem, one, field, "the reference", t)
+            flat = problem.domain.dim == 1
+            one = lambda x, time, f=compiled, flat=flat: f(x[:, None] if flat else x, time)  # noqa: E731
+        elif not callable(one):
+            raise TypeError(f"a reference is a SymPy expression or a function of points and time, not {one!r}")
+        functions.append(one)
+    return lambda time: [functools.partial(_at, one, time) for one in functions]
+
+
+def _at(function: Callable[..., np.ndarray], time: float, points: np.ndarray) -> np.ndarray:
+    return function(points, time)
 
 
 def _is_one(target: Any) -> bool:
@@ -96,13 +144,7 @@ def _evaluated(problem: Problem, u0: Any, points: np.ndarray, field: int) -> np.
     """The target of one field at the points."""
     what = "u0" if len(problem.equation.fields) == 1 else f"u0 of {problem.equation.names[field]}"
     if isinstance(u0, sp.Expr | int | float | complex):
-        variables = problem.ansatz.variables
-        real, imaginary = parts(normalise(sp.sympify(u0, strict=True)))
-        if imaginary != 0 and not problem.equation.complex[field]:
-            raise SymbolicError(f"{what} is complex, but {problem.equation.names[field]} is a real field: {u0}")
-        function = compile_function({"real": real, "imaginary": imaginary}, list(variables))
-        found = function({x: points[:, k] for k, x in enumerate(variables)})
-        values = found["real"] + 1j * found["imaginary"] if problem.equation.complex[field] else found["real"]
+        values = _compiled(problem, u0, field, what)(points)
     elif callable(u0):
         values = complexes(u0(points[:, 0] if problem.domain.dim == 1 else points), f"what {what} gave")
     else:
@@ -110,6 +152,24 @@ def _evaluated(problem: Problem, u0: Any, points: np.ndarray, field: int) -> np.
     if values.shape != (len(points),):
         raise ValueError(f"{what} gave values of shape {values.shape} at {len(points)} points")
     return _fitting(problem, field, values, what)
+
+
+def _compiled(
+    problem: Problem, target: sp.Expr | complex, field: int, what: str, *more: sp.Symbol
+) -> Callable[..., np.ndarray]:
+    """An expression as a function of points (n, dim), and of a number for each of ``more`` symbols."""
+    variables = (*problem.ansatz.variables, *more)
+    real, imaginary = parts(normalise(sp.sympify(target, strict=True)))
+    if imaginary != 0 and not problem.equation.complex[field]:
+        raise SymbolicError(f"{what} is complex, but {problem.equation.names[field]} is a real field: {target}")
+    function = compile_function({"real": real, "imaginary": imaginary}, list(variables))
+
+    def values(points: np.ndarray, *numbers: float) -> np.ndarray:
+        columns = (*points.T, *(np.full(len(points), number) for number in numbers))
+        found = function(dict(zip(variables, columns, strict=True)))
+        return found["real"] + 1j * found["imaginary"] if problem.equation.complex[field] else found["real"]
+
+    return values
 
 
 def _fitting(problem: Problem, field: int, values: np.ndarray, what: str) -> np.ndarray:
