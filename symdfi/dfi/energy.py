@@ -22,7 +22,7 @@ from functools import cached_property
 import numpy as np
 
 from symdfi.dfi.solution import Solution
-from symdfi.numbers import one_real
+from symdfi.numbers import real
 
 #: θ⁺ − θ_n and h v⁺ of Euler's steps differ by rounding.
 _ROUNDING = 1e-10
@@ -64,7 +64,7 @@ def energy_balance(solution: Solution, mu: float = 1.0) -> EnergyBalance:
     It begins with the first velocity that was solved for. Raises ``ValueError`` where steps were not saved, θ does not
     move by h v, γ changes, or samples do.
     """
-    mu = one_real(mu, "mu")
+    mu = real(mu, "mu")
     theta, v, t = solution.theta, solution.velocity, solution.t
     if len(t) < 3 or len(solution.step_t) != len(t) - 1:
         raise ValueError(f"an energy balance needs every step saved: {len(t)} saves of {len(solution.step_t)} steps")
