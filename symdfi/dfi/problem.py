@@ -357,7 +357,7 @@ class Problem(Rebuilt):
         """J and ∂f/∂θ, (n F, p) each, at points independent of those solved on (or at those), or at some of them."""
         points, root = (part[samples] for part in self._rule(fresh))
         jacobian, rates = (np.empty((root.size, theta.size)) for _ in range(2))
-        self._run(
+        self.run(
             self.kernels.linearised, points, root, theta, time, self._by_sample(jacobian), self._by_sample(rates)
         )  # fmt: skip
         return jacobian, rates
