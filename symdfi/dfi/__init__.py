@@ -1,5 +1,6 @@
 """Dirac–Frenkel dynamics with inertia."""
 
+from symdfi.dfi.boundary import BoundaryCondition
 from symdfi.dfi.conditioning import Conditioning, conditioning
 from symdfi.dfi.domain import Box
 from symdfi.dfi.energy import EnergyBalance, energy_balance
@@ -23,6 +24,7 @@ from symdfi.dfi.solution import Solution
 from symdfi.dfi.steppers import DFI, DFO, RSNG, Conserving, DiracFrenkel, Memory, Solves, Stepper, Trust
 
 __all__ = [
+    "BoundaryCondition",
     "Box",
     "Conditioning",
     "Conserving",

@@ -16,13 +16,14 @@ from sympy.core.function import AppliedUndef
 from symdfi.compile.kernels import threads
 from symdfi.compile.kernels.index_values import IndexValues
 from symdfi.compile.kernels.kernel import CompiledKernel
+from symdfi.dfi.boundary import Boundary, BoundaryCondition, RowsWithBoundary
 from symdfi.dfi.components import Components
 from symdfi.dfi.domain import Box
 from symdfi.dfi.kernels import ProblemKernels
 from symdfi.dfi.nonlocals import Nonlocals, PlannedTerms
 from symdfi.dfi.sampling import Quadrature, Rule
 from symdfi.dfi.sampling.base import finite_points
-from symdfi.dfi.source import ProblemRows, Workspace, pulled
+from symdfi.dfi.source import ProblemRows, Rows, Workspace, pulled
 from symdfi.dfi.strips import Strips
 from symdfi.errors import SymbolicError
 from symdfi.numbers import one_real, real, reals
@@ -45,7 +46,8 @@ class Problem(Rebuilt):
     Of several fields the ansatz is one ``Ansatz`` with as many outputs, which share its parameters, or one a field,
     ``{u: ansatz_u, w: ansatz_w}``: parameters are then named by field, "u.a" and "w.a" (``JointAnsatz``). Norms are
     those of all fields together, ‖(u, w)‖² = ∫ ω_u |u|² + ω_w |w|² dx, with ``field_weights`` ω by field (1 if not
-    given). Parameters are real; of a complex field real and imaginary part are a row each.
+    given). Parameters are real; of a complex field real and imaginary part are a row each. ``boundary`` lists
+    conditions on the faces of the domain that the ansatz does not fulfil by itself (``BoundaryCondition``).
 
     ``params`` gives numbers for the equation's parameters, by symbol or name. Kernels are compiled when first
     used and shared by all steppers. Wherever θ is asked for, values by parameter, ``{a: [...], "w": [...]}``, do too.
@@ -63,6 +65,7 @@ class Problem(Rebuilt):
         params: Mapping[Any, float] | None = None,
         *,
         field_weights: Mapping[Any, float] | None = None,
+        boundary: Sequence[BoundaryCondition] = (),
     ) -> None:
         ansatz = for_fields(equation.fields, ansatz)
         if set(equation.variables) != set(ansatz.variables):
@@ -102,6 +105,7 @@ class Problem(Rebuilt):
         #: The problem that this one is, at other samples.
         self._origin: Problem | None = None
         self._sample(Rule(*quadrature.nodes(domain)), Rule(*quadrature.independent(domain)))
+        self.boundary = Boundary(self, tuple(boundary), domain, quadrature)
 
     def _sample(self, nodes: Rule, fresh: Rule) -> None:
         self.points, self.weights = nodes.checked(self.domain, "node")
@@ -260,11 +264,13 @@ class Problem(Rebuilt):
         )  # fmt: skip
         return jacobian, rhs
 
-    def source(self, theta: np.ndarray, time: float, workspace: Workspace | None = None) -> ProblemRows:
-        """J and f at the quadrature points for a solver (``linalg``), which asks for them in the form it needs: normal
-        equations are summed by all cores over blocks of rows, and LSMR has products; J as a whole is in memory only
-        for those that factorise it. Identical for any number of threads. ``workspace`` serves solve after solve."""
-        return ProblemRows(self, theta, time, Workspace() if workspace is None else workspace)
+    def source(self, theta: np.ndarray, time: float, workspace: Workspace | None = None) -> Rows:
+        """J and f at the quadrature points, and below them the rows of boundary conditions, for a solver (``linalg``),
+        which asks for them in the form it needs: normal equations are summed by all cores over blocks of rows, and LSMR
+        has products; J as a whole is in memory only for those that factorise it. Identical for any number of threads.
+        ``workspace`` serves solve after solve."""
+        rows = ProblemRows(self, theta, time, Workspace() if workspace is None else workspace)
+        return RowsWithBoundary.of(rows, self.boundary, theta, time) if self.boundary.conditions else rows
 
     def jv(self, theta: Theta, v: np.ndarray, time: float) -> np.ndarray:
         """J v, (n F,), at the quadrature points: one forward sweep a point, no J."""

@@ -48,7 +48,8 @@ class SmallRun:
 
 
 def is_small(problem: Problem, p: int) -> bool:
-    """Whether ``euler`` takes the problem: one block of rows, few parameters, and no nonlocal term."""
+    """Whether ``euler`` takes the problem: one block of rows, few parameters, no nonlocal term and no
+    boundary condition."""
     return (
         not problem.nonlocals.terms
         and p <= _LARGEST

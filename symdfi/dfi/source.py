@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -82,8 +83,16 @@ class Workspace:
         return self.chunk[:count]
 
 
+class Rows(Source):
+    """Rows that can say what is wrong with them."""
+
+    @abc.abstractmethod
+    def fault(self) -> str | None:
+        """What is not finite (or too large to be squared), and where; None if nothing is."""
+
+
 @dataclass(frozen=True)
-class ProblemRows(Source):
+class ProblemRows(Rows):
     """J and f of ``problem`` at θ and time. J as a whole is in memory only where a solver asks for it."""
 
     problem: Evaluated
@@ -192,7 +201,6 @@ class ProblemRows(Source):
         return total
 
     def fault(self) -> str | None:
-        """What is not finite (or too large to be squared), and where; None if nothing is."""
         start, largest = 0, np.sqrt(np.finfo(float).max)
         for jacobian, f in self._chunks():
             for name, values in (("J", jacobian), ("f", f)):

@@ -107,12 +107,18 @@ class FieldExpressions(InFields):
 
     def real(self, complex: Sequence[bool], what: str) -> FieldExpressions:
         """The same in real fields. ``SymbolicError`` for an expression, which is ``what``, that is complex."""
-        found = []
-        for expr, (real, imaginary) in zip(self.given, self.parts(complex), strict=True):
+        pairs = self.parts(complex)
+        for expr, (_, imaginary) in zip(self.given, pairs, strict=True):
             if sp.simplify(imaginary) != 0:
                 raise SymbolicError(f"{what} {expr} is complex")
-            found.append(real)
-        return FieldExpressions(tuple(components(self.fields, complex)), self.variables, tuple(found), self.parameters)
+        return self._made(complex, [real for real, _ in pairs])
+
+    def halves(self, complex: Sequence[bool]) -> FieldExpressions:
+        """The same in real fields, real and imaginary part one after the other where they are not zero."""
+        return self._made(complex, [part for both in self.parts(complex) for part in both if part != 0])
+
+    def _made(self, complex: Sequence[bool], exprs: Sequence[sp.Expr]) -> FieldExpressions:
+        return FieldExpressions(tuple(components(self.fields, complex)), self.variables, tuple(exprs), self.parameters)
 
     def renamed(self, renaming: Renaming) -> FieldExpressions:
         """The same in symbols of our own: what is compiled."""

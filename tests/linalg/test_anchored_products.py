@@ -7,6 +7,8 @@ import pytest
 
 from symdfi.errors import ConvergenceError, SingularMatrixError
 from symdfi.linalg import LSMR, QR, SVD, Auto, Cholesky, Dual, Products, RandomizedSVD
+from symdfi.linalg.anchored.source import Held
+from symdfi.linalg.anchored.stacked import Stacked
 
 EPS = np.finfo(float).eps
 SHAPES = [(40, 12), (12, 12), (9, 25), (1, 1), (7, 1), (1, 7)]
@@ -263,3 +265,18 @@ def test_a_solution_survives_pickling():
     for solver in SOLVERS:
         solution = pickle.loads(pickle.dumps(solver.solve([(J, f)], anchor, 0.1)))
         assert solution.solver is not None and solution.sigma_max > 0
+
+
+@pytest.mark.parametrize("solver", [Cholesky(), QR(), SVD(), Dual(), LSMR(), RandomizedSVD(30), Auto()], ids=repr)
+@pytest.mark.parametrize("p", [9, 30])
+def test_stacked_rows_are_the_rows_below_each_other(solver, p):
+    rng = np.random.default_rng(4)
+    parts = [(rng.standard_normal((n, p)), rng.standard_normal(n)) for n in (13, 1, 6)]
+    anchor = rng.standard_normal(p)
+    stacked = Stacked(tuple(Held(J, f) for J, f in parts))
+    whole = [np.concatenate(part) for part in zip(*parts, strict=True)]
+    found = solver.solve(stacked, anchor, 0.2, mu=0.9)
+    expected = SVD().solve([tuple(whole)], anchor, 0.2, mu=0.9)
+    np.testing.assert_allclose(found.v, expected.v, rtol=1e-9, atol=1e-11)
+    again = solver.compute(solver.init(stacked, 0.2), stacked, anchor, mu=0.9)
+    np.testing.assert_allclose(again.v, expected.v, rtol=1e-9, atol=1e-11)

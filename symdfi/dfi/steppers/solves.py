@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from symdfi.dfi.problem import Problem
-from symdfi.dfi.source import ProblemRows, Workspace
+from symdfi.dfi.source import Rows, Workspace
 from symdfi.linalg import AnchoredSolution, AnchoredSolver
 from symdfi.linalg.anchored.subspace import Subspace, solve_within
 
@@ -22,13 +22,13 @@ class Solves:
     """The latest rows, a workspace that is used again, the latest solution, and how many there were."""
 
     problem: Problem
-    rows: ProblemRows | None = None
+    rows: Rows | None = None
     last: AnchoredSolution | None = None
     count: int = 0
     workspace: Workspace = field(default_factory=Workspace, repr=False)
     _rules: list[SpaceRule] = field(default_factory=list, repr=False)
 
-    def at(self, theta: np.ndarray, time: float) -> ProblemRows:
+    def at(self, theta: np.ndarray, time: float) -> Rows:
         """The rows at θ, for a solver to ask for in the form it needs.
 
         Raises ``TypeError`` ``within`` a subspace, which only ``solve`` sees to.
@@ -57,7 +57,7 @@ class Solves:
         finally:
             self._rules.pop()
 
-    def _at(self, theta: np.ndarray, time: float) -> ProblemRows:
+    def _at(self, theta: np.ndarray, time: float) -> Rows:
         self.rows = self.problem.source(theta, time, self.workspace)
         self.count += 1
         return self.rows
