@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -47,33 +48,40 @@ class Nonlocals:
 
     def at(self, rule: Rule, fresh: bool) -> PlannedTerms:
         """The terms at the points of a rule, which serves the integrals over the whole domain as well."""
-        places = dict(zip(self.variables, rule.points.T, strict=True))
-        return PlannedTerms(rule.points, [self._planned(q, places, len(rule.points), rule, fresh) for q in self.terms])
+        places, pool = dict(zip(self.variables, rule.points.T, strict=True)), {}
+        planned = [self._planned(term, places, len(rule.points), rule, fresh, pool) for term in self.terms]
+        return PlannedTerms(rule.points, planned)
 
-    def _planned(self, term: NonlocalTerm, places: Places, count: int, rule: Rule, fresh: bool) -> Planned:
-        """A term at ``count`` places."""
+    def _planned(
+        self, term: NonlocalTerm, places: Places, count: int, rule: Rule, fresh: bool, pool: dict[Any, PlannedFields]
+    ) -> Planned:
+        """A term at ``count`` places; what it takes of û comes from the ``pool``, by points, or goes there."""
         nodes = self._nodes(term, rule, fresh)
         unique, inverse = np.zeros((1, 0)), np.zeros(count, dtype=int)
         if term.outer:
             given = np.stack([places[x] for x in term.outer], axis=1)
             unique, inverse = np.unique(given, axis=0, return_inverse=True)
         rows, m = len(unique), len(nodes.weights)
-        outer = dict(zip(term.outer, unique.T, strict=True))
-        inner = dict(zip(term.bound, nodes.points.T, strict=True))
-        both = {x: np.repeat(v, m) for x, v in outer.items()} | {y: np.tile(v, rows) for y, v in inner.items()}
-        sets = {"outer": (outer, rows), "inner": (inner, m), "both": (both, rows * m)}
-        fields: dict[tuple[sp.Symbol, ...], PlannedFields] = {}
+
+        def at(kind: str, place: Sequence[sp.Symbol]) -> tuple[dict[sp.Symbol, np.ndarray], int]:
+            """The coordinates of an atom's place, and how many there are."""
+            outer = {x: unique[:, k] for k, x in enumerate(term.outer) if x in place}
+            inner = {y: nodes.points[:, k] for k, y in enumerate(term.bound) if y in place}
+            if kind == "both":
+                outer = {x: np.repeat(v, m) for x, v in outer.items()}
+                inner = {y: np.tile(v, rows) for y, v in inner.items()}
+            return outer | inner, {"outer": rows, "inner": m, "both": rows * m}[kind]
+
         parts: list[Part] = []
         for atom in term.fields:
             kind = term.kind(atom.place)
-            points = np.stack([sets[kind][0][s] for s in atom.place], axis=1)
-            own = fields.setdefault(atom.place, PlannedFields(np.ascontiguousarray(points), []))
-            own.wanted.append((atom.field, atom.order))
-            parts.append(Part(kind, own, len(own.wanted) - 1))
-        for atom in term.inside:
-            kind = term.kind(atom.outer)
-            at, size = sets[kind]
-            parts.append(Part(kind, self._planned(atom, at, size, rule, fresh), 0))
+            where, _ = at(kind, atom.place)
+            points = np.stack([where[s] for s in atom.place], axis=1)
+            own = pool.setdefault(blake2b(points.tobytes()).digest(), PlannedFields(points))
+            parts.append(Part(kind, own, own.column(atom.field, atom.order)))
+        for inside in term.inside:
+            kind = term.kind(inside.outer)
+            parts.append(Part(kind, self._planned(inside, *at(kind, inside.outer), rule, fresh, pool), 0))
         return Planned(self, term, unique, inverse.reshape(-1), nodes, parts)
 
     def _nodes(self, term: NonlocalTerm, rule: Rule, fresh: bool) -> Rule:
@@ -128,17 +136,36 @@ class Nonlocals:
 
 
 @dataclass(frozen=True)
+class Moment:
+    """θ, the equation's parameters and the time of an evaluation, and what has been evaluated of û."""
+
+    run: Run
+    theta: np.ndarray
+    params: np.ndarray
+    time: float
+    fields: dict[int, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class PlannedFields:
     """Derivatives of û that are ``wanted`` at points (n, dim)."""
 
     points: np.ndarray
-    wanted: list[tuple[int, tuple[int, ...]]]
+    wanted: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
 
-    def values(self, nonlocals: Nonlocals, run: Run, theta: np.ndarray, time: float) -> np.ndarray:
+    def column(self, component: int, order: tuple[int, ...]) -> int:
+        """Where a derivative is among those wanted, which it is from then on."""
+        if (component, order) not in self.wanted:
+            self.wanted.append((component, order))
+        return self.wanted.index((component, order))
+
+    def values(self, nonlocals: Nonlocals, moment: Moment) -> np.ndarray:
         """(n, wanted)."""
-        found, ones = np.empty((len(self.points), len(self.wanted))), np.ones((len(self.points), 1))
-        run(nonlocals.derivatives(self.wanted), self.points, ones, theta, time, found)
-        return found
+        if id(self) not in moment.fields:
+            found, ones = np.empty((len(self.points), len(self.wanted))), np.ones((len(self.points), 1))
+            moment.run(nonlocals.derivatives(self.wanted), self.points, ones, moment.theta, moment.time, found)
+            moment.fields[id(self)] = found
+        return moment.fields[id(self)]
 
 
 @dataclass(frozen=True)
@@ -161,29 +188,25 @@ class Planned:
     nodes: Rule
     parts: list[Part]
 
-    def values(self, run: Run, theta: np.ndarray, params: np.ndarray, time: float) -> np.ndarray:
+    def values(self, moment: Moment) -> np.ndarray:
         """The term at all of the places, (n,)."""
-        return self.each(run, theta, params, time)[self.inverse]
+        return self.each(moment)[self.inverse]
 
-    def each(self, run: Run, theta: np.ndarray, params: np.ndarray, time: float) -> np.ndarray:
+    def each(self, moment: Moment) -> np.ndarray:
         """At those that differ."""
-        fields: dict[int, np.ndarray] = {}
         found: dict[str, list[np.ndarray]] = {"outer": [], "inner": [], "both": []}
         for part in self.parts:
             if isinstance(part.source, Planned):
-                values = part.source.values(run, theta, params, time)
+                found[part.kind].append(part.source.values(moment))
             else:
-                if id(part.source) not in fields:
-                    fields[id(part.source)] = part.source.values(self.nonlocals, run, theta, time)
-                values = fields[id(part.source)][:, part.column]
-            found[part.kind].append(values)
+                found[part.kind].append(part.source.values(self.nonlocals, moment)[:, part.column])
         rows, m = len(self.unique), len(self.nodes.weights)
         columns = [np.ones((rows, 1)), self.unique, *(v[:, None] for v in found["outer"])]
         x = np.concatenate([*columns, *(v.reshape(rows, m) for v in found["both"])], axis=1)
         nodes = np.concatenate([*self.nodes.points.T, *found["inner"], self.nodes.weights])
         out, kernel = np.empty((rows, 1)), self.nonlocals.sum(self.term).function
         sizes = np.array([m], dtype=np.int64)
-        threads.run(kernel, rows, sizes, x, nodes, params, float(time), out, least=max(1, _LEAST // m))
+        threads.run(kernel, rows, sizes, x, nodes, moment.params, moment.time, out, least=max(1, _LEAST // m))
         return out[:, 0]
 
 
@@ -199,12 +222,12 @@ class PlannedTerms:
         """The points and the parameters, each with the values at θ and ``time`` appended; kept until these change."""
         if self._last is not None and self._last[1] == time and np.array_equal(self._last[0], theta):
             return self._last[2]
-        local, everywhere = [self.points], [params]
+        local, everywhere, moment = [self.points], [params], Moment(run, theta, params, time)
         for planned in self.terms:
             if planned.term.outer:
-                local.append(planned.values(run, theta, params, time)[:, None])
+                local.append(planned.values(moment)[:, None])
             else:
-                everywhere.append(planned.each(run, theta, params, time))
+                everywhere.append(planned.each(moment))
         found = np.concatenate(local, axis=1), np.concatenate(everywhere)
         self._last = theta.copy(), time, found
         return found

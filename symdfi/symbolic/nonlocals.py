@@ -10,7 +10,6 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdfi.errors import SymbolicError
-from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.integrals import axes_of, places
 from symdfi.symbolic.private import Private
 
@@ -92,12 +91,13 @@ class _Reader:
     def __init__(self, fields: tuple[AppliedUndef, ...], variables: tuple[sp.Symbol, ...]) -> None:
         self.fields, self.variables, self.top = fields, variables, []
         self._known: dict[sp.Basic, NonlocalTerm] = {}
+        self._along: dict[sp.Integral, dict[sp.Symbol, sp.Symbol]] = {}
         self._count = itertools.count()
 
     def read(self, expr: sp.Basic, scope: frozenset[sp.Symbol]) -> sp.Expr:
         """``expr`` of the equation, its integrals read as the top ones."""
         if isinstance(expr, sp.Integral):
-            apart = _apart(expr, scope)
+            apart = self._apart(expr, scope)
             if apart != expr:
                 return self.read(apart, scope)
             term = self._term(expr, scope)
@@ -111,7 +111,7 @@ class _Reader:
     def _term(self, integral: sp.Integral, scope: frozenset[sp.Symbol]) -> NonlocalTerm:
         if integral in self._known:
             return self._known[integral]
-        along = axes_of(integral, self.fields, self.variables)
+        along = self._axes(integral)
         within = scope | set(along)
         fields: dict[sp.Basic, FieldAt] = {}
         inside: dict[sp.Basic, NonlocalTerm] = {}
@@ -132,6 +132,26 @@ class _Reader:
         )
         return self._known[integral]
 
+    def _apart(self, integral: sp.Integral, scope: frozenset[sp.Symbol]) -> sp.Expr:
+        """The integral with all that does not depend on its variables in front of it, and, where it is a sum of
+        products of what depends on them and what depends on other places, as the sum of their integrals."""
+        bound, along = [limit[0] for limit in integral.limits], self._axes(integral)
+        front, body = integral.function.as_independent(*bound, as_Add=False)
+        pairs = [(sp.S.One, body)]
+        outer = scope - set(bound)
+        if not outer.isdisjoint(body.free_symbols):
+            expanded = sp.expand(sp.expand_trig(body), power_exp=False, power_base=False, log=False)
+            terms = [term.as_independent(*bound, as_Add=False) for term in sp.Add.make_args(expanded)]
+            if len(terms) <= _MOST_TERMS and all(outer.isdisjoint(inner.free_symbols) for _, inner in terms):
+                pairs = terms
+        found = [(factor, sp.Integral(inner, *integral.limits)) for factor, inner in pairs]
+        # Of one without a field it does not show along what it runs.
+        self._along |= {part: along for _, part in found}
+        return front * sp.Add(*(factor * part for factor, part in found))
+
+    def _axes(self, integral: sp.Integral) -> dict[sp.Symbol, sp.Symbol]:
+        return self._along.get(integral) or axes_of(integral, self.fields, self.variables)
+
     def _body(
         self,
         expr: sp.Basic,
@@ -141,7 +161,7 @@ class _Reader:
     ) -> sp.Expr:
         """The integrand with symbols in place of fields, their derivatives and integrals."""
         if isinstance(expr, sp.Integral):
-            apart = _apart(expr, scope)
+            apart = self._apart(expr, scope)
             if apart != expr:
                 return self._body(apart, scope, fields, inside)
             inside[expr] = self._term(expr, scope)
@@ -163,22 +183,3 @@ class _Reader:
             raise SymbolicError(f"{expr} under an integral is no space derivative of {instance}")
         order = tuple(sorted(place.index(y) for y in by))
         return FieldAt(Private("nf", number, str(instance.func), real=True), self.fields.index(field), order, place)
-
-
-def _apart(integral: sp.Integral, scope: frozenset[sp.Symbol]) -> sp.Expr:
-    """The integral with all that does not depend on its variables in front of it, and, where it is a sum of products of
-    what depends on them and what depends on other places, as the sum of their integrals."""
-    bound = [limit[0] for limit in integral.limits]
-    front, body = integral.function.as_independent(*bound, as_Add=False)
-    outer = scope - set(bound)
-    if not any(x in outer for x in _free(body)):
-        return integral if front == 1 else front * sp.Integral(body, *integral.limits)
-    expanded = sp.expand(sp.expand_trig(body), power_exp=False, power_base=False, log=False)
-    pairs = [term.as_independent(*bound, as_Add=False) for term in sp.Add.make_args(expanded)]
-    if len(pairs) > _MOST_TERMS or any(outer & set(_free(inner)) for _, inner in pairs):
-        return integral if front == 1 else front * sp.Integral(body, *integral.limits)
-    return front * sp.Add(*(factor * sp.Integral(inner, *integral.limits) for factor, inner in pairs))
-
-
-def _free(expr: sp.Expr) -> Iterator[sp.Symbol]:
-    return iter(expr.free_symbols - {t})
