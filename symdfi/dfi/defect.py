@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -52,17 +53,22 @@ class StepError:
         Either the two Gauss points do not see what happens between them: û⁺ − û differs from the integral of its own
         rate by half of û. Or they do, and the step strays by half of û, and by several times all that f can move.
         """
+        if sound(self.residual, self.defect, self.unresolved, self.rate, self.size):
+            return None
         if not np.isfinite([self.residual, self.defect, self.unresolved]).all():
             return "the residual along the step is not finite"
-        strayed = max(self.residual, self.defect)
-        largest = _LARGEST * self.size
-        if self.unresolved <= largest and strayed <= max(largest, _EXCESS * self.rate):
-            return None
         return (
             f"the step does not follow the equation: it moves û by {self.moved:.3g} and strays from the equation by "
-            f"{strayed:.3g}, where f accounts for {self.rate:.3g} and ‖û‖ is {self.size:.3g}; regularise more (larger "
-            "gamma or epsilon)"
+            f"{max(self.residual, self.defect):.3g}, where f accounts for {self.rate:.3g} and ‖û‖ is {self.size:.3g}; "
+            "regularise more (larger gamma or epsilon)"
         )
+
+
+def sound(residual: Any, defect: Any, unresolved: Any, rate: Any, size: Any) -> Any:
+    """Whether a step, or each of several, has no fault; what is not finite is one."""
+    strayed, largest = np.maximum(residual, defect), _LARGEST * size
+    finite = np.isfinite(strayed) & np.isfinite(unresolved)
+    return finite & (unresolved <= largest) & (strayed <= np.maximum(largest, _EXCESS * rate))
 
 
 class StepMeter:

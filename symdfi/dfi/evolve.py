@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from symdfi.dfi.defect import StepMeter
 from symdfi.dfi.problem import Problem, Theta
 from symdfi.dfi.record import Record, SoFar
 from symdfi.dfi.schemes import Motion
+from symdfi.dfi.small import SmallSteps
 from symdfi.dfi.solution import Solution
 from symdfi.dfi.steppers import DFI, Solves, Stepper
 from symdfi.dfi.target import Fitted, Target, distance
@@ -33,6 +33,8 @@ def evolve(
     velocity0: Theta | None = None,
     initial: Target | None = None,
     save_every: int = 1,
+    measure_every: int = 1,
+    spectrum: bool = False,
     on_step: Callable[[int, float, Any], Any] | None = None,
 ) -> Solution:
     """Evolve the parameters θ from ``theta0`` over ``t_span`` in steps of about ``dt`` (made to divide it).
@@ -44,6 +46,11 @@ def evolve(
 
     ``initial`` is the initial value u₀, anything that ``fit`` takes: of it the error bound holds ‖û − u₀‖, measured on
     independent points. The θ that ``fit`` gives knows its own. Without either û(·; θ₀) is itself the initial value.
+
+    Residuals, what the steps stray, effective ranks and shares of the null space cost a few hundredths of a step, and a
+    good part of a cheap one (Euler's); ``measure_every`` takes them every so many steps only, several steps measured
+    together as one path, which the error bound holds as well. ``spectrum`` adds the singular values of J, whose cost is
+    that of many steps.
 
     ``on_step(step, time, solution)`` is called after every step with its number, the time it has led to, and the
     solution so far (made when one of its attributes is asked for); where it returns True the run ends there.
@@ -75,39 +82,55 @@ def evolve(
     stepper = DFI() if stepper is None else stepper
     motion = _initial(problem, theta0, velocity0)
     start, stop, steps = _read_steps(t_span, dt)
-    save_every = count(save_every, "save_every", 1)
+    save_every, measure_every = count(save_every, "save_every", 1), count(measure_every, "measure_every", 1)
     h = (stop - start) / steps
     sampled = problem if motion.samples is None else problem.sampled(motion.samples)
-    record = Record(problem, stepper, h, _initial_error(sampled, theta0, motion, initial))
-    solves, meter = Solves(sampled), StepMeter(sampled, motion.theta)
+    record = Record(problem, stepper, h, _initial_error(sampled, theta0, motion, initial), measure_every, spectrum)
+    solves, small = Solves(sampled), None
+    if on_step is None and sampled is problem and measure_every == 1 and not spectrum:
+        small = SmallSteps.of(problem, stepper, motion.theta.size, h, save_every)
     step, time = 0, start
-    done = (0, motion)
+    done = (0, motion, record.mark())
     # What overflows on the way to a divergence is reported by the exception, not by NumPy's warnings.
-    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+    with (
+        one_blas_thread(),
+        np.errstate(over="ignore", invalid="ignore", divide="ignore"),
+        tqdm(total=steps, desc="evolve", disable=None, leave=False) as bar,
+    ):
         try:
             if np.isnan(motion.velocity).any():
                 motion = replace(motion, velocity=stepper.begin(solves, motion.theta, start, h))
-                done = (0, motion)
-            for step in tqdm(range(1, steps + 1), desc="evolve", disable=None, leave=False):
-                time = start + (step - 1) * h
+                done = (0, motion, record.mark())
+            while step < steps:
+                if small is not None:
+                    run = small.run(motion, start, step, steps - step, h)
+                    record.ran(run, step, start, h, save_every)
+                    motion, step = run.motion, step + run.done
+                    done = (step, motion, record.mark())
+                    bar.update(run.done)
+                    if not run.done:
+                        small = None  # this problem wants another solver
+                    elif run.whole:
+                        continue
+                time = start + step * h
+                step += 1
                 if problem.quadrature.changes:
                     sampled = solves.problem = sampled.resample(motion.steps, motion.theta)
-                    meter = StepMeter(sampled, motion.theta)
                 taken = stepper.step(solves, motion, time, h)
                 moved, used = replace(taken.motion, steps=motion.steps + 1), taken.velocity
                 if sampled is not problem:
                     moved = replace(moved, samples=(sampled.points, sampled.weights))
                 if not (np.isfinite(moved.theta).all() and np.isfinite(moved.velocity).all()):
                     raise DivergenceError("theta is not finite after the step")
-                strayed = meter.measure(motion, used, moved, time, h)
+                strayed = record.took(motion, used, moved, time, h, solves)
                 if (step - 1) % save_every == 0:
-                    record.add(time, motion.theta, used, solves)
-                if strayed.fault:
+                    record.add(step - 1, time, motion, used, solves)
+                if strayed is not None and strayed.fault:
                     raise DivergenceError(strayed.fault)
-                record.steps.append((time, strayed))
                 motion = moved
-                done = (step, moved)  # in one: an interrupt may come between any two statements
-                if on_step is not None and on_step(step, start + step * h, SoFar(record, solves, *done, h, start)):
+                done = (step, moved, record.mark())  # in one: an interrupt may come between any two statements
+                bar.update()
+                if on_step is not None and on_step(step, start + step * h, SoFar(record, solves, *done[:2], h, start)):
                     break
             time = stop if step == steps else start + step * h
             final = stepper.velocity(solves, motion, time, h)
@@ -115,25 +138,23 @@ def evolve(
             fault = solves.fault()
             if isinstance(error, ValueError) and fault is None:
                 raise
-            if record.time != time:
-                record.add(time, motion.theta, motion.velocity, solves)
             kind = SingularMatrixError if isinstance(error, SingularMatrixError) else DivergenceError
             advice = f"; reduce dt = {h:.3g}" if kind is DivergenceError else ""
             raise kind(
                 f"step {step} (from t = {time:.6g}): {fault or error}{advice}",
-                partial=record.solution(motion),
+                partial=record.failed(step, time, motion, solves),
                 step=step,
                 time=time,
             ) from error
         except KeyboardInterrupt as error:
-            step, motion = done
+            step, motion, mark = done
             time = start + step * h
+            record.restore(mark)
             raise Interrupted(
                 f"interrupted after step {step} of {steps} (t = {time:.6g})",
                 partial=record.stopped(step, time, motion, solves),
             ) from error
-        record.add(time, motion.theta, final, solves)
-    return record.solution(motion)
+        return record.finished(step, time, motion, final, solves)
 
 
 def _read_steps(t_span: tuple[float, float], dt: float) -> tuple[float, float, int]:

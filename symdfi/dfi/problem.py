@@ -36,6 +36,9 @@ from symdfi.symbolic.joint import for_fields
 from symdfi.symbolic.nonlocals import nested
 from symdfi.symbolic.renaming import Renaming
 
+#: The step of central differences that is best for values of rounding errors, the third root of these.
+_DIFFERENCE = float(np.finfo(float).eps) ** (1 / 3)
+
 #: θ as a vector (p,) or as values by parameter.
 Theta = np.ndarray | Sequence[float] | Mapping[Any, Any]
 
@@ -357,15 +360,24 @@ class Problem(Rebuilt):
         )  # fmt: skip
         return moved, rhs
 
-    def linearised(
-        self, theta: np.ndarray, time: float, samples: slice = slice(None), fresh: bool = True
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """J and ∂f/∂θ, (n F, p) each, at points independent of those solved on (or at those), or at some of them."""
-        points, root = (part[samples] for part in self._rule(fresh))
+    def linearised(self, theta: np.ndarray, time: float, samples: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
+        """J and ∂f/∂θ, (n F, p) each, at points independent of those solved on, or at some of them.
+
+        What θ does to f by way of nonlocal terms is taken by central differences.
+        """
+        points, params = self._given(theta, time, fresh=True)
+        root = self._fresh_root[samples]
         jacobian, rates = (np.empty((root.size, theta.size)) for _ in range(2))
         self.run(
-            self.kernels.linearised, points, root, theta, time, self._by_sample(jacobian), self._by_sample(rates)
+            self.kernels.linearised, points[samples], root, theta, time, self._by_sample(jacobian),
+            self._by_sample(rates), params=params,
         )  # fmt: skip
+        if self.nonlocals.terms:
+            rows = np.arange(self._fresh_root.size).reshape(self._fresh_root.shape)[samples].ravel()
+            for k, step in enumerate(_DIFFERENCE * np.maximum(1.0, np.abs(theta))):
+                ahead, back = (theta + sign * step * (np.arange(theta.size) == k) for sign in (1, -1))
+                sides = [self.tangents(at, 0 * theta, time)[1][rows] for at in (ahead, back)]
+                rates[:, k] = (sides[0] - sides[1]) / (ahead[k] - back[k])
         return jacobian, rates
 
     def residual(self, theta: Theta, velocity: np.ndarray, time: float, fresh: bool = True) -> tuple[float, float]:

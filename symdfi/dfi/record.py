@@ -1,69 +1,179 @@
-"""What is saved of a run."""
+"""What is measured and saved of a run."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.linalg import svdvals
 
-from symdfi.dfi.defect import StepError
+from symdfi.dfi.defect import StepError, StepMeter
 from symdfi.dfi.problem import Problem
 from symdfi.dfi.schemes import Motion
+from symdfi.dfi.small import SmallRun
 from symdfi.dfi.solution import Solution
 from symdfi.dfi.steppers import Solves, Stepper
 
 
-class Record:
-    """What is saved of a run."""
+class _Path(NamedTuple):
+    """Steps that are not measured yet: where they began, the velocity there, and how far they have come."""
 
-    def __init__(self, problem: Problem, stepper: Stepper, h: float, initial_error: float) -> None:
-        self.problem, self.stepper, self.h, self.initial_error = problem, stepper, h, initial_error
-        self.rows: list[tuple[Any, ...]] = []
-        self.steps: list[tuple[float, StepError]] = []
+    motion: Motion
+    velocity: np.ndarray
+    time: float
+    length: float
+    steps: int
+
+
+class Mark(NamedTuple):
+    """How much was recorded at some moment."""
+
+    rows: int
+    steps: int
+    measured: int
+    path: _Path | None
+
+
+class Record:
+    """What is saved of a run in steps of h: steps, and what is costly of the saves, are measured ``every`` so often,
+    with the singular values of J (``spectrum``) if wanted."""
+
+    def __init__(
+        self, problem: Problem, stepper: Stepper, h: float, initial_error: float, every: int, spectrum: bool
+    ) -> None:
+        self.problem, self.stepper, self.h = problem, stepper, h
+        self.initial_error, self.every, self.spectrum = initial_error, every, spectrum
+        self._rows: list[tuple[Any, ...]] = []
+        self._steps: list[tuple[float, float, float, float]] = []
+        self._measured = -every
+        self._path: _Path | None = None
+        self._meter: tuple[Problem, StepMeter] | None = None
 
     @property
-    def time(self) -> float | None:
-        return self.rows[-1][0] if self.rows else None
+    def _time(self) -> float | None:
+        """Of the latest save."""
+        return self._rows[-1][0] if self._rows else None
+
+    def mark(self) -> Mark:
+        return Mark(len(self._rows), len(self._steps), self._measured, self._path)
+
+    def restore(self, mark: Mark) -> None:
+        """Forget what was recorded after a moment."""
+        del self._rows[mark.rows :], self._steps[mark.steps :]
+        self._measured, self._path, self._meter = mark.measured, mark.path, None
 
     def copy(self) -> Record:
-        other = Record(self.problem, self.stepper, self.h, self.initial_error)
-        other.rows, other.steps = self.rows.copy(), self.steps.copy()
+        other = Record(self.problem, self.stepper, self.h, self.initial_error, self.every, self.spectrum)
+        other._rows, other._steps = self._rows.copy(), self._steps.copy()
+        other._measured, other._path = self._measured, self._path
         return other
 
-    def add(self, time: float, theta: np.ndarray, velocity: np.ndarray, solves: Solves) -> None:
-        fresh, scale = solves.problem.residual(theta, velocity, time)
+    # Steps
+
+    def took(
+        self, motion: Motion, velocity: np.ndarray, moved: Motion, time: float, h: float, solves: Solves
+    ) -> StepError | None:
+        """A step from ``motion``, where the velocity is ``velocity``, to ``moved``: its measurement, with the steps
+        before it that were not, where it is due."""
+        before = self._path
+        path = before or _Path(motion, velocity, time, 0.0, 0)
+        self._path = path._replace(length=path.length + h, steps=path.steps + 1)
+        if self._path.steps < self.every:
+            return None
+        found = self._close(moved, solves)
+        if found is not None and found.fault:
+            self._path = before  # this step is none
+        return found
+
+    def _close(self, moved: Motion, solves: Solves) -> StepError | None:
+        """Measure the steps up to ``moved`` that were not."""
+        path = self._path
+        if path is None:
+            return None
+        if self._meter is None or self._meter[0] is not solves.problem:
+            self._meter = solves.problem, StepMeter(solves.problem, path.motion.theta)
+        found = self._meter[1].measure(path.motion, path.velocity, moved, path.time, path.length)
+        if found.fault is None:
+            self._steps.append((path.time, path.length, found.residual, found.defect))
+        self._path = None
+        return found
+
+    def ran(self, run: SmallRun, first: int, start: float, h: float, save_every: int) -> None:
+        """Steps number ``first`` and on of the compiled loop."""
+        times = start + h * np.arange(first, first + run.done)
+        measured = run.measured
+        self._steps.extend(
+            zip(times.tolist(), [h] * run.done, measured[:, 0].tolist(), measured[:, 1].tolist(), strict=True)
+        )
+        saved = -(-first // save_every) * save_every + save_every * np.arange(len(run.theta))
+        for step, theta, velocity, row in zip(saved.tolist(), run.theta, run.velocity, run.residuals, strict=True):
+            solved, _, fresh, rate, rank, change, share = row.tolist()
+            self._rows.append((start + step * h, theta, velocity, run.gamma, change, fresh, solved, rate, rank, share))
+            self._measured = step
+        self._meter = None
+
+    # Saves
+
+    def add(self, step: int, time: float, motion: Motion, velocity: np.ndarray, solves: Solves) -> None:
+        """Save θ and the velocity there of the moment that so many steps have led to."""
+        last, change = solves.last, float(np.linalg.norm(velocity - motion.velocity))
+        row = (time, motion.theta, velocity, np.nan if last is None else last.gamma, change)
+        if step - self._measured >= self.every:
+            row += self._measure(time, motion.theta, velocity, solves)
+            self._measured = step
+        else:
+            row += (np.nan,) * 5
+            row += (np.full(min(solves.problem.row_count, motion.theta.size), np.nan),) * self.spectrum
+        self._rows.append(row)
+
+    def _measure(self, time: float, theta: np.ndarray, velocity: np.ndarray, solves: Solves) -> tuple[Any, ...]:
+        """What is costly of a save."""
+        fresh, rate = solves.problem.residual(theta, velocity, time)
         solved, _ = solves.problem.residual(theta, velocity, time, fresh=False)
         last = solves.last
-        gamma, rank = (last.gamma, last.effective_rank) if last is not None else (np.nan, np.nan)
-        self.rows.append((time, theta, velocity, fresh, solved, scale, gamma, rank))
+        shares = (np.nan, np.nan) if last is None else (last.effective_rank, last.undecided)
+        if not self.spectrum:
+            return fresh, solved, rate, *shares
+        return fresh, solved, rate, *shares, svdvals(solves.problem.rows(theta, time)[0], overwrite_a=True)
+
+    # Ends
+
+    def finished(self, step: int, time: float, last: Motion, velocity: np.ndarray, solves: Solves) -> Solution:
+        """The solution up to a step, with the velocity there."""
+        self._close(last, solves)
+        self._measured = -self.every  # the end is measured
+        self.add(step, time, last, velocity, solves)
+        return self._solution(last)
+
+    def failed(self, step: int, time: float, last: Motion, solves: Solves) -> Solution:
+        """The solution up to where step ``step`` could not be taken from."""
+        self._close(last, solves)
+        if self._time == time:
+            return self._solution(last)
+        return self.finished(step, time, last, last.velocity, solves)
 
     def stopped(self, step: int, time: float, last: Motion, solves: Solves) -> Solution | None:
-        """The solution up to a step, None before there is a velocity."""
-        if np.isnan(last.velocity).any():
-            return None
-        del self.steps[step:]
-        if self.time != time:
-            self.add(time, last.theta, last.velocity, solves)
-        return self.solution(last)
+        """The solution up to a step that was taken, None before there is a velocity."""
+        return None if np.isnan(last.velocity).any() else self.failed(step, time, last, solves)
 
-    def solution(self, last: Motion) -> Solution:
-        times, thetas, velocities, *scalars = zip(*self.rows, strict=True)
+    def _solution(self, last: Motion) -> Solution:
+        times, thetas, velocities, *scalars = zip(*self._rows, strict=True)
+        spectra = np.array(scalars.pop()) if self.spectrum else None
+        steps = np.array(self._steps).reshape(-1, 4).T
         return Solution(
             self.problem,
             np.array(times),
             np.array(thetas),
             np.array(velocities),
             *(np.array(s, dtype=float) for s in scalars),
-            step_t=np.array([time for time, _ in self.steps]),
-            step_dt=np.full(len(self.steps), self.h),
-            step_residual=np.array([strayed.residual for _, strayed in self.steps]),
-            step_defect=np.array([strayed.defect for _, strayed in self.steps]),
+            *(np.ascontiguousarray(part) for part in steps),
             dt=self.h,
             stepper=repr(self.stepper),
             last=last,
             initial_error=self.initial_error,
+            spectrum=spectra,
         )
 
 

@@ -21,7 +21,8 @@ from symdfi.plotting import plot_field
 from symdfi.results import distinct, hermite, save
 
 #: What a solution holds at each saved time.
-_SAVED = ("t", "theta", "velocity", "residual", "residual_solved", "rate", "gamma", "effective_rank")
+_SCALARS = ("gamma", "velocity_change", "residual", "residual_solved", "rate", "effective_rank", "null_share")
+_SAVED = ("t", "theta", "velocity", *_SCALARS)
 #: The logarithm of the largest number.
 _LARGEST = float(np.log(np.finfo(float).max))
 #: ... and of each step.
@@ -32,11 +33,16 @@ _STEPS = ("step_t", "step_dt", "step_residual", "step_defect")
 class Solution(Bare):
     """Parameters ``theta`` and ``velocity`` (s, p) at the saved times ``t`` (s,).
 
+    ``gamma`` is that of the last solve before the save, ``velocity_change`` ‖v − v_n‖, v_n the velocity before.
     ``residual`` and ``residual_solved`` are ‖J v − f‖ in L² on independent points and on those solved on, ``rate``
-    is ‖f‖ on the independent points, ``effective_rank`` Σσ²/(σ² + γ) of the last solve before the save.
+    is ‖f‖ on the independent points, ``effective_rank`` Σσ²/(σ² + γ) of the last solve, ``null_share``
+    ‖γ(JᵀJ + γ)⁻¹v‖/‖v‖ the share of v that it leaves to the anchor; NaN at saves that were not measured.
 
-    Of each of the k steps, from ``step_t`` (k,) on and ``step_dt`` long, on independent points in L²: ``step_residual``
-    is ∫‖J θ̇ − f‖ dt along the path through the step, ``step_defect`` ‖û⁺ − û − ∫f dt‖ (``dfi.defect``).
+    Of each of the k steps, or of several together, from ``step_t`` (k,) on and ``step_dt`` long, on independent points
+    in L²: ``step_residual`` is ∫‖J θ̇ − f‖ dt along the path through them, ``step_defect`` ‖û⁺ − û − ∫f dt‖
+    (``dfi.defect``).
+
+    ``spectrum`` (s, min(n F, p)) are the singular values of J, largest first, if a run was asked for them, else None.
 
     ``last`` is the motion at the end, from which ``evolve`` continues. ``initial_error`` is e₀ = ‖û − u₀‖ in L² at the
     start, on independent points: 0 where the run was given no u₀, the initial value then being û itself, and NaN where
@@ -47,11 +53,13 @@ class Solution(Bare):
     t: np.ndarray
     theta: np.ndarray
     velocity: np.ndarray
+    gamma: np.ndarray
+    velocity_change: np.ndarray
     residual: np.ndarray
     residual_solved: np.ndarray
     rate: np.ndarray
-    gamma: np.ndarray
     effective_rank: np.ndarray
+    null_share: np.ndarray
     step_t: np.ndarray
     step_dt: np.ndarray
     step_residual: np.ndarray
@@ -60,6 +68,7 @@ class Solution(Bare):
     stepper: str
     last: Motion
     initial_error: float = 0.0
+    spectrum: np.ndarray | None = None
 
     def __repr__(self) -> str:
         return f"Solution(t = {self.t[0]:g} to {self.t[-1]:g}, {len(self.t)} saves of {self.theta.shape[1]} parameters)"
@@ -92,12 +101,21 @@ class Solution(Bare):
             raise ValueError(f"a solution from t = {later.t[0]} does not continue one until t = {self.t[-1]}")
         saved = {n: np.concatenate([getattr(self, n)[:-1], getattr(later, n)]) for n in _SAVED}
         steps = {n: np.concatenate([getattr(self, n), getattr(later, n)]) for n in _STEPS}
-        return dataclasses.replace(later, **saved, **steps, initial_error=self.initial_error)
+        spectra = self.spectrum, later.spectrum
+        spectrum = None if spectra[0] is None or spectra[1] is None else np.concatenate([spectra[0][:-1], spectra[1]])
+        return dataclasses.replace(later, **saved, **steps, initial_error=self.initial_error, spectrum=spectrum)
 
     @property
     def relative_residual(self) -> np.ndarray:
         """‖J v − f‖/‖f‖ on independent points."""
         return self.residual / np.where(self.rate > 0, self.rate, 1.0)
+
+    @property
+    def step_restriction(self) -> np.ndarray:
+        """h ‖J v − f‖/γ on the points solved on, at the saved times: while it stays O(1) the error of time steps is
+        as without regularisation (Feischl, Lasser, Lubich and Nick; h δ/ε² there)."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self.dt * self.residual_solved / self.gamma
 
     @functools.cached_property
     def growth(self) -> np.ndarray:
@@ -128,8 +146,8 @@ class Solution(Bare):
         δ_k = ∫‖J θ̇ − f‖ dt over the step, or its defect ‖û⁺ − û − ∫f dt‖ if that is larger, as it is where the path
         is not resolved (THEORY-DFI, §1; ``dfi.defect``). Both what the ansatz cannot follow and the error of the time
         steps are in it, the latter with order 1 (Euler), 2 (BDF2) and 3 (RK4, the resolution). It is as good as the
-        quadratures in space and time: of what no independent point sees it knows nothing. Infinite where it overflows,
-        NaN where the initial error is.
+        quadratures in space and time: of what no independent point sees it knows nothing. Infinite where it overflows
+        and past the last step that was measured, NaN where the initial error is.
         """
         e0 = self.initial_error if initial_error is None else real(initial_error, "initial_error")
         if lipschitz is None:
@@ -140,11 +158,17 @@ class Solution(Bare):
             constants = np.full(len(self.step_t), real(lipschitz, "lipschitz"))
         with np.errstate(over="ignore"):
             factors = np.exp(np.minimum(constants * self.step_dt, _LARGEST))
-        grown, strays = [e0], np.maximum(self.step_residual, self.step_defect)
+        strays = np.maximum(self.step_residual, self.step_defect)
+        # At the ends of what was measured, and within it.
+        grown, within = [e0], [e0]
         for factor, strayed in zip(factors.tolist(), strays.tolist(), strict=True):
+            within.append(max(1.0, factor) * (grown[-1] + strayed))
             grown.append(factor * grown[-1] + max(1.0, factor) * strayed)
-        # A saved time is the end of as many steps as have their middle before it.
-        return np.array(grown)[np.searchsorted(self.step_t + 0.5 * self.step_dt, self.t)]
+        slack = 1e-6 * np.append(self.step_dt, 0.0)
+        begun = np.searchsorted(self.step_t + slack[:-1], self.t)
+        end = np.append(self.t[:1], self.step_t + self.step_dt)[begun]
+        inside, beyond = self.t < end - slack[begun - 1], self.t > end + slack[begun - 1]
+        return np.where(beyond, np.inf, np.where(inside, np.array(within)[begun], np.array(grown)[begun]))
 
     def errors(self, reference: Any) -> np.ndarray:
         """‖û − u‖ in L² at the saved times (s,), of all fields together, on points independent of those solved on.
@@ -172,15 +196,14 @@ class Solution(Bare):
         data: dict[str, Any] = {
             "theta": (("time", "parameter"), self.theta),
             "velocity": (("time", "parameter"), self.velocity),
-            **{
-                n: ("time", getattr(self, n))
-                for n in ("residual", "residual_solved", "rate", "gamma", "effective_rank")
-            },
+            **{n: ("time", getattr(self, n)) for n in (*_SCALARS, "step_restriction")},
             **{n: ("step", getattr(self, n)) for n in _STEPS},
             "error_bound": ("time", *self._shown_bound()),
         }
+        if self.spectrum is not None:
+            data["spectrum"] = (("time", "direction"), self.spectrum)
         coordinates: dict[str, Any] = {"time": self.t}
-        taken = [*data, "time", "step", "parameter"]
+        taken = [*data, "time", "step", "parameter", "direction"]
         fields = distinct(self.problem.field_names, taken)
         names = distinct(map(str, self.problem.ansatz.variables), [*taken, *fields])
         bounds = self.problem.domain.bounds

@@ -13,7 +13,7 @@ from scipy.linalg import get_blas_funcs, get_lapack_funcs
 Array = NDArray[np.float64]
 
 _gemv, _trmv = get_blas_funcs(("gemv", "trmv"), dtype=np.float64)
-_trtri, _stev = get_lapack_funcs(("trtri", "stev"), dtype=np.float64)
+_trtri, _stev, _potrs = get_lapack_funcs(("trtri", "stev", "potrs"), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,17 @@ class Spectrum(ABC):
     def effective_rank(self) -> float:
         """sum_i sigma_i^2 / (sigma_i^2 + gamma)."""
 
+    @abstractmethod
+    def undecided(self, v: Array) -> Array:
+        """gamma (J^T J + gamma I)^-1 v, (p,): what of v the anchor decides and not the data."""
+
 
 @dataclass(frozen=True)
 class SingularValues(Spectrum):
-    """All singular values, largest first."""
+    """All singular values, largest first, and the directions v_i (k, p) they belong to."""
 
     sigma: Array
+    directions: Array
 
     def sigma_max(self) -> float:
         return float(self.sigma[0]) if self.sigma.size else 0.0
@@ -44,14 +49,20 @@ class SingularValues(Spectrum):
         positive = self.sigma[self.sigma > 0]
         return float(np.sum((positive / np.hypot(positive, np.sqrt(self.gamma))) ** 2))
 
+    def undecided(self, v: Array) -> Array:
+        length = np.hypot(self.sigma, np.sqrt(self.gamma))
+        decided = (self.sigma / np.where(length > 0, length, 1.0)) ** 2
+        return v - self.directions.T @ (decided * (self.directions @ v))
+
 
 @dataclass(frozen=True)
 class TriangularFactor(Spectrum):
-    """Triangular T with T T^T (lower) or T^T T (upper) equal to G + gamma I, G = J^T J or J J^T."""
+    """Triangular T with T T^T (lower) or T^T T (upper) equal to G + gamma I, G = J^T J, or J J^T of ``rows`` J."""
 
     triangle: Array
     lower: bool
     known_sigma_max: float | None
+    rows: Array | None = None
 
     def sigma_max(self) -> float:
         if self.known_sigma_max is not None:
@@ -71,6 +82,11 @@ class TriangularFactor(Spectrum):
         inverse, _ = _trtri(self.triangle, lower=self.lower)
         return float(size - self.gamma * np.sum(inverse**2))
 
+    def undecided(self, v: Array) -> Array:
+        if self.rows is None:
+            return _potrs(self.triangle, self.gamma * v, lower=self.lower)[0]
+        return v - self.rows.T @ _potrs(self.triangle, self.rows @ v, lower=self.lower)[0]
+
 
 @dataclass(frozen=True)
 class BlockFactor(Spectrum):
@@ -83,6 +99,10 @@ class BlockFactor(Spectrum):
 
     def effective_rank(self) -> float:
         return sum(part.effective_rank() for part in self.parts)
+
+    def undecided(self, v: Array) -> Array:
+        ends = np.cumsum([len(part.triangle) for part in self.parts])
+        return np.concatenate([part.undecided(w) for part, w in zip(self.parts, np.split(v, ends[:-1]), strict=True)])
 
 
 def largest_eigenvalue(apply: Callable[[Array], Array], size: int, steps: int = 60, rtol: float = 1e-3) -> float:

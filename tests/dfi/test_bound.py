@@ -86,6 +86,14 @@ def test_the_weights_of_fields_are_in_it():
         assert logarithmic_norm(problem, np.ones(2), 0.0) == pytest.approx(1.5 * factor)
 
 
+def test_the_growth_by_way_of_integrals():
+    """u_t = −u + 3 ∫u dx/(2π) has the eigenvalues 2 of the constant and −1 of all else."""
+    y = sp.Symbol("y")
+    mean = sp.Integral(u.subs(X, y), (y, 0, 2 * sp.pi)) / (2 * sp.pi)
+    problem, theta = waves(3 * mean - u), np.random.default_rng(0).normal(size=8)
+    assert logarithmic_norm(problem, theta, 0.0) == pytest.approx(2, abs=1e-6)
+
+
 def test_where_no_parameter_has_an_effect():
     a, b = sp.symbols("a b")
     pde = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), u))

@@ -5,8 +5,10 @@ import pytest
 import sympy as sp
 
 import symdfi as sd
+from symdfi.dfi import small
 from symdfi.dfi.schemes import Euler, Motion
 from symdfi.dfi.small import euler, is_small
+from symdfi.dfi.solution import _SCALARS
 from symdfi.linalg import Cholesky
 
 X = sp.Symbol("x")
@@ -58,7 +60,8 @@ def test_measurements_are_those_of_evolve():
     problem, theta = burgers()
     v = np.zeros(theta.size)
     stepper = sd.DFI(epsilon=EPSILON, scheme=Euler(), solver=Cholesky())
-    solution = sd.evolve(problem, theta, (0, 30 * H), H, stepper, velocity0=v, save_every=4)
+    steps = {"velocity0": v, "save_every": 4, "on_step": lambda *_: None}
+    solution = sd.evolve(problem, theta, (0, 30 * H), H, stepper, **steps)
     h = solution.dt
     run = euler(problem, Motion(theta, v), 0.0, 30, h, EPSILON / h, save_every=4)
     residual, defect = zip(*((e.residual, e.defect) for e in run.errors()), strict=True)
@@ -117,3 +120,85 @@ def test_a_theta_that_does_not_fit_is_refused():
     problem, theta = burgers()
     with pytest.raises(ValueError, match="theta has 11 entries"):
         euler(problem, Motion(theta[:11], theta[:11]), 0.0, 1, H, 1e-3)
+
+
+def ordinary(*args, **more):
+    """``evolve`` step by step, as where something is called after every step."""
+    return sd.evolve(*args, on_step=lambda *_: None, **more)
+
+
+EULER = sd.DFI(epsilon=EPSILON, scheme="euler", solver=Cholesky())
+
+
+@pytest.mark.parametrize("make", [burgers, waves])
+@pytest.mark.parametrize(
+    "stepper",
+    [EULER, sd.DFI(epsilon=1e-5, scheme="euler"), sd.DFI(epsilon=EPSILON, mu=0.9, scheme=Euler(), solver=Cholesky())],
+    ids=["Cholesky", "Auto", "damped"],
+)
+def test_evolve_is_the_same_with_and_without_the_loop(make, stepper, monkeypatch):
+    problem, theta = make()
+    calls = []
+    monkeypatch.setattr(small, "euler", lambda *args, **more: calls.append(1) or euler(*args, **more))
+    run = lambda how: how(problem, theta, (0.2, 0.2 + 50 * H), H, stepper, save_every=7)  # noqa: E731
+    fast, slow = run(sd.evolve), run(ordinary)
+    assert len(calls) == 1
+    for name in ("t", "theta", "velocity", "gamma", "step_t", "step_dt"):
+        np.testing.assert_array_equal(getattr(fast, name), getattr(slow, name), err_msg=name)
+    np.testing.assert_array_equal(fast.last.velocity, slow.last.velocity)
+    assert fast.last.steps == slow.last.steps == 50
+    size = np.abs(problem.weighted(theta)).max() + slow.rate.max()
+    for name in (*_SCALARS, "step_residual", "step_defect", "error_bound"):
+        found, known = getattr(fast, name), getattr(slow, name)
+        np.testing.assert_allclose(found, known, rtol=1e-8, atol=1e5 * np.finfo(float).eps * size, err_msg=name)
+
+
+def test_a_run_that_goes_on_is_the_same_too():
+    problem, theta = burgers()
+    first = sd.evolve(problem, theta, (0, 20 * H), H, EULER)
+    whole = sd.evolve(problem, theta, (0, 40 * H), H, EULER)
+    rest = sd.evolve(problem, first.last, (20 * H, 40 * H), H, EULER)
+    np.testing.assert_allclose(rest.theta[-1], whole.theta[-1], rtol=1e-12)
+
+
+def test_where_the_loop_stops_the_stepper_goes_on(monkeypatch):
+    """Auto takes QR for a small γ, and no step is made twice."""
+    problem, theta = burgers()
+    stepper = sd.DFI(epsilon=1e-15, scheme="euler")
+    runs = [how(problem, theta, (0, 10 * H), H, stepper) for how in (sd.evolve, ordinary)]
+    np.testing.assert_array_equal(runs[0].theta, runs[1].theta)
+    assert len(runs[0].t) == 11 and len(runs[0].step_t) == 10
+
+
+@pytest.mark.parametrize("save_every", [1, 4])
+def test_failures_are_those_of_the_stepper(save_every):
+    a = sp.Symbol("a")
+    grow = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), 5 * u**2))
+    problem = sd.Problem(grow, sd.Ansatz(a * sp.cos(X), [X], [a]), BOX, sd.Grid(20))
+    errors = []
+    for how in (sd.evolve, ordinary):
+        with pytest.raises(sd.DivergenceError) as raised:
+            how(problem, [1.0], (0, 10), 0.1, EULER, save_every=save_every)
+        errors.append(raised.value)
+    fast, slow = errors
+    assert str(fast) == str(slow) and fast.step == slow.step > 1
+    for name in ("t", "theta", "velocity", "step_t"):
+        np.testing.assert_array_equal(getattr(fast.partial, name), getattr(slow.partial, name))
+
+
+def test_ctrl_c_keeps_whole_chunks(monkeypatch):
+    problem, theta = burgers()
+    monkeypatch.setattr(small, "_CHUNK", 10)
+    calls = []
+
+    def interrupted(*args, **more):
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return euler(*args, **more)
+
+    monkeypatch.setattr(small, "euler", interrupted)
+    with pytest.raises(sd.Interrupted, match="interrupted after step 30 of 100") as raised:
+        sd.evolve(problem, theta, (0, 100 * H), H, EULER, save_every=7)
+    partial = raised.value.partial
+    assert len(partial.step_t) == 30 and partial.t[-1] == pytest.approx(30 * H)

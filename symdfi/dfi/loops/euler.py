@@ -24,7 +24,8 @@ TANGENTS = f"FunctionType(void(int64, int64, {I}, {M}, {M}, {V}, {V}, float64, {
 LOWER, PLAIN, TRANSPOSED = ord("L"), ord("N"), ord("T")
 EPS = 2.0**-52
 GAUSS = (0.5 - 0.5 / np.sqrt(3), 0.5 + 0.5 / np.sqrt(3))
-#: Why a run stopped: it did not; the rows are not finite; rounding errors have eaten a pivot; theta is not finite.
+#: Why a run stopped: it did not; the rows are not finite; rounding errors have eaten a pivot, or a good part of the
+#: digits; theta is not finite.
 DONE, NOT_FINITE, SINGULAR, DIVERGED = 0, 1, 2, 3
 
 
@@ -33,9 +34,10 @@ def exact(signature):
     return numba.njit(signature, cache=True, error_model="numpy", nogil=True)
 
 
-@exact(f"int64({ROWS}, {I}, {M}, {M}, {V}, {V}, float64, {V}, float64, {M}, {M}, {M}, {V})")
-def solve(rows, sizes, points, roots, theta, params, t, target, gamma, jacobian, right, gram, v):
-    """v = argmin ||J v - f||^2 + gamma ||v - target||^2, or why there is none."""
+@exact(f"int64({ROWS}, {I}, {M}, {M}, {V}, {V}, float64, {V}, float64, float64, {M}, {M}, {M}, {V})")
+def solve(rows, sizes, points, roots, theta, params, t, target, gamma, least, jacobian, right, gram, v):
+    """v = argmin ||J v - f||^2 + gamma ||v - target||^2, or why there is none: of a gamma below ``least`` ||J||^2
+    (Frobenius) too."""
     n, p, fields = points.shape[0], theta.size, roots.shape[1]
     rows(0, n, sizes, points, roots, theta, params, t, jacobian, right)
     a, r, flat = jacobian.reshape(n * fields * p), right.reshape(n * fields), gram.reshape(p * p)
@@ -54,7 +56,7 @@ def solve(rows, sizes, points, roots, theta, params, t, target, gamma, jacobian,
             verdict = NOT_FINITE
         largest += flat[k * p + k]
         flat[k * p + k] += gamma
-    if largest == 0.0 and gamma == 0.0:
+    if (largest == 0.0 and gamma == 0.0) or gamma < least * largest:
         verdict = SINGULAR
     if verdict == DONE:
         diagonal = np.empty(p)
@@ -132,6 +134,22 @@ def residual(tangents, sizes, points, roots, theta, params, t, v, rates, sides, 
     out[0], out[1] = np.sqrt(missed), np.sqrt(size)
 
 
+@exact(f"float64({M}, {V}, float64, {V})")
+def undecided(factor, v, gamma, out):
+    """||gamma (L L^T)^-1 v|| / ||v|| of L by columns, 0 for v = 0."""
+    p = v.size
+    for k in range(p):
+        out[k] = gamma * v[k]
+    size, one, info = np.array([p], np.int32), np.array([1], np.int32), np.zeros(1, np.int32)
+    lower = np.array([LOWER], np.uint8)
+    potrs(lower.ctypes, size.ctypes, one.ctypes, factor.ctypes, size.ctypes, out.ctypes, size.ctypes, info.ctypes)
+    left, length = 0.0, 0.0
+    for k in range(p):
+        left += out[k] ** 2
+        length += v[k] ** 2
+    return np.sqrt(left / length) if length > 0 else 0.0
+
+
 @jit(f"float64({M}, float64)")
 def effective_rank(factor, gamma):
     """p - gamma trace((L L^T)^-1) of L by columns, whose upper triangle is not read."""
@@ -149,16 +167,17 @@ def effective_rank(factor, gamma):
 
 @exact(
     f"int64({ROWS}, {TANGENTS}, {VALUES}, {I}, {M}, {M}, {M}, {M}, {M}, {V}, {V}, {V}, {V}, {V}, float64, int64, "
-    f"float64, float64, float64, int64, {M}, {M}, {M}, {M}, {I})"
+    f"float64, float64, float64, float64, int64, {M}, {M}, {M}, {M}, {I})"
 )
 def advance(
     rows, tangents, values, sizes, points, roots, fresh, fresh_roots, ones, params, theta, velocity, previous, before,
-    t, first, h, gamma, mu, every, out_theta, out_velocity, out_saved, out_step, done,
+    t, first, h, gamma, least, mu, every, out_theta, out_velocity, out_saved, out_step, done,
 ):  # fmt: skip
     """Euler steps in place, v = argmin ||J v - f||^2 + gamma ||v - mu v_n||^2 and theta + h v, from t + ``first`` h on.
 
     A row of ``out_step`` each: its measurement. Of every ``every``-th a row of theta at its beginning, of the velocity
-    there, and of ``out_saved``: ||J v - f|| and ||f|| on the points solved on, the same on fresh ones, effective rank.
+    there, and of ``out_saved``: ||J v - f|| and ||f|| on the points solved on, the same on fresh ones, effective rank,
+    ||v - v_n|| and the share of v that the data do not decide.
     ``before`` holds sqrt(w) û at fresh points. ``done`` counts the steps; returns why it stopped, theta being where.
     """
     n, m, p, fields = points.shape[0], fresh.shape[0], theta.size, roots.shape[1]
@@ -170,7 +189,7 @@ def advance(
         time = t + (first + step) * h
         for i in range(p):
             target[i] = mu * velocity[i]
-        verdict = solve(rows, sizes, points, roots, theta, params, time, target, gamma, jacobian, right, gram, v)
+        verdict = solve(rows, sizes, points, roots, theta, params, time, target, gamma, least, jacobian, right, gram, v)
         if verdict != DONE:
             return verdict
         for i in range(p):
@@ -188,6 +207,10 @@ def advance(
             residual(tangents, sizes, points, roots, theta, params, time, v, rates, sides, own[:2])
             residual(tangents, sizes, fresh, fresh_roots, theta, params, time, v, rates, sides, own[2:4])
             own[4] = effective_rank(gram, gamma)
+            change = 0.0
+            for i in range(p):
+                change += (v[i] - velocity[i]) ** 2
+            own[5], own[6] = np.sqrt(change), undecided(gram, v, gamma, target)
         previous[:] = velocity
         theta[:] = moved
         velocity[:] = v

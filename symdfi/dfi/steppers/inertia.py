@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from symdfi.dfi.schemes import Motion, Scheme, Step
+from symdfi.dfi.schemes import Euler, Motion, Scheme, Step
 from symdfi.dfi.steppers.base import Stepper, at_most_one, scheme_of
 from symdfi.dfi.steppers.memory import Memory
 from symdfi.dfi.steppers.solves import Solves
@@ -75,6 +75,13 @@ class DFI(Stepper):
         if not np.isfinite(gamma):
             raise ValueError(f"epsilon = {self.epsilon} in steps of {h:.3g} makes epsilon/h infinite")
         return gamma
+
+    def plain(self, h: float) -> tuple[float, float] | None:
+        """γ and μ where every step is one of Euler's scheme with these and nothing else, None where it is not."""
+        mu = self._memory
+        if self.epsilon is None or self._trust is not None or isinstance(mu, Memory):
+            return None
+        return (self._least(h), mu) if type(scheme_of(self.scheme)) is Euler else None
 
     def step(self, solves: Solves, motion: Motion, time: float, h: float) -> Step:
         least, scheme, memory, trust = self._least(h), scheme_of(self.scheme), self._memory, self._trust

@@ -69,6 +69,11 @@ class Auto(AnchoredSolver):
         if self.largest < 1:
             raise ValueError(f"largest must be at least 1, got {self.largest}")
 
+    @property
+    def needed(self) -> float:
+        """gamma / sigma_1^2 from which on the fast path is taken."""
+        return _EPS / self.rtol
+
     def _factorise(
         self, source: Source, target: Array | None, gamma: float, relative: bool
     ) -> tuple[ChosenFactor, Array]:
@@ -78,7 +83,7 @@ class Auto(AnchoredSolver):
             shape = source.shape()
         assert shape is not None
         n, p = shape
-        needed = _EPS / self.rtol  # of gamma / sigma_1^2
+        needed = self.needed
         fast, exact = (Cholesky(), QR()) if n >= p else (Dual(), SVD())
         if min(n, p) > self.largest:
             fast = exact = LSMR()

@@ -32,10 +32,16 @@ class AnchoredSolution:
         sum_i sigma_i^2 / (sigma_i^2 + gamma), how many directions the data decide and not the anchor.
         Evaluated on first access: as (order of the factor) - gamma trace((G + gamma I)^-1), about p^3/3
         operations, where no singular values are at hand; NaN from `LSMR`, which sees none of them.
+    undecided
+        ||gamma (J^T J + gamma I)^-1 v|| / ||v||, the share of v in the directions that the anchor decides and not the
+        data: of v in the null space of J it is 1. Evaluated on first access, by one solve with the factor; NaN from
+        `LSMR`.
     solver
         The solver that found it: of `Auto`, the one it chose.
     iterations
         How many an iterative solver took, None for the others.
+    coordinates
+        Of a solve within a subspace v in its coordinates, which the spectrum is of.
     """
 
     v: Array
@@ -43,6 +49,7 @@ class AnchoredSolution:
     spectrum: Spectrum = field(repr=False)
     solver: AnchoredSolver | None = None
     iterations: int | None = None
+    coordinates: Array | None = field(default=None, repr=False)
 
     @cached_property
     def sigma_max(self) -> float:
@@ -53,6 +60,13 @@ class AnchoredSolution:
     def effective_rank(self) -> float:
         """sum_i sigma_i^2 / (sigma_i^2 + gamma)."""
         return self.spectrum.effective_rank()
+
+    @cached_property
+    def undecided(self) -> float:
+        """||gamma (J^T J + gamma I)^-1 v|| / ||v||, 0 for v = 0."""
+        v = self.v if self.coordinates is None else self.coordinates
+        length = float(np.linalg.norm(v))
+        return float(np.linalg.norm(self.spectrum.undecided(v))) / length if length > 0 else 0.0
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import get_blas_funcs
@@ -46,5 +46,6 @@ class Dual(AnchoredSolver):
     ) -> tuple[DualFactor, Array]:
         jacobian, f = source.whole()
         gram = _syrk(1.0, jacobian.T, trans=1, lower=1)
-        factor = DualFactor(jacobian.shape, factorised(gram, gamma, relative), jacobian)
+        spectrum = replace(factorised(gram, gamma, relative), rows=jacobian)
+        factor = DualFactor(jacobian.shape, spectrum, jacobian)
         return factor, residual(jacobian, f, target)

@@ -30,6 +30,9 @@ class Unseen(Spectrum):
     def effective_rank(self) -> float:
         return float("nan")
 
+    def undecided(self, v: Array) -> Array:
+        return np.full(v.shape, np.nan)
+
 
 @dataclass(frozen=True)
 class ProductFactor(Factor):

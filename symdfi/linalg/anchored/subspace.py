@@ -167,4 +167,4 @@ def solve_within(
     v = found.v
     for space in reversed(spaces):
         v = space.into(v)
-    return replace(found, v=v)
+    return replace(found, v=v, coordinates=found.v if spaces else None)

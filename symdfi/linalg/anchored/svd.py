@@ -85,4 +85,4 @@ def filtered(shape: tuple[int, int], thin: ThinSVD, gamma: float, relative: bool
             gamma=gamma,
             sigma_max=float(sigma[0]),
         )
-    return FilterFactor(shape, SingularValues(gamma, sigma), thin)
+    return FilterFactor(shape, SingularValues(gamma, sigma, thin.right), thin)

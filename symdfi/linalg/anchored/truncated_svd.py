@@ -57,4 +57,6 @@ class TruncatedSVD(AnchoredSolver):
         jacobian, f = source.whole()
         thin = ThinSVD.of(jacobian)
         kept = thin.sigma[thin.sigma > self.rtol * thin.sigma[0]]
-        return TruncatedFactor(jacobian.shape, SingularValues(0.0, kept), thin), thin.project(f)
+        return TruncatedFactor(jacobian.shape, SingularValues(0.0, kept, thin.right[: len(kept)]), thin), thin.project(
+            f
+        )
