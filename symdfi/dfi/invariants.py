@@ -48,7 +48,7 @@ class Functionals:
         for name, expr in exprs.items():
             if not expr.has(sp.Integral):
                 raise SymbolicError(f"{name} holds no Integral over the domain: {expr}")
-            outer = expr.xreplace(put).xreplace(problem.values_of_params)
+            outer = expr.xreplace(put).xreplace(problem.param_values)
             rest = sorted(outer.atoms(AppliedUndef), key=str) or sorted(outer.free_symbols - set(symbols), key=str)
             if rest:
                 raise SymbolicError(f"{name} holds {rest[0]} outside of its integrals: {expr}")
@@ -85,7 +85,7 @@ class Functionals:
         if sorted(axes.values(), key=str) != sorted(equation.variables, key=str):
             raise SymbolicError(f"{integral} is not over the whole domain of {', '.join(map(str, equation.variables))}")
         bounds = dict(zip(self.problem.ansatz.variables, self.problem.domain.bounds, strict=True))
-        check_ends(integral, axes, bounds, self.problem.values_of_params)
+        check_ends(integral, axes, bounds, self.problem.param_values)
         integrand = integral.function.subs(axes, simultaneous=True)
         timeless = integrand.xreplace({d: sp.Dummy() for d in integrand.atoms(sp.Derivative)})
         if timeless.xreplace({u: sp.Dummy() for u in equation.fields}).has(t):

@@ -105,14 +105,28 @@ class ProblemKernels:
         )
         return KernelBuilder((*groups, *more), self.ansatz.sizes, self.renaming)
 
-    def derivatives(self, wanted: Sequence[tuple[int, tuple[int, ...]]]) -> CompiledKernel:
-        """Derivatives of û at points, each a component and the axes that it is by."""
+    def as_expressions(self, wanted: Sequence[tuple[int, tuple[int, ...]]]) -> FieldExpressions:
+        """Derivatives of the fields, each a component and the axes that it is by."""
         fields, variables = self.equation.fields, self.ansatz.variables
         nodes = [fields[k].diff(*(variables[axis] for axis in by)) if by else fields[k] for k, by in wanted]
-        expressions = FieldExpressions(fields, self.equation.variables, tuple(nodes), ())
+        return FieldExpressions(fields, self.equation.variables, tuple(nodes), ())
+
+    def derivatives(self, wanted: Sequence[tuple[int, tuple[int, ...]]]) -> CompiledKernel:
+        """``as_expressions``, of û at points."""
+        expressions = self.as_expressions(wanted)
         builder = self._builder(weights=(Private("w", 0, "w"),))
         values = expressions.with_values(self._fields(builder, expressions))
         builder.output("value", [builder.program.assign(value) for value in values], per_sample=True)
+        return builder.build()
+
+    @functools.cached_property
+    def nonlocal_slopes(self) -> CompiledKernel:
+        """√w ∂f/∂q, (n, F terms), of every component by every nonlocal term, at fixed fields."""
+        builder = self._builder()
+        sides = self.equation.with_values(self._fields(builder))
+        pairs = [(w, side) for w, side in zip(self._weights, sides, strict=True)]
+        parts = [builder.program.assign(w * side.diff(q.symbol)) for w, side in pairs for q in self.nonlocals]
+        builder.output("slopes", parts, per_sample=True)
         return builder.build()
 
     def of_expressions(self, expressions: FieldExpressions) -> CompiledKernel:

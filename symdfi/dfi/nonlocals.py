@@ -19,12 +19,14 @@ import sympy as sp
 from symdfi.compile.kernels import threads
 from symdfi.compile.kernels.groups import Group
 from symdfi.compile.kernels.kernel import CompiledKernel, KernelBuilder
+from symdfi.compile.program.loops import Loop
 from symdfi.dfi.domain import Box
 from symdfi.dfi.kernels import ProblemKernels
 from symdfi.dfi.sampling import Quadrature, Rule
 from symdfi.dfi.sampling.base import tensor
 from symdfi.symbolic.coordinates import t
-from symdfi.symbolic.nonlocals import NonlocalTerm
+from symdfi.symbolic.integrals import check_ends
+from symdfi.symbolic.nonlocals import NonlocalTerm, nested
 from symdfi.symbolic.private import Private, index
 from symdfi.symbolic.sums import PlainSum
 
@@ -33,6 +35,7 @@ Run = Callable[..., None]
 Places = Mapping[sp.Symbol, np.ndarray]
 #: Sums of fewer terms than this are not shared out among threads.
 _LEAST = 2**14
+_WEIGHT = Private("w", 0, "w")
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,13 @@ class Nonlocals:
     domain: Box
     quadrature: Quadrature
     _compiled: dict[Any, CompiledKernel] = field(default_factory=dict, repr=False)
+
+    def check(self, params: Mapping[sp.Symbol, float]) -> None:
+        """``SymbolicError`` for an integral over anything but the whole of its axes."""
+        ends = dict(zip(self.variables, self.domain.bounds, strict=True))
+        for term in nested(self.terms):
+            axes = {y: self.variables[k] for y, k in zip(term.bound, term.axes, strict=True)}
+            check_ends(term.integral, axes, ends, params)
 
     def at(self, rule: Rule, fresh: bool) -> PlannedTerms:
         """The terms at the points of a rule, which serves the integrals over the whole domain as well."""
@@ -109,30 +119,52 @@ class Nonlocals:
             self._compiled[key] = self.kernels.derivatives(key)
         return self._compiled[key]
 
+    def fields_rows(self, wanted: Sequence[tuple[int, tuple[int, ...]]]) -> CompiledKernel:
+        """The kernel of their gradients by θ."""
+        key = ("rows", *wanted)
+        if key not in self._compiled:
+            self._compiled[key] = self.kernels.of_expressions(self.kernels.as_expressions(wanted))
+        return self._compiled[key]
+
     def sum(self, term: NonlocalTerm) -> CompiledKernel:
         """The kernel of Σ_q w_q g at places, from the values of all atoms of g: at the places, at the nodes of the
         integral, or at each of the nodes for each of the places."""
         if term.symbol not in self._compiled:
-            self._compiled[term.symbol] = self._sum(term)
+            builder, m, q, put = self._at_nodes(term)
+            total = PlainSum(self._integrand(term).xreplace(put), (q, sp.S.Zero, m - 1))
+            builder.output("value", [builder.program.assign(total)], per_sample=True)
+            self._compiled[term.symbol] = builder.build()
         return self._compiled[term.symbol]
 
-    def _sum(self, term: NonlocalTerm) -> CompiledKernel:
-        m, q, one, weight = index("s", 0), index("k", 0), Private("nx", -1), Private("w", 0, "w")
+    def slopes(self, term: NonlocalTerm) -> CompiledKernel:
+        """The kernel of w_q ∂g/∂A at every node for every place, (rows, atoms m), for all atoms A of g."""
+        key = "slopes", term.symbol
+        if key not in self._compiled:
+            builder, m, q, put = self._at_nodes(term)
+            exprs = [self._integrand(term).diff(atom).xreplace(put) for atom, _ in term.atoms]
+            loop = Loop(q, sp.S.Zero, m - 1)
+            builder.output("slopes", [builder.program.assign(e, (loop,)) for e in exprs], per_sample=True)
+            self._compiled[key] = builder.build()
+        return self._compiled[key]
+
+    def _integrand(self, term: NonlocalTerm) -> sp.Expr:
+        own = self.kernels.equation.parameters
+        return _WEIGHT * term.expr.xreplace({self.kernels.renaming.user(p): p for p in own})
+
+    def _at_nodes(self, term: NonlocalTerm) -> tuple[KernelBuilder, sp.Symbol, sp.Symbol, dict[sp.Symbol, sp.Expr]]:
+        """A builder for a term, the number of nodes, an index of them, and all that is an array over them, at that."""
+        m, q, one = index("s", 0), index("k", 0), Private("nx", -1)
         arrays = lambda symbols: {s: sp.IndexedBase(s, shape=(m,)) for s in symbols}  # noqa: E731
         of = lambda kind: [symbol for symbol, place in term.atoms if term.kind(place) == kind]  # noqa: E731
-        both, inner = arrays(of("both")), arrays([*(term.names[y] for y in term.bound), *of("inner"), weight])
-        own = self.kernels.equation.parameters
+        both, inner = arrays(of("both")), arrays([*(term.names[y] for y in term.bound), *of("inner"), _WEIGHT])
         groups = (
             Group("x", (one, *(term.names[x] for x in term.outer), *of("outer"), *both.values()), batched=True),
             Group("nodes", tuple(inner.values())),
-            Group("params", own),
+            Group("params", self.kernels.equation.parameters),
             Group("t", (t,), scalar=True),
         )
-        builder = KernelBuilder(groups)
-        body = weight * term.expr.xreplace({self.kernels.renaming.user(p): p for p in own})
-        body = body.xreplace({symbol: array[q] for symbol, array in {**both, **inner}.items()})
-        builder.output("value", [builder.program.assign(PlainSum(body, (q, sp.S.Zero, m - 1)))], per_sample=True)
-        return builder.build()
+        put = {symbol: array[q] for symbol, array in {**both, **inner}.items()}
+        return KernelBuilder(groups), m, q, put
 
 
 @dataclass(frozen=True)
@@ -167,6 +199,14 @@ class PlannedFields:
             moment.fields[id(self)] = found
         return moment.fields[id(self)]
 
+    def gradients(self, nonlocals: Nonlocals, moment: Moment) -> np.ndarray:
+        """By θ, (n, wanted, p)."""
+        n, k, p = len(self.points), len(self.wanted), moment.theta.size
+        found, value, rate, ones = np.empty((n, k * p)), np.empty((n, k)), np.empty((n, k)), np.ones((n, 1))
+        kernel = nonlocals.fields_rows(self.wanted)
+        moment.run(kernel, self.points, ones, moment.theta, moment.time, found, value, rate)
+        return found.reshape(n, k, p)
+
 
 @dataclass(frozen=True)
 class Part:
@@ -194,6 +234,32 @@ class Planned:
 
     def each(self, moment: Moment) -> np.ndarray:
         """At those that differ."""
+        out = np.empty((len(self.unique), 1))
+        self._run(self.nonlocals.sum(self.term), moment, out)
+        return out[:, 0]
+
+    def gradients(self, moment: Moment) -> np.ndarray:
+        """By θ at those that differ, (rows, p)."""
+        rows, m = len(self.unique), len(self.nodes.weights)
+        slopes = np.empty((rows, len(self.parts) * m))
+        self._run(self.nonlocals.slopes(self.term), moment, slopes)
+        total = np.zeros((rows, moment.theta.size))
+        for k, part in enumerate(self.parts):
+            own = slopes[:, k * m : (k + 1) * m]
+            if isinstance(part.source, Planned):
+                inside = part.source.gradients(moment)[part.source.inverse]
+            else:
+                inside = part.source.gradients(self.nonlocals, moment)[:, part.column]
+            if part.kind == "inner":
+                total += own @ inside
+            elif part.kind == "outer":
+                total += own.sum(axis=1)[:, None] * inside
+            else:
+                total += np.einsum("rm,rmp->rp", own, inside.reshape(rows, m, -1))
+        return total
+
+    def _run(self, kernel: CompiledKernel, moment: Moment, out: np.ndarray) -> None:
+        """A kernel of the term at the values of its atoms."""
         found: dict[str, list[np.ndarray]] = {"outer": [], "inner": [], "both": []}
         for part in self.parts:
             if isinstance(part.source, Planned):
@@ -204,30 +270,39 @@ class Planned:
         columns = [np.ones((rows, 1)), self.unique, *(v[:, None] for v in found["outer"])]
         x = np.concatenate([*columns, *(v.reshape(rows, m) for v in found["both"])], axis=1)
         nodes = np.concatenate([*self.nodes.points.T, *found["inner"], self.nodes.weights])
-        out, kernel = np.empty((rows, 1)), self.nonlocals.sum(self.term).function
-        sizes = np.array([m], dtype=np.int64)
-        threads.run(kernel, rows, sizes, x, nodes, moment.params, moment.time, out, least=max(1, _LEAST // m))
-        return out[:, 0]
+        sizes, least = np.array([m], dtype=np.int64), max(1, _LEAST // m)
+        threads.run(kernel.function, rows, sizes, x, nodes, moment.params, moment.time, out, least=least)
 
 
 @dataclass
 class PlannedTerms:
-    """The terms at points (n, dim), for kernels that take their values with the points and the parameters."""
+    """The terms at points (n, dim): of those that depend on the place a column each, of the others a number."""
 
     points: np.ndarray
     terms: list[Planned]
     _last: tuple[np.ndarray, float, tuple[np.ndarray, np.ndarray]] | None = None
 
-    def given(self, run: Run, theta: np.ndarray, params: np.ndarray, time: float) -> tuple[np.ndarray, np.ndarray]:
-        """The points and the parameters, each with the values at θ and ``time`` appended; kept until these change."""
+    def values(self, run: Run, theta: np.ndarray, params: np.ndarray, time: float) -> tuple[np.ndarray, np.ndarray]:
+        """Those that depend on the place (n, k), and the others (l,), at θ and ``time``; kept until these change."""
         if self._last is not None and self._last[1] == time and np.array_equal(self._last[0], theta):
             return self._last[2]
-        local, everywhere, moment = [self.points], [params], Moment(run, theta, params, time)
-        for planned in self.terms:
-            if planned.term.outer:
-                local.append(planned.values(moment)[:, None])
-            else:
-                everywhere.append(planned.each(moment))
-        found = np.concatenate(local, axis=1), np.concatenate(everywhere)
+        moment = Moment(run, theta, params, time)
+        local = [q.values(moment) for q in self.terms if q.term.outer]
+        everywhere = [q.each(moment) for q in self.terms if not q.term.outer]
+        none = np.empty((len(self.points), 0))
+        found = np.stack(local, axis=1) if local else none, np.concatenate(everywhere) if everywhere else np.empty(0)
         self._last = theta.copy(), time, found
         return found
+
+    def add_gradients(
+        self, rates: np.ndarray, slopes: np.ndarray, samples: slice, run: Run, theta: np.ndarray, params: np.ndarray,
+        time: float,
+    ) -> None:  # fmt: skip
+        """Σ ∂f/∂q ∂q/∂θ to ``rates`` (n F, p), over the terms q, by their ``slopes`` ∂f/∂q (n, F terms), at some of
+        the points."""
+        moment, count = Moment(run, theta, params, time), len(self.terms)
+        each = slopes.reshape(-1, count)
+        for k, q in enumerate(self.terms):
+            own = q.gradients(moment)
+            own = own[q.inverse][samples] if q.term.outer else own
+            rates += each[:, k, None] * (np.repeat(own, len(rates) // len(own), axis=0) if q.term.outer else own)

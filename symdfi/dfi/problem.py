@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdfi.compile.kernels import threads
@@ -19,6 +18,7 @@ from symdfi.compile.kernels.kernel import CompiledKernel
 from symdfi.dfi.boundary import Boundary, BoundaryCondition, RowsWithBoundary
 from symdfi.dfi.components import Components
 from symdfi.dfi.domain import Box
+from symdfi.dfi.given import field_scales, parameter_values
 from symdfi.dfi.kernels import ProblemKernels
 from symdfi.dfi.nonlocals import Nonlocals, PlannedTerms
 from symdfi.dfi.sampling import Quadrature, Rule
@@ -26,18 +26,14 @@ from symdfi.dfi.sampling.base import finite_points
 from symdfi.dfi.source import ProblemRows, Rows, Workspace, pulled
 from symdfi.dfi.strips import Strips
 from symdfi.errors import SymbolicError
-from symdfi.numbers import one_real, real, reals
+from symdfi.numbers import one_real, reals
 from symdfi.pickling import Rebuilt
 from symdfi.symbolic.ansatz import Ansatz
 from symdfi.symbolic.evolution import EvolutionEquation
-from symdfi.symbolic.given import Lookup, name_of
-from symdfi.symbolic.integrals import check_ends
 from symdfi.symbolic.joint import for_fields
 from symdfi.symbolic.nonlocals import nested
 from symdfi.symbolic.renaming import Renaming
 
-#: The step of central differences that is best for values of rounding errors, the third root of these.
-_DIFFERENCE = float(np.finfo(float).eps) ** (1 / 3)
 
 #: θ as a vector (p,) or as values by parameter.
 Theta = np.ndarray | Sequence[float] | Mapping[Any, Any]
@@ -85,26 +81,15 @@ class Problem(Rebuilt):
         renaming = Renaming(declared, named, equation.parameters)
         #: What is compiled, real and in symbols of our own.
         self.kernels = ProblemKernels(real.renamed(renaming), outputs.renamed(renaming), renaming, terms)
-        lookup = Lookup(equation.parameters, "parameters of the equation")
-        given = {
-            p: one_real(v, f"the parameter {name_of(p)} of the equation")
-            for p, v in lookup.read(params, lambda name: f"unknown parameter {name} of the equation").items()
-        }
-        for p in equation.parameters:
-            if p not in given:
-                raise ValueError(f"no value for parameter {p} of the equation")
-            if not np.isfinite(given[p]):
-                raise ValueError(f"the parameter {p} of the equation is {given[p]}: it must be finite")
-        self.params = np.array([given[renaming.user(p)] for p in self.kernels.equation.parameters])
-        ends = dict(zip(ansatz.variables, domain.bounds, strict=True))
-        for term in nested(terms):
-            axes = zip(term.bound, (ansatz.variables[k] for k in term.axes), strict=True)
-            check_ends(term.integral, dict(axes), ends, self.values_of_params)
+        #: The equation's parameters as numbers, by symbol and as kernels take them.
+        self.param_values = parameter_values(equation, params)
+        self.params = np.array([self.param_values[renaming.user(p)] for p in self.kernels.equation.parameters])
         self.nonlocals = Nonlocals(terms, ansatz.variables, self.kernels, domain, quadrature)
+        self.nonlocals.check(self.param_values)
         self._sizes: dict[int, tuple[np.ndarray, IndexValues]] = {}
         self._strips: dict[int, Strips] = {}
         self.components = Components(equation.complex)
-        self._scales = _field_scales(equation, field_weights)
+        self._scales = field_scales(equation, field_weights)
         #: The problem that this one is, at other samples.
         self._origin: Problem | None = None
         self._sample(Rule(*quadrature.nodes(domain)), Rule(*quadrature.independent(domain)))
@@ -148,12 +133,6 @@ class Problem(Rebuilt):
         a run that goes on from ``problem.sampled((points, weights), ...)`` meets the same ones.
         """
         return self.sampled(*self.quadrature.at(step, self, theta)) if self.quadrature.changes else self
-
-    @property
-    def values_of_params(self) -> dict[sp.Symbol, sp.Float]:
-        """The equation's parameters as numbers."""
-        own = zip(self.kernels.equation.parameters, self.params, strict=True)
-        return {self.kernels.renaming.user(p): sp.Float(value) for p, value in own}
 
     @property
     def cost(self) -> dict[str, int]:
@@ -205,10 +184,17 @@ class Problem(Rebuilt):
         points = self.fresh_points if fresh else self.points
         if not self.nonlocals.terms:
             return points, self.params
+        local, everywhere = self._plan(fresh).values(self.run, theta, self.params, float(time))
+        dim, count = self.domain.dim, len(self.equation.parameters)
+        columns = points[:, :dim], local, points[:, dim:]
+        return np.concatenate(columns, axis=1), np.concatenate([self.params[:count], everywhere, self.params[count:]])
+
+    def _plan(self, fresh: bool) -> PlannedTerms:
+        """The nonlocal terms at the points solved on, or independent ones."""
         if fresh not in self._planned:
-            weights = self.fresh_weights if fresh else self.weights
-            self._planned[fresh] = self.nonlocals.at(Rule(points, weights), fresh)
-        return self._planned[fresh].given(self.run, theta, self.params, float(time))
+            points, weights = self._rule(fresh)[0], self.fresh_weights if fresh else self.weights
+            self._planned[fresh] = self.nonlocals.at(Rule(points[:, : self.domain.dim], weights), fresh)
+        return self._planned[fresh]
 
     def run_groups(self, loop: Callable[..., None], count: int, theta: np.ndarray, time: float, *more: object) -> None:
         """A compiled ``loop`` over ``count`` groups of the rows, on all cores (``dfi.loops``)."""
@@ -360,24 +346,21 @@ class Problem(Rebuilt):
         )  # fmt: skip
         return moved, rhs
 
-    def linearised(self, theta: np.ndarray, time: float, samples: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
-        """J and ∂f/∂θ, (n F, p) each, at points independent of those solved on, or at some of them.
-
-        What θ does to f by way of nonlocal terms is taken by central differences.
-        """
-        points, params = self._given(theta, time, fresh=True)
-        root = self._fresh_root[samples]
+    def linearised(
+        self, theta: np.ndarray, time: float, samples: slice = slice(None), fresh: bool = True
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """J and ∂f/∂θ, (n F, p) each, at points independent of those solved on (or at those), or at some of them."""
+        (points, params), root = self._given(theta, time, fresh), self._rule(fresh)[1][samples]
         jacobian, rates = (np.empty((root.size, theta.size)) for _ in range(2))
         self.run(
             self.kernels.linearised, points[samples], root, theta, time, self._by_sample(jacobian),
             self._by_sample(rates), params=params,
         )  # fmt: skip
         if self.nonlocals.terms:
-            rows = np.arange(self._fresh_root.size).reshape(self._fresh_root.shape)[samples].ravel()
-            for k, step in enumerate(_DIFFERENCE * np.maximum(1.0, np.abs(theta))):
-                ahead, back = (theta + sign * step * (np.arange(theta.size) == k) for sign in (1, -1))
-                sides = [self.tangents(at, 0 * theta, time)[1][rows] for at in (ahead, back)]
-                rates[:, k] = (sides[0] - sides[1]) / (ahead[k] - back[k])
+            slopes = np.empty((len(root), root.shape[1] * len(self.nonlocals.terms)))
+            self.run(self.kernels.nonlocal_slopes, points[samples], root, theta, time, slopes, params=params)
+            plan = self._plan(fresh)
+            plan.add_gradients(rates, slopes, samples, self.run, theta, self.params, float(time))
         return jacobian, rates
 
     def residual(self, theta: Theta, velocity: np.ndarray, time: float, fresh: bool = True) -> tuple[float, float]:
@@ -389,16 +372,3 @@ class Problem(Rebuilt):
         moved, rhs = self.tangents(theta, velocity, one_real(time, "time"), fresh)
         with np.errstate(over="ignore", invalid="ignore"):
             return float(np.linalg.norm(moved - rhs)), float(np.linalg.norm(rhs))
-
-
-def _field_scales(equation: EvolutionEquation, weights: Mapping[Any, float] | None) -> np.ndarray:
-    """√ω of every field."""
-    found = dict.fromkeys(equation.names, 1.0)
-    for field, value in (weights or {}).items():
-        name = name_of(field)
-        if name not in found:
-            raise ValueError(f"field_weights holds {name}, which is no field: {', '.join(equation.names)}")
-        found[name] = real(value, f"the weight of the field {name}")
-        if found[name] <= 0:
-            raise ValueError(f"the weight of the field {name} is {found[name]}: it must be positive")
-    return np.sqrt(list(found.values()))

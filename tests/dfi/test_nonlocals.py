@@ -89,6 +89,21 @@ def test_right_sides_are_those_sums(name):
     np.testing.assert_allclose(source.normal(None).gradient, J.T @ whole, rtol=1e-10, atol=1e-14)
 
 
+@pytest.mark.parametrize("name", ["a difference of the field at two places", "an integral over a nonlinear one"])
+def test_the_derivative_of_a_right_side_holds_that_of_its_integrals(name):
+    side, _ = ONE_DIMENSION[name]
+    of = problem(side, {k: 1.0} if side.has(k) else None, sd.Grid(40))
+    theta, along = of.theta(THETA), np.random.default_rng(2).normal(size=6)
+    for fresh in (False, True):
+        J, rates = of.linearised(theta, 0.3, fresh=fresh)
+        ahead, behind = (of.tangents(theta + s * 1e-5 * along, along, 0.3, fresh)[1] for s in (1, -1))
+        expected = (ahead - behind) / 2e-5
+        np.testing.assert_allclose(rates @ along, expected, rtol=1e-6, atol=1e-7 * np.abs(expected).max())
+        np.testing.assert_allclose(J @ along, of.tangents(theta, along, 0.3, fresh)[0], rtol=1e-11, atol=1e-13)
+        part = of.linearised(theta, 0.3, slice(5, 12), fresh)
+        np.testing.assert_allclose(part[1], rates[5:12], rtol=1e-12, atol=1e-14)
+
+
 def test_separable_kernels_are_summed_once():
     """(x − y)² is three integrals without x, of which every stage takes 3 sums of n terms and not n."""
     terms = problem(sp.Integral((X - Y) ** 2 * at(Y), (Y, -6, 6))).nonlocals.terms
@@ -167,6 +182,10 @@ def test_integrals_over_some_of_the_variables(quadrature):
     parts = [sd.Problem(e, ansatz, of.domain, quadrature).rows(theta, 0.0)[1] for e in (free, slopes)]
     expected = parts[0] - E[inverse] * parts[1] + np.sqrt(h) * rho[inverse] ** 2
     np.testing.assert_allclose(of.rows(theta, 0.0)[1], expected, rtol=1e-10, atol=1e-12)
+    along = np.random.default_rng(2).normal(size=theta.size)
+    ahead, behind = (of.rows(theta + s * 1e-5 * along, 0.0)[1] for s in (1, -1))
+    rates = of.linearised(theta, 0.0, fresh=False)[1] @ along
+    np.testing.assert_allclose(rates, (ahead - behind) / 2e-5, rtol=1e-5, atol=1e-6 * np.abs(rates).max())
 
 
 def test_logistic_growth_with_global_competition():
