@@ -124,7 +124,7 @@ class Boundary:
     def _made(self, fresh: bool) -> Iterator[Face]:
         for condition in self.conditions:
             c = condition.condition.lhs - condition.condition.rhs
-            expressions = Expressions(self.problem, (c,), f"the boundary condition {condition.condition}", split=True)
+            expressions = Expressions(self.problem, (c,), f"the boundary condition {condition.condition}")
             for axis, end in condition.faces(self.problem.ansatz.variables, self.domain):
                 rule = condition.rule(axis, end, self.domain, self.quadrature, fresh)
                 rule = rule.checked(self.domain, "boundary point")

@@ -1,5 +1,5 @@
-"""Expressions in the fields of a problem at points, with their gradients by θ: what invariants and conditions on the
-boundary are made of."""
+"""Expressions in the fields of a problem at points, with their gradients by θ: what conditions on the boundary are made
+of."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Evaluating(Protocol):
 
 @dataclass(frozen=True)
 class Expressions:
-    """K real expressions c_k(t, x, u, u_x, ...) of a problem's fields, in the user's symbols; ``what`` they are is for
-    messages. Complex ones are ``split`` into real and imaginary part, or refused.
+    """K expressions c_k(t, x, u, u_x, ...) of a problem's fields, in the user's symbols; ``what`` they are is for
+    messages. Of a complex one real and imaginary part are an expression each.
 
     Raises ``SymbolicError`` for a symbol, function or derivative that is not the equation's, and for an integral.
     """
@@ -42,7 +42,6 @@ class Expressions:
     problem: Evaluating
     exprs: tuple[sp.Expr, ...]
     what: str
-    split: bool = False
 
     def __post_init__(self) -> None:
         equation = self.problem.equation
@@ -59,7 +58,7 @@ class Expressions:
     def _real(self) -> FieldExpressions:
         equation = self.problem.equation
         given = FieldExpressions(equation.fields, equation.variables, self.exprs, equation.parameters)
-        return given.halves(equation.complex) if self.split else given.real(equation.complex, self.what)
+        return given.halves(equation.complex)
 
     @functools.cached_property
     def _kernel(self) -> CompiledKernel:

@@ -10,14 +10,13 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdfi.compile.kernels.function import compile
-from symdfi.dfi.expressions import Expressions
+from symdfi.dfi.nonlocals import Moment, Nonlocals
 from symdfi.dfi.problem import Problem
+from symdfi.dfi.sampling import Rule
 from symdfi.errors import SymbolicError
 from symdfi.symbolic.coordinates import t
-from symdfi.symbolic.integrals import axes_of, check_ends
-
-#: Numbers in a chunk of the integrands' gradients, 32 MiB.
-_CHUNK = 2**22
+from symdfi.symbolic.in_fields import FieldExpressions
+from symdfi.symbolic.nonlocals import separated
 
 
 @dataclass(frozen=True)
@@ -31,63 +30,51 @@ class Values:
 
 
 class Functionals:
-    """Expressions in ``Integral`` nodes over the whole domain of a problem: mass ``Integral(u, (x, a, b))``, momentum,
-    energy. Integrands are any expressions in the fields, their space derivatives, space and the parameters.
+    """Expressions in ``Integral`` nodes over the domain of a problem: mass ``Integral(u, (x, a, b))``, momentum,
+    energy, also that of nonlocal terms, by double integrals or integrals of integrals.
 
-    Raises ``SymbolicError`` for one that holds no integral, or fields outside of one, the time, or another integral
-    in one.
+    Raises ``SymbolicError`` for one that holds no integral, fields outside of one, the time, or a complex value.
     """
 
     def __init__(self, problem: Problem, exprs: Mapping[str, sp.Expr]) -> None:
         self.problem, self.names = problem, tuple(exprs)
-        integrals = sorted(set().union(*(e.atoms(sp.Integral) for e in exprs.values())), key=sp.default_sort_key)
-        integrands = tuple(self._integrand(integral) for integral in integrals)
-        symbols = [sp.Dummy(f"q{k}", real=True) for k in range(len(integrals))]
-        put = dict(zip(integrals, symbols, strict=True))
-        self._symbols, self._outer = symbols, []
+        equation, kernels = problem.equation, problem.kernels
         for name, expr in exprs.items():
-            if not expr.has(sp.Integral):
-                raise SymbolicError(f"{name} holds no Integral over the domain: {expr}")
-            outer = expr.xreplace(put).xreplace(problem.param_values)
-            rest = sorted(outer.atoms(AppliedUndef), key=str) or sorted(outer.free_symbols - set(symbols), key=str)
-            if rest:
-                raise SymbolicError(f"{name} holds {rest[0]} outside of its integrals: {expr}")
-            if outer.has(sp.I):
-                raise SymbolicError(f"{name} is complex: {expr}")
-            self._outer.append(outer)
-        self._expressions = Expressions(problem, integrands, "the integrand of an invariant")
-        slopes = [outer.diff(q) for outer in self._outer for q in symbols]
-        self._combined = compile({"value": self._outer, "slope": slopes}, list(symbols))
+            equation.check_terms(expr, name)
+            self._check(name, expr)
+        given = FieldExpressions(equation.fields, equation.variables, tuple(exprs.values()), equation.parameters)
+        real = given.real(equation.complex, "the invariant")
+        outer, terms = separated(real.exprs, real.fields, problem.ansatz.variables)
+        self._nonlocals = Nonlocals(terms, problem.ansatz.variables, kernels, problem.domain, problem.quadrature)
+        self._nonlocals.check(problem.param_values)
+        symbols = [term.symbol for term in terms]
+        outer = [expr.xreplace(problem.param_values) for expr in outer]
+        for name, expr, user in zip(exprs, outer, exprs.values(), strict=True):
+            rest = sorted(expr.atoms(AppliedUndef), key=str) or sorted(expr.free_symbols - set(symbols), key=str)
+            if rest or any(term.outer for term in terms if expr.has(term.symbol)):
+                raise SymbolicError(f"{name} holds {rest[0] if rest else 'fields'} outside of its integrals: {user}")
+        slopes = [expr.diff(q) for expr in outer for q in symbols]
+        self._symbols = symbols
+        self._combined = compile({"value": outer, "slope": slopes}, symbols)
+        self._plan = self._nonlocals.at(Rule(problem.points, problem.weights), False)
+
+    def _check(self, name: str, expr: sp.Expr) -> None:
+        if not expr.has(sp.Integral):
+            raise SymbolicError(f"{name} holds no Integral over the domain: {expr}")
+        timeless = expr.xreplace({d: sp.Dummy() for d in expr.atoms(sp.Derivative)})
+        if timeless.replace(lambda e: isinstance(e, AppliedUndef), lambda e: sp.Dummy()).has(t):
+            raise SymbolicError(f"{name} depends on the time explicitly: what is kept depends on the fields alone")
+        equation = self.problem.equation
+        bound = {limit[0] for integral in expr.atoms(sp.Integral) for limit in integral.limits}
+        for symbol in sorted(expr.free_symbols - {t, *equation.variables, *equation.parameters} - bound, key=str):
+            raise SymbolicError(f"{name} holds {symbol}, which is no variable or parameter of the equation")
 
     def at(self, theta: np.ndarray) -> Values:
-        """The functionals at θ (p,): one reverse sweep a sample and integral."""
-        points, weights, p = self.problem.points, self.problem.weights, theta.size
-        count = len(self._symbols)
-        step = max(1, _CHUNK // (count * p))
-        gradients, values = np.zeros((count, p)), []
-        for start in range(0, len(points), step):
-            here = slice(start, start + step)
-            jacobian, value, _ = self._expressions.rows(theta, 0.0, points[here], weights[here])
-            gradients += jacobian.sum(axis=0)
-            values.append(value)
-        parts = np.concatenate(values)
-        found = self._combined(dict(zip(self._symbols, parts.sum(axis=0), strict=True)))
-        value, slope = found["value"], found["slope"].reshape(len(self.names), count)
-        scales = np.abs(value) + np.abs(slope) @ np.abs(parts).sum(axis=0)
-        return Values(value, scales, slope @ gradients)
-
-    def _integrand(self, integral: sp.Integral) -> sp.Expr:
-        """The integrand in the problem's variables."""
-        equation = self.problem.equation
-        if integral.function.has(sp.Integral):
-            raise SymbolicError(f"{integral} is an integral of integrals: invariants are single ones over the domain")
-        axes = axes_of(integral, equation.fields, equation.variables)
-        if sorted(axes.values(), key=str) != sorted(equation.variables, key=str):
-            raise SymbolicError(f"{integral} is not over the whole domain of {', '.join(map(str, equation.variables))}")
-        bounds = dict(zip(self.problem.ansatz.variables, self.problem.domain.bounds, strict=True))
-        check_ends(integral, axes, bounds, self.problem.param_values)
-        integrand = integral.function.subs(axes, simultaneous=True)
-        timeless = integrand.xreplace({d: sp.Dummy() for d in integrand.atoms(sp.Derivative)})
-        if timeless.xreplace({u: sp.Dummy() for u in equation.fields}).has(t):
-            raise SymbolicError(f"{integral} depends on the time explicitly: what is kept depends on the fields alone")
-        return integrand
+        """The functionals at θ (p,)."""
+        moment = Moment(self.problem.run, theta, self.problem.params, 0.0)
+        parts = np.concatenate([q.each(moment) for q in self._plan.terms])
+        sizes = np.concatenate([q.sizes(moment) for q in self._plan.terms])
+        gradients = np.concatenate([q.gradients(moment) for q in self._plan.terms])
+        found = self._combined(dict(zip(self._symbols, parts, strict=True)))
+        value, slope = found["value"], found["slope"].reshape(len(self.names), len(parts))
+        return Values(value, np.abs(value) + np.abs(slope) @ sizes, slope @ gradients)

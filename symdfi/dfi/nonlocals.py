@@ -36,6 +36,8 @@ Places = Mapping[sp.Symbol, np.ndarray]
 #: Sums of fewer terms than this are not shared out among threads.
 _LEAST = 2**14
 _WEIGHT = Private("w", 0, "w")
+#: Numbers in a chunk of gradients, 32 MiB.
+_CHUNK = 2**22
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,16 @@ class Nonlocals:
             self._compiled[term.symbol] = builder.build()
         return self._compiled[term.symbol]
 
+    def size(self, term: NonlocalTerm) -> CompiledKernel:
+        """The kernel of Σ_q w_q |g|, the scale of the rounding errors of the sum."""
+        key = "size", term.symbol
+        if key not in self._compiled:
+            builder, m, q, put = self._at_nodes(term)
+            total = PlainSum(sp.Abs(self._integrand(term)).xreplace(put), (q, sp.S.Zero, m - 1))
+            builder.output("size", [builder.program.assign(total)], per_sample=True)
+            self._compiled[key] = builder.build()
+        return self._compiled[key]
+
     def slopes(self, term: NonlocalTerm) -> CompiledKernel:
         """The kernel of w_q ∂g/∂A at every node for every place, (rows, atoms m), for all atoms A of g."""
         key = "slopes", term.symbol
@@ -199,12 +211,13 @@ class PlannedFields:
             moment.fields[id(self)] = found
         return moment.fields[id(self)]
 
-    def gradients(self, nonlocals: Nonlocals, moment: Moment) -> np.ndarray:
-        """By θ, (n, wanted, p)."""
-        n, k, p = len(self.points), len(self.wanted), moment.theta.size
+    def gradients(self, nonlocals: Nonlocals, moment: Moment, places: slice) -> np.ndarray:
+        """By θ at some of the points, (n, wanted, p)."""
+        points = self.points[places]
+        n, k, p = len(points), len(self.wanted), moment.theta.size
         found, value, rate, ones = np.empty((n, k * p)), np.empty((n, k)), np.empty((n, k)), np.ones((n, 1))
         kernel = nonlocals.fields_rows(self.wanted)
-        moment.run(kernel, self.points, ones, moment.theta, moment.time, found, value, rate)
+        moment.run(kernel, points, ones, moment.theta, moment.time, found, value, rate)
         return found.reshape(n, k, p)
 
 
@@ -215,6 +228,29 @@ class Part:
     kind: str
     source: PlannedFields | Planned
     column: int
+
+    def values(self, nonlocals: Nonlocals, moment: Moment) -> np.ndarray:
+        """At all of its places, (n,)."""
+        if isinstance(self.source, Planned):
+            return self.source.values(moment)
+        return self.source.values(nonlocals, moment)[:, self.column]
+
+    def gradients(self, nonlocals: Nonlocals, moment: Moment, places: slice = slice(None)) -> np.ndarray:
+        """By θ at all or some of its places, (n, p)."""
+        if isinstance(self.source, Planned):
+            return self.source.gradients(moment)[self.source.inverse[places]]
+        return self.source.gradients(nonlocals, moment, places)[:, self.column]
+
+    def pulled(self, nonlocals: Nonlocals, moment: Moment, slopes: np.ndarray) -> np.ndarray:
+        """``slopes`` (rows, n) times the gradients (n, p), of which there is a chunk at a time."""
+        if isinstance(self.source, Planned):
+            return slopes @ self.gradients(nonlocals, moment)
+        step = max(1, _CHUNK // (moment.theta.size * len(self.source.wanted)))
+        parts = [slice(start, start + step) for start in range(0, slopes.shape[1], step)]
+        return sum(
+            (slopes[:, here] @ self.gradients(nonlocals, moment, here) for here in parts),
+            np.zeros((len(slopes), moment.theta.size)),
+        )
 
 
 @dataclass(frozen=True)
@@ -238,6 +274,12 @@ class Planned:
         self._run(self.nonlocals.sum(self.term), moment, out)
         return out[:, 0]
 
+    def sizes(self, moment: Moment) -> np.ndarray:
+        """∫|g| at those that differ."""
+        out = np.empty((len(self.unique), 1))
+        self._run(self.nonlocals.size(self.term), moment, out)
+        return out[:, 0]
+
     def gradients(self, moment: Moment) -> np.ndarray:
         """By θ at those that differ, (rows, p)."""
         rows, m = len(self.unique), len(self.nodes.weights)
@@ -246,26 +288,20 @@ class Planned:
         total = np.zeros((rows, moment.theta.size))
         for k, part in enumerate(self.parts):
             own = slopes[:, k * m : (k + 1) * m]
-            if isinstance(part.source, Planned):
-                inside = part.source.gradients(moment)[part.source.inverse]
-            else:
-                inside = part.source.gradients(self.nonlocals, moment)[:, part.column]
             if part.kind == "inner":
-                total += own @ inside
+                total += part.pulled(self.nonlocals, moment, own)
             elif part.kind == "outer":
-                total += own.sum(axis=1)[:, None] * inside
+                total += own.sum(axis=1)[:, None] * part.gradients(self.nonlocals, moment)
             else:
-                total += np.einsum("rm,rmp->rp", own, inside.reshape(rows, m, -1))
+                both = part.gradients(self.nonlocals, moment)
+                total += np.einsum("rm,rmp->rp", own, both.reshape(rows, m, -1))
         return total
 
     def _run(self, kernel: CompiledKernel, moment: Moment, out: np.ndarray) -> None:
         """A kernel of the term at the values of its atoms."""
         found: dict[str, list[np.ndarray]] = {"outer": [], "inner": [], "both": []}
         for part in self.parts:
-            if isinstance(part.source, Planned):
-                found[part.kind].append(part.source.values(moment))
-            else:
-                found[part.kind].append(part.source.values(self.nonlocals, moment)[:, part.column])
+            found[part.kind].append(part.values(self.nonlocals, moment))
         rows, m = len(self.unique), len(self.nodes.weights)
         columns = [np.ones((rows, 1)), self.unique, *(v[:, None] for v in found["outer"])]
         x = np.concatenate([*columns, *(v.reshape(rows, m) for v in found["both"])], axis=1)

@@ -34,7 +34,6 @@ from symdfi.symbolic.joint import for_fields
 from symdfi.symbolic.nonlocals import nested
 from symdfi.symbolic.renaming import Renaming
 
-
 #: θ as a vector (p,) or as values by parameter.
 Theta = np.ndarray | Sequence[float] | Mapping[Any, Any]
 

@@ -109,28 +109,41 @@ class _Reader:
         return expr.func(*(self.read(arg, scope) for arg in expr.args))
 
     def _term(self, integral: sp.Integral, scope: frozenset[sp.Symbol]) -> NonlocalTerm:
-        if integral in self._known:
-            return self._known[integral]
-        along = self._axes(integral)
-        within = scope | set(along)
-        fields: dict[sp.Basic, FieldAt] = {}
-        inside: dict[sp.Basic, NonlocalTerm] = {}
-        body = self._body(integral.function, within, fields, inside)
-        used = set(body.free_symbols).union(*(f.place for f in fields.values()), *(i.outer for i in inside.values()))
+        if integral not in self._known:
+            along = dict(self._axes(integral))
+            fields: dict[sp.Basic, FieldAt] = {}
+            inside: dict[sp.Basic, NonlocalTerm] = {}
+            body = self._body(integral.function, scope | set(along), fields, inside)
+            found = self._made(integral, body, along, scope, tuple(fields.values()), tuple(inside.values()))
+            copies = found.copies()
+            if len(copies) > 1:
+                # One after the other: û is then evaluated at the nodes of each, not at all their combinations.
+                last = [limit for k, limit in enumerate(integral.limits) if k in copies[-1]]
+                own = {y: along.pop(y) for y, *_ in last}
+                first = sp.Integral(integral.function, *last)
+                self._along[first] = own
+                inner = self._term(first, scope | set(along))
+                found = self._made(integral, inner.symbol, along, scope, (), (inner,))
+            self._known[integral] = found
+        return self._known[integral]
+
+    def _made(
+        self,
+        integral: sp.Integral,
+        body: sp.Expr,
+        along: Mapping[sp.Symbol, sp.Symbol],
+        scope: frozenset[sp.Symbol],
+        fields: tuple[FieldAt, ...],
+        inside: tuple[NonlocalTerm, ...],
+    ) -> NonlocalTerm:
+        """The integral of what has been read as ``body`` over the variables that run ``along`` others."""
+        used = set(body.free_symbols).union(*(f.place for f in fields), *(i.outer for i in inside))
         outer = tuple(sorted((used & scope) - set(along), key=sp.default_sort_key))
         names = {symbol: Private("nx", k, symbol.name, real=True) for k, symbol in enumerate((*outer, *along))}
-        self._known[integral] = NonlocalTerm(
-            Private("nl", next(self._count), "I", real=True),
-            body.xreplace(names),
-            tuple(along),
-            tuple(self.variables.index(x) for x in along.values()),
-            outer,
-            tuple(fields.values()),
-            tuple(inside.values()),
-            names,
-            integral,
-        )
-        return self._known[integral]
+        symbol = Private("nl", next(self._count), "I", real=True)
+        axes = tuple(self.variables.index(x) for x in along.values())
+        expr = body.xreplace(names)
+        return NonlocalTerm(symbol, expr, tuple(along), axes, outer, fields, inside, names, integral)
 
     def _apart(self, integral: sp.Integral, scope: frozenset[sp.Symbol]) -> sp.Expr:
         """The integral with all that does not depend on its variables in front of it, and, where it is a sum of

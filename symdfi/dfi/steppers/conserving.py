@@ -37,8 +37,9 @@ class Conserving(Stepper):
     back onto I(θ) = I₀ by Newton's method, the shortest way. I₀ is that of the beginning and belongs to the run.
 
     ``invariants`` are a mapping of names to SymPy expressions, or a list of these, in ``Integral`` nodes over the whole
-    domain: ``{"mass": Integral(u, (x, a, b)), "energy": Integral(u.diff(x)**2/2 - u**3, (x, a, b))}``. They are summed
-    on the problem's quadrature, or on ``quadrature`` where given, as is needed where the problem's changes from step to
+    domain: ``{"mass": Integral(u, (x, a, b)), "energy": Integral(u.diff(x)**2/2 - u**3, (x, a, b))}``; those of a
+    nonlocal equation may be double integrals and integrals of integrals. They are summed on the problem's quadrature,
+    or on ``quadrature`` where given, as is needed where the problem's changes from step to
     step. ``stepper`` may be an ``RSNG``, whose columns are chosen first.
 
     Raises ``SymbolicError`` in the run for what is no such expression, ``DivergenceError`` where there is no way back.
