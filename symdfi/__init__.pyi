@@ -24,10 +24,12 @@ from .dfi import (
     fit,
     fit_error,
     polish,
+    resume,
 )
 from .dynamics import DOP853, RK4, Event, ImplicitMidpoint, Lagrangian, SciPy, Trajectory, Verlet, integrate
 from .ep import Centered, Cost, EPTrainer, FixedEnds, OneSided, Orbit, Periodic, extremize
 from .errors import (
+    CheckpointError,
     CompileError,
     ConvergenceError,
     DivergenceError,
@@ -93,6 +95,7 @@ __all__ = [
     "fit",
     "fit_error",
     "polish",
+    "resume",
     "conditioning",
     "evolve",
     "Solution",
@@ -121,6 +124,7 @@ __all__ = [
     # errors
     "SymdfiError",
     "SymbolicError",
+    "CheckpointError",
     "CompileError",
     "ConvergenceError",
     "DivergenceError",

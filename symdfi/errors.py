@@ -55,6 +55,10 @@ class SingularMatrixError(_NumericalError):
     """A matrix is singular, or so close to it that its solves would carry no correct digit."""
 
 
+class CheckpointError(SymdfiError):
+    """A file is no checkpoint, is damaged, or is of another problem or method than the one it is read for."""
+
+
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C during a long computation: ``partial`` is what had been computed (None if nothing)."""
 

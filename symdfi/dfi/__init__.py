@@ -4,7 +4,7 @@ from symdfi.dfi.boundary import BoundaryCondition
 from symdfi.dfi.conditioning import Conditioning, conditioning
 from symdfi.dfi.domain import Box
 from symdfi.dfi.energy import EnergyBalance, energy_balance
-from symdfi.dfi.evolve import evolve
+from symdfi.dfi.evolve import evolve, resume
 from symdfi.dfi.fit import fit, fit_error
 from symdfi.dfi.polish import polish
 from symdfi.dfi.problem import Problem
@@ -55,4 +55,5 @@ __all__ = [
     "fit",
     "fit_error",
     "polish",
+    "resume",
 ]

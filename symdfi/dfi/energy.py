@@ -62,12 +62,14 @@ def energy_balance(solution: Solution, mu: float = 1.0) -> EnergyBalance:
     """The energy identity over a solution by Euler's scheme at a fixed ε and ``mu``, every step of it saved.
 
     It begins with the first velocity that was solved for. Raises ``ValueError`` where steps were not saved, θ does not
-    move by h v, γ changes, or samples do.
+    move by h v, γ changes, or samples do, and of a problem with boundary conditions.
     """
     mu = real(mu, "mu")
     theta, v, t = solution.theta, solution.velocity, solution.t
     if len(t) < 3 or len(solution.step_t) != len(t) - 1:
         raise ValueError(f"an energy balance needs every step saved: {len(t)} saves of {len(solution.step_t)} steps")
+    if solution.problem.boundary.conditions:
+        raise ValueError("an energy balance is for a problem without rows of boundary conditions")
     if solution.problem.quadrature.changes:
         raise ValueError("samples change from step to step, and with them the norms of an energy balance")
     h = solution.step_dt

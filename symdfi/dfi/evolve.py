@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from symdfi.dfi.checkpoint import Checkpoint, read
 from symdfi.dfi.problem import Problem, Theta
 from symdfi.dfi.record import Record, SoFar
+from symdfi.dfi.run import Run
 from symdfi.dfi.schemes import Motion
 from symdfi.dfi.small import SmallSteps
 from symdfi.dfi.solution import Solution
@@ -35,6 +38,8 @@ def evolve(
     save_every: int = 1,
     measure_every: int = 1,
     spectrum: bool = False,
+    checkpoint: str | Path | None = None,
+    checkpoint_every: int = 1000,
     on_step: Callable[[int, float, Any], Any] | None = None,
 ) -> Solution:
     """Evolve the parameters θ from ``theta0`` over ``t_span`` in steps of about ``dt`` (made to divide it).
@@ -51,6 +56,9 @@ def evolve(
     good part of a cheap one (Euler's); ``measure_every`` takes them every so many steps only, several steps measured
     together as one path, which the error bound holds as well. ``spectrum`` adds the singular values of J, whose cost is
     that of many steps.
+
+    ``checkpoint`` is a file that keeps the run, written at its beginning, after every ``checkpoint_every`` steps, and
+    where it ends, by Ctrl-C or divergence too, with the last good step: ``resume`` goes on from there.
 
     ``on_step(step, time, solution)`` is called after every step with its number, the time it has led to, and the
     solution so far (made when one of its attributes is asked for); where it returns True the run ends there.
@@ -77,42 +85,82 @@ def evolve(
     solve is singular, both naming step and time and keeping the solution up to there as ``partial``, and so does
     ``Interrupted`` (Ctrl-C).
     """
-    from tqdm.auto import tqdm  # slow to import
-
     stepper = DFI() if stepper is None else stepper
     motion = _initial(problem, theta0, velocity0)
     start, stop, steps = _read_steps(t_span, dt)
     save_every, measure_every = count(save_every, "save_every", 1), count(measure_every, "measure_every", 1)
-    h = (stop - start) / steps
-    sampled = problem if motion.samples is None else problem.sampled(motion.samples)
-    record = Record(problem, stepper, h, _initial_error(sampled, theta0, motion, initial), measure_every, spectrum)
+    checkpoint_every = count(checkpoint_every, "checkpoint_every", 1)
+    kept = None if checkpoint is None else Checkpoint(Path(checkpoint), checkpoint_every)
+    error = _initial_error(_sampled(problem, motion), theta0, motion, initial)
+    record = Record(problem, stepper, (stop - start) / steps, error, measure_every, spectrum)
+    return _advance(Run(problem, stepper, start, stop, steps, save_every, record, motion), kept, on_step)
+
+
+def resume(
+    path: str | Path,
+    problem: Problem,
+    stepper: Stepper | None = None,
+    *,
+    on_step: Callable[[int, float, Any], Any] | None = None,
+) -> Solution:
+    """The solution of a run that was kept by ``evolve(..., checkpoint=path)``, gone on with from where the file has it:
+    the same to the last bit as if it had not stopped. It is kept on in the file as before.
+
+    ``problem`` and ``stepper`` are those of the run. Raises ``FileNotFoundError``, ``CheckpointError`` for a file that
+    is no checkpoint, is damaged, or is of another problem or stepper, and what ``evolve`` raises.
+    """
+    return _advance(*read(path, problem, DFI() if stepper is None else stepper), on_step)
+
+
+def _sampled(problem: Problem, motion: Motion) -> Problem:
+    """The problem at the samples of a motion."""
+    return problem if motion.samples is None else problem.sampled(motion.samples)
+
+
+def _advance(run: Run, kept: Checkpoint | None, on_step: Callable[[int, float, Any], Any] | None) -> Solution:
+    """The run to its end."""
+    from tqdm.auto import tqdm  # slow to import
+
+    problem, stepper, record, h, steps = run.problem, run.stepper, run.record, run.h, run.steps
+    motion, step, time = run.motion, run.step, run.time(run.step)
+    sampled = _sampled(problem, motion)
     solves, small = Solves(sampled), None
-    if on_step is None and sampled is problem and measure_every == 1 and not spectrum:
-        small = SmallSteps.of(problem, stepper, motion.theta.size, h, save_every)
-    step, time = 0, start
-    done = (0, motion, record.mark())
+    if on_step is None and sampled is problem and record.every == 1 and not record.spectrum:
+        small = SmallSteps.of(problem, stepper, motion.theta.size, h, run.save_every)
+    done = (step, motion, record.mark())
+
+    def keep() -> None:
+        """Write what was done last."""
+        if kept is not None and not np.isnan(done[1].velocity).any():
+            kept.write(replace(run, step=done[0], motion=done[1], record=record.copy().restore(done[2])))
+
     # What overflows on the way to a divergence is reported by the exception, not by NumPy's warnings.
     with (
         one_blas_thread(),
         np.errstate(over="ignore", invalid="ignore", divide="ignore"),
-        tqdm(total=steps, desc="evolve", disable=None, leave=False) as bar,
+        tqdm(total=steps, initial=step, desc="evolve", disable=None, leave=False) as bar,
     ):
         try:
             if np.isnan(motion.velocity).any():
-                motion = replace(motion, velocity=stepper.begin(solves, motion.theta, start, h))
-                done = (0, motion, record.mark())
+                motion = replace(motion, velocity=stepper.begin(solves, motion.theta, time, h))
+                done = (step, motion, record.mark())
+            keep()
+            due = steps + 1 if kept is None else kept.next(step)
             while step < steps:
+                if step >= due:
+                    keep()
+                    due = kept.next(step) if kept is not None else due
                 if small is not None:
-                    run = small.run(motion, start, step, steps - step, h)
-                    record.ran(run, step, start, h, save_every)
-                    motion, step = run.motion, step + run.done
+                    taken = small.run(motion, run.start, step, min(steps, due) - step, h)
+                    record.ran(taken, step, run.start, h, run.save_every)
+                    motion, step = taken.motion, step + taken.done
                     done = (step, motion, record.mark())
-                    bar.update(run.done)
-                    if not run.done:
+                    bar.update(taken.done)
+                    if not taken.done:
                         small = None  # this problem wants another solver
-                    elif run.whole:
+                    elif taken.whole:
                         continue
-                time = start + step * h
+                time = run.start + step * h
                 step += 1
                 if problem.quadrature.changes:
                     sampled = solves.problem = sampled.resample(motion.steps, motion.theta)
@@ -123,21 +171,24 @@ def evolve(
                 if not (np.isfinite(moved.theta).all() and np.isfinite(moved.velocity).all()):
                     raise DivergenceError("theta is not finite after the step")
                 strayed = record.took(motion, used, moved, time, h, solves)
-                if (step - 1) % save_every == 0:
+                if (step - 1) % run.save_every == 0:
                     record.add(step - 1, time, motion, used, solves)
                 if strayed is not None and strayed.fault:
                     raise DivergenceError(strayed.fault)
                 motion = moved
                 done = (step, moved, record.mark())  # in one: an interrupt may come between any two statements
                 bar.update()
-                if on_step is not None and on_step(step, start + step * h, SoFar(record, solves, *done[:2], h, start)):
+                now = run.time(step)
+                if on_step is not None and on_step(step, now, SoFar(record, solves, step, now, moved)):
                     break
-            time = stop if step == steps else start + step * h
+            keep()
+            time = run.time(step)
             final = stepper.velocity(solves, motion, time, h)
         except (DivergenceError, SingularMatrixError, ValueError) as error:
             fault = solves.fault()
             if isinstance(error, ValueError) and fault is None:
                 raise
+            keep()
             kind = SingularMatrixError if isinstance(error, SingularMatrixError) else DivergenceError
             advice = f"; reduce dt = {h:.3g}" if kind is DivergenceError else ""
             raise kind(
@@ -147,12 +198,11 @@ def evolve(
                 time=time,
             ) from error
         except KeyboardInterrupt as error:
+            keep()
             step, motion, mark = done
-            time = start + step * h
-            record.restore(mark)
             raise Interrupted(
-                f"interrupted after step {step} of {steps} (t = {time:.6g})",
-                partial=record.stopped(step, time, motion, solves),
+                f"interrupted after step {step} of {steps} (t = {run.time(step):.6g})",
+                partial=record.restore(mark).stopped(step, run.time(step), motion, solves),
             ) from error
         return record.finished(step, time, motion, final, solves)
 

@@ -59,16 +59,44 @@ class Record:
     def mark(self) -> Mark:
         return Mark(len(self._rows), len(self._steps), self._measured, self._path)
 
-    def restore(self, mark: Mark) -> None:
+    def restore(self, mark: Mark) -> Record:
         """Forget what was recorded after a moment."""
         del self._rows[mark.rows :], self._steps[mark.steps :]
         self._measured, self._path, self._meter = mark.measured, mark.path, None
+        return self
 
     def copy(self) -> Record:
         other = Record(self.problem, self.stepper, self.h, self.initial_error, self.every, self.spectrum)
         other._rows, other._steps = self._rows.copy(), self._steps.copy()
         other._measured, other._path = self._measured, self._path
         return other
+
+    def state(self) -> dict[str, Any]:
+        """All that is recorded, in numbers and arrays."""
+        times, thetas, velocities, *scalars = zip(*self._rows, strict=True) if self._rows else ([],) * 3
+        spectra = scalars.pop() if self.spectrum and scalars else []
+        path = self._path
+        return {
+            "settings": [self.initial_error, self.every, self.spectrum],
+            "rows": [np.array(part, dtype=float) for part in (times, thetas, velocities, scalars, spectra)],
+            "steps": np.array(self._steps, dtype=float),
+            "measured": self._measured,
+            "path": None if path is None else [vars(path.motion), path.velocity, *path[2:]],
+        }
+
+    @staticmethod
+    def of(problem: Problem, stepper: Stepper, h: float, state: dict[str, Any]) -> Record:
+        """The record that had this state."""
+        found = Record(problem, stepper, h, *state["settings"])
+        times, thetas, velocities, scalars, spectra = state["rows"]
+        columns = [times.tolist(), list(thetas), list(velocities), *scalars.tolist()]
+        found._rows = list(zip(*columns, *([list(spectra)] if found.spectrum else []), strict=True))
+        found._steps = [tuple(step) for step in state["steps"].tolist()]
+        found._measured = state["measured"]
+        if state["path"] is not None:
+            motion, *rest = state["path"]
+            found._path = _Path(Motion(**motion), *rest)
+        return found
 
     # Steps
 
@@ -125,7 +153,8 @@ class Record:
             self._measured = step
         else:
             row += (np.nan,) * 5
-            row += (np.full(min(solves.problem.row_count, motion.theta.size), np.nan),) * self.spectrum
+            if self.spectrum:  # the first save is measured
+                row += (np.full_like(self._rows[-1][-1], np.nan),)
         self._rows.append(row)
 
     def _measure(self, time: float, theta: np.ndarray, velocity: np.ndarray, solves: Solves) -> tuple[Any, ...]:
@@ -136,7 +165,7 @@ class Record:
         shares = (np.nan, np.nan) if last is None else (last.effective_rank, last.undecided)
         if not self.spectrum:
             return fresh, solved, rate, *shares
-        return fresh, solved, rate, *shares, svdvals(solves.problem.rows(theta, time)[0], overwrite_a=True)
+        return fresh, solved, rate, *shares, svdvals(solves.problem.source(theta, time).whole()[0], overwrite_a=True)
 
     # Ends
 
@@ -180,9 +209,9 @@ class Record:
 class SoFar:
     """The solution up to a step, made when it is asked for."""
 
-    def __init__(self, record: Record, solves: Solves, step: int, last: Motion, h: float, start: float) -> None:
+    def __init__(self, record: Record, solves: Solves, step: int, time: float, last: Motion) -> None:
         self._made: Callable[[], Solution | None] = functools.cache(
-            lambda: record.copy().stopped(step, start + step * h, last, solves)
+            lambda: record.copy().stopped(step, time, last, solves)
         )
 
     def __getattr__(self, name: str) -> Any:

@@ -111,6 +111,7 @@ def is_small(problem: Problem, p: int) -> bool:
     boundary condition."""
     return (
         not problem.nonlocals.terms
+        and not problem.boundary.conditions
         and p <= _LARGEST
         and Division.of(len(problem.points), problem.row_count, p).groups == 1
     )

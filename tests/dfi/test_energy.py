@@ -63,5 +63,9 @@ def test_what_has_no_balance_is_named(redundant):
     moving = sd.Problem(problem.equation, problem.ansatz, problem.domain, sd.MonteCarlo(300, redraw=True))
     with pytest.raises(ValueError, match="samples change from step to step"):
         energy_balance(sd.evolve(moving, theta0, (0, 0.2), 0.02, euler))
+    walls = [sd.BoundaryCondition(sp.Eq(u, 0))]
+    walled = sd.Problem(problem.equation, problem.ansatz, problem.domain, sd.Grid(200), boundary=walls)
+    with pytest.raises(ValueError, match="without rows of boundary conditions"):
+        energy_balance(sd.evolve(walled, theta0, (0, 0.2), 0.02, euler))
     with pytest.raises(ValueError, match="mu"):
         energy_balance(changed, np.nan)

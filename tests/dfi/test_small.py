@@ -116,6 +116,20 @@ def test_what_is_small():
     assert not is_small(burgers(40)[0], 120)
 
 
+def test_what_the_loop_does_not_know_is_left_to_the_stepper():
+    """Rows of boundary conditions, and integrals."""
+    y, heat = sp.Symbol("y"), u.diff(X, 2)
+    ends = [sd.BoundaryCondition(sp.Eq(u, 0))]
+    mean = sp.Integral(u.subs(X, y), (y, -1, 1))
+    for f, more in ((heat, {"boundary": ends}), (heat - mean, {})):
+        pde = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), f))
+        problem = sd.Problem(pde, sd.gaussians([X], 2), BOX, sd.Grid(40), **more)
+        assert not is_small(problem, 6)
+        theta = {"a": [1, 0.5], "w": [1.5, 2], "b": [-0.3, 0.4]}
+        runs = [how(problem, theta, (0, 5 * H), H, EULER) for how in (sd.evolve, ordinary)]
+        np.testing.assert_array_equal(runs[0].theta, runs[1].theta)
+
+
 def test_a_theta_that_does_not_fit_is_refused():
     problem, theta = burgers()
     with pytest.raises(ValueError, match="theta has 11 entries"):
