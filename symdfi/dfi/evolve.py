@@ -221,8 +221,11 @@ def _read_steps(t_span: tuple[float, float], dt: float) -> tuple[float, float, i
 
 
 def _initial_error(problem: Problem, theta0: Theta | Motion, motion: Motion, initial: Target | None) -> float:
-    """‖û − u₀‖ at the start: 0 where u₀ is û, NaN where a run goes on and what it started from is not known."""
-    if initial is None and isinstance(theta0, Fitted):
+    """‖û − u₀‖ at the start: 0 where u₀ is û, NaN where it is not known, as where a run goes on, and of θ that were
+    fitted to other fields."""
+    if initial is None and isinstance(theta0, Fitted) and theta0.target is not None:
+        if theta0.fields != tuple(problem.equation.names):
+            return np.nan
         initial = theta0.target
     if initial is None:
         return np.nan if isinstance(theta0, Motion) else 0.0

@@ -117,7 +117,7 @@ def fit(
         )
     if error > _POOR:
         warnings.warn(f"the fit stopped at the relative error {error:.2g}: {advice}", stacklevel=2)
-    return Fitted(theta, u0)
+    return Fitted(theta, u0, problem)
 
 
 def fit_error(problem: Problem, theta: Theta, u0: Target) -> float:

@@ -49,7 +49,7 @@ def polish(
     target = tolerance * float(np.linalg.norm(goal))
     rows = lambda theta: problem.fit_rows(theta, points, weights)  # noqa: E731
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        return Fitted(homotopy(rows, goal, theta, target, gamma, steps, rounds), u0)
+        return Fitted(homotopy(rows, goal, theta, target, gamma, steps, rounds), u0, problem)
 
 
 def homotopy(

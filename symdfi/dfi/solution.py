@@ -46,7 +46,7 @@ class Solution(Bare):
 
     ``last`` is the motion at the end, from which ``evolve`` continues. ``initial_error`` is e₀ = ‖û − u₀‖ in L² at the
     start, on independent points: 0 where the run was given no u₀, the initial value then being û itself, and NaN where
-    it continues another run and that is not known (``then`` knows it).
+    it is not known: where it continues another run (``then`` knows it), or θ was fitted to other fields.
     """
 
     problem: Problem

@@ -25,18 +25,19 @@ Target = sp.Expr | Callable | tuple | Sequence[sp.Expr | Callable] | Mapping[Any
 
 
 class Fitted(np.ndarray):
-    """θ with the ``target`` it was fitted to, from which ``evolve`` measures the initial error. What is computed from
-    it, copies too, is plain: its target is None."""
+    """θ with the ``target`` it was fitted to and the names of the fields that is of: ``evolve`` measures the initial
+    error by it. What is computed from it, copies too, is plain: its target is None."""
 
     target: Target | None
+    fields: tuple[str, ...]
 
-    def __new__(cls, theta: np.ndarray, target: Target) -> Fitted:
+    def __new__(cls, theta: np.ndarray, target: Target, problem: Problem) -> Fitted:
         made = np.array(theta).view(cls)
-        made.target = target
+        made.target, made.fields = target, tuple(problem.equation.names)
         return made
 
     def __array_finalize__(self, obj: np.ndarray | None) -> None:
-        self.target = None
+        self.target, self.fields = None, ()
 
 
 def samples(problem: Problem, u0: Target, fresh: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -155,6 +155,19 @@ def test_what_a_fit_found_knows_what_it_was_fitted_to():
     assert sd.evolve(problem, polished, (0, 0.02), 0.02).initial_error < 0.1 * solution.initial_error + ROUNDING
 
 
+def test_what_was_fitted_to_other_fields_is_not_known():
+    """A target of one field says nothing about two that share the parameters."""
+    ansatz = sd.gaussians([X], 2)
+    one = sd.Problem(sd.EvolutionEquation(sp.Eq(u.diff(sd.t), -u)), ansatz, sd.Box([(-4, 4)]), sd.Grid(60))
+    both = sd.EvolutionEquation([sp.Eq(u.diff(sd.t), -u), sp.Eq(w.diff(sd.t), -w)])
+    twin = sd.Ansatz([ansatz.expr, 2 * ansatz.expr], [X], ansatz.parameters)
+    theta = sd.fit(one, sp.exp(-(X**2)), tolerance=1e-3)
+    problem = sd.Problem(both, twin, sd.Box([(-4, 4)]), sd.Grid(60))
+    assert np.isnan(sd.evolve(problem, theta, (0, 0.1), 0.1).error_bound).all()
+    known = [sp.exp(-(X**2)), 2 * sp.exp(-(X**2))]
+    assert np.isfinite(sd.evolve(problem, theta, (0, 0.1), 0.1, initial=known).error_bound).all()
+
+
 def test_the_initial_error_by_expression_function_and_data():
     problem = waves(-u.diff(X))
     theta, u0 = problem.theta({"a": [0, 1, 0, 0], "b": [0, 0, 0, 0]}), sp.cos(X) + sp.Float(0.1) * sp.sin(5 * X)
