@@ -6,6 +6,7 @@ from symdfi.dfi.domain import Box
 from symdfi.dfi.energy import EnergyBalance, energy_balance
 from symdfi.dfi.evolve import evolve, resume
 from symdfi.dfi.fit import fit, fit_error
+from symdfi.dfi.gauss_newton import GaussNewton
 from symdfi.dfi.polish import polish
 from symdfi.dfi.problem import Problem
 from symdfi.dfi.sampling import (
@@ -19,7 +20,7 @@ from symdfi.dfi.sampling import (
     QuasiMonteCarlo,
     Samples,
 )
-from symdfi.dfi.schemes import Scheme
+from symdfi.dfi.schemes import ESDIRK4, TRBDF2, ImplicitEuler, Scheme
 from symdfi.dfi.solution import Solution
 from symdfi.dfi.steppers import DFI, DFO, RSNG, Conserving, DiracFrenkel, Memory, Solves, Stepper, Trust
 
@@ -32,10 +33,13 @@ __all__ = [
     "DFO",
     "DiracFrenkel",
     "EnergyBalance",
+    "ESDIRK4",
     "GaussHermite",
     "GaussLegendre",
+    "GaussNewton",
     "GaussianSamples",
     "Grid",
+    "ImplicitEuler",
     "Memory",
     "MixtureSamples",
     "MonteCarlo",
@@ -48,6 +52,7 @@ __all__ = [
     "Solution",
     "Solves",
     "Stepper",
+    "TRBDF2",
     "Trust",
     "conditioning",
     "energy_balance",

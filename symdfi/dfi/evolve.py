@@ -18,7 +18,7 @@ from symdfi.dfi.small import SmallSteps
 from symdfi.dfi.solution import Solution
 from symdfi.dfi.steppers import DFI, Solves, Stepper
 from symdfi.dfi.target import Fitted, Target, distance
-from symdfi.errors import DivergenceError, Interrupted, SingularMatrixError
+from symdfi.errors import ConvergenceError, DivergenceError, Interrupted, SingularMatrixError
 from symdfi.linalg.blas import one_blas_thread
 from symdfi.numbers import count, finite_reals, real
 
@@ -82,8 +82,8 @@ def evolve(
 
     Raises ``ValueError`` for bad input; ``DivergenceError`` where a step leaves the finite numbers or does not follow
     the equation (û moves by half of itself and far more than f can move it), and ``SingularMatrixError`` where a
-    solve is singular, both naming step and time and keeping the solution up to there as ``partial``, and so does
-    ``Interrupted`` (Ctrl-C).
+    solve is singular, ``ConvergenceError`` where the iteration of an implicit scheme fails, all naming step and time
+    and keeping the solution up to there as ``partial``, and so does ``Interrupted`` (Ctrl-C).
     """
     stepper = DFI() if stepper is None else stepper
     motion = _initial(problem, theta0, velocity0)
@@ -184,13 +184,13 @@ def _advance(run: Run, kept: Checkpoint | None, on_step: Callable[[int, float, A
             keep()
             time = run.time(step)
             final = stepper.velocity(solves, motion, time, h)
-        except (DivergenceError, SingularMatrixError, ValueError) as error:
+        except (ConvergenceError, DivergenceError, SingularMatrixError, ValueError) as error:
             fault = solves.fault()
             if isinstance(error, ValueError) and fault is None:
                 raise
             keep()
-            kind = SingularMatrixError if isinstance(error, SingularMatrixError) else DivergenceError
-            advice = f"; reduce dt = {h:.3g}" if kind is DivergenceError else ""
+            kind = DivergenceError if isinstance(error, ValueError) else type(error)
+            advice = "" if kind is SingularMatrixError else f"; reduce dt = {h:.3g}"
             raise kind(
                 f"step {step} (from t = {time:.6g}): {fault or error}{advice}",
                 partial=record.failed(step, time, motion, solves),

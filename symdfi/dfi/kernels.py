@@ -17,6 +17,8 @@ from symdfi.compile.kernels.groups import Group
 from symdfi.compile.kernels.kernel import CompiledKernel, KernelBuilder
 from symdfi.compile.passes.autodiff import adjoint, gradient_loops, tangent
 from symdfi.compile.program.loops import Assignment, Variable
+from symdfi.dfi.strips import Strips
+from symdfi.errors import SymbolicError
 from symdfi.symbolic.ansatz import Ansatz
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.evolution import EvolutionEquation
@@ -92,15 +94,35 @@ class ProblemKernels:
         return builder.build()
 
     @functools.cached_property
+    def stage(self) -> StageKernels:
+        """Those of the stages of implicit schemes. ``SymbolicError`` for nonlocal terms."""
+        if self.nonlocals:
+            raise SymbolicError("implicit schemes need ∂f/∂θ, which is not derived of integrals: take an explicit one")
+        return StageKernels(self.equation, self.ansatz, self.renaming)
+
+    def strips(self, length: int) -> Strips:
+        """The diagonal blocks of JᵀJ for a θ of this length."""
+        return Strips.of(self.ansatz, length)
+
+    @functools.cached_property
     def _weights(self) -> tuple[Private, ...]:
         return tuple(Private("w", k, "w", positive=True) for k in range(len(self.equation.fields)))
 
+    @property
+    def _samples(self) -> tuple[sp.Symbol, ...]:
+        """What is given of each sample."""
+        return *self.ansatz.variables, *(q.symbol for q in self.nonlocals if q.outer)
+
+    @property
+    def _numbers(self) -> tuple[sp.Symbol, ...]:
+        return *self.equation.parameters, *(q.symbol for q in self.nonlocals if not q.outer)
+
     def _builder(self, *more: Group, weights: Sequence[Private] = ()) -> KernelBuilder:
         groups = (
-            Group("x", (*self.ansatz.variables, *(q.symbol for q in self.nonlocals if q.outer)), batched=True),
+            Group("x", self._samples, batched=True),
             Group("weight", tuple(weights) or self._weights, batched=True),
             Group("theta", self.ansatz.parameters),
-            Group("params", (*self.equation.parameters, *(q.symbol for q in self.nonlocals if not q.outer))),
+            Group("params", self._numbers),
             Group("t", (t,), scalar=True),
         )
         return KernelBuilder((*groups, *more), self.ansatz.sizes, self.renaming)
@@ -176,3 +198,64 @@ class ProblemKernels:
     def _weighted(self, builder: KernelBuilder, values: Iterable[sp.Expr]) -> list[Assignment]:
         """A number a field times √w."""
         return [builder.program.assign(w * value) for w, value in zip(self._weights, values, strict=True)]
+
+
+@dataclass(frozen=True)
+class StageKernels(ProblemKernels):
+    """Kernels of û − s f(û) = b at given b, whose solutions are the stages of implicit schemes.
+
+    In place of J and f they give √w ∂(û − s f)/∂θ and √w (b − û + s f)/s, which come from one reverse sweep a row,
+    whatever derivatives f holds. √w b is given with the points, a component each, and s after the equations'
+    parameters: arguments are of the same kinds as those of ``ProblemKernels``, so that loops over rows serve both.
+    """
+
+    @functools.cached_property
+    def rows(self) -> CompiledKernel:
+        builder = self._builder()
+        shifted = self._shifted(builder)
+        self._write_jacobian(builder, shifted)
+        builder.output("rhs", self._missing(builder, shifted), per_sample=True)
+        return builder.build()
+
+    @functools.cached_property
+    def tangent(self) -> CompiledKernel:
+        velocity = tuple(like(p, "d", k) for k, p in enumerate(self.ansatz.parameters))
+        directions = dict(zip(self.ansatz.parameters, velocity, strict=True))
+        builder = self._builder(Group("velocity", velocity))
+        shifted = self._shifted(builder)
+        moved = [tangent(builder.program, g, directions) for g in shifted]
+        rates = self._weighted(builder, [sp.S.Zero if rate is None else rate for rate in moved])
+        builder.output("tangent", rates, per_sample=True)
+        builder.output("rhs", self._missing(builder, shifted), per_sample=True)
+        return builder.build()
+
+    @functools.cached_property
+    def _known(self) -> tuple[Private, ...]:
+        return tuple(Private("known", k, "b") for k in range(len(self.equation.fields)))
+
+    @functools.cached_property
+    def _span(self) -> Private:
+        return Private("span", 0, "s", positive=True)
+
+    def strips(self, length: int) -> Strips:
+        """One: f of a field may hold the others, and so all parameters."""
+        return Strips.whole(length)
+
+    @property
+    def _samples(self) -> tuple[sp.Symbol, ...]:
+        return *self.ansatz.variables, *self._known
+
+    @property
+    def _numbers(self) -> tuple[sp.Symbol, ...]:
+        return *self.equation.parameters, self._span
+
+    def _shifted(self, builder: KernelBuilder) -> list[Variable]:
+        """û − s f of every field."""
+        values = self._fields(builder)
+        sides = self.equation.with_values(values)
+        pairs = zip(values.values(), sides, strict=True)
+        return [builder.program.assign(at[()] - self._span * side).target for at, side in pairs]
+
+    def _missing(self, builder: KernelBuilder, shifted: list[Variable]) -> list[Assignment]:
+        parts = zip(self._known, self._weights, shifted, strict=True)
+        return [builder.program.assign((known - w * g) / self._span) for known, w, g in parts]

@@ -133,6 +133,20 @@ class Problem(Rebuilt):
         """
         return self.sampled(*self.quadrature.at(step, self, theta)) if self.quadrature.changes else self
 
+    def stage(self, known: np.ndarray, span: float) -> Problem:
+        """The problem whose J and f are those of a stage û − s f(û) = b of an implicit scheme: √w ∂(û − s f)/∂θ and
+        √w (b − û + s f)/s, from √w b (n F,) at the samples, ``known``, and s, ``span``.
+
+        Rows, products and tangents on the points solved on are to be had of it, and nothing else. So Gauss–Newton
+        solves M v = g for the rate at which θ moves over s as any step solves J v = f (``dfi.gauss_newton``).
+        """
+        other = object.__new__(Problem)
+        other.__dict__.update(self.__dict__)
+        other.kernels, other._strips = self.kernels.stage, {}
+        other.points = np.hstack([self.points, self._by_sample(known)])
+        other.params = np.append(self.params, span)
+        return other
+
     @property
     def cost(self) -> dict[str, int]:
         """At how many points û is evaluated: ``solve``, for J and f at every solve, ``residual``, for a residual, and
@@ -161,7 +175,7 @@ class Problem(Rebuilt):
     def sample(self, row: int) -> str:
         """Where a row of J belongs to, for messages."""
         sample, component = divmod(row, self.components.count)
-        point = ", ".join(f"{x:.6g}" for x in self.points[sample])
+        point = ", ".join(f"{x:.6g}" for x in self.points[sample, : self.domain.dim])
         several = len(self.equation.fields) > 1
         field = f" for {self.equation.names[self.components.owners[component]]}" if several else ""
         return f"at sample {sample}{field}, x = ({point})"
@@ -223,7 +237,7 @@ class Problem(Rebuilt):
         """The diagonal blocks that JᵀJ falls into for a θ of this length: one for every field with parameters of its
         own, which come after one another in θ."""
         if theta.size not in self._strips:
-            self._strips[theta.size] = Strips.of(self.kernels.ansatz, theta.size)
+            self._strips[theta.size] = self.kernels.strips(theta.size)
         return self._strips[theta.size]
 
     @property

@@ -31,7 +31,7 @@ class Strips:
         seen = _seen(ansatz)
         blocks = _apart(seen, len(ansatz.parameters))
         if len(blocks) == 1:
-            return Strips((length,), np.array([[0, 1, 0, length, 0]]))
+            return Strips.whole(length)
         widths = [int(ends[last] - ends[first]) for first, last in blocks]
         places = np.cumsum([0, *(width**2 for width in widths)])
         table = []
@@ -39,6 +39,11 @@ class Strips:
             block = next(k for k, (_, last) in enumerate(blocks) if first < last)
             table.append((row, len(seen), ends[blocks[block][0]], widths[block], places[block]))
         return Strips(tuple(widths), np.array(table, dtype=np.int64))
+
+    @staticmethod
+    def whole(length: int) -> Strips:
+        """A single block."""
+        return Strips((length,), np.array([[0, 1, 0, length, 0]]))
 
     @property
     def size(self) -> int:

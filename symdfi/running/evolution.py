@@ -118,7 +118,7 @@ class EvolutionModel:
         began = perf_counter()
         try:
             solution, steps = _evolve(problem, theta, s, stepper)
-        except (DivergenceError, SingularMatrixError, Interrupted) as error:
+        except (ConvergenceError, DivergenceError, SingularMatrixError, Interrupted) as error:
             partial = error.partial
             error.partial = self._result(partial, rows, {}) if partial is not None and len(partial.t) > 1 else None
             raise
@@ -185,7 +185,7 @@ def _evolve(problem: Problem, theta: np.ndarray, s: Settings, stepper: DFI) -> t
         span = (first * interval, last * interval)
         try:
             part = evolve(problem, motion, span, interval / each, stepper, save_every=each)
-        except (DivergenceError, SingularMatrixError, Interrupted) as error:
+        except (ConvergenceError, DivergenceError, SingularMatrixError, Interrupted) as error:
             if solution is not None:
                 error.partial = solution if error.partial is None else solution.then(error.partial)
             raise

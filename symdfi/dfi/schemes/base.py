@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from symdfi.dfi.problem import Problem
+
 
 @dataclass(frozen=True)
 class Motion:
@@ -37,6 +39,22 @@ class Field(Protocol):
     def __call__(
         self, theta: np.ndarray, time: float, anchor: np.ndarray, /, *, span: float = 1.0, fade: float = 1.0
     ) -> np.ndarray: ...
+
+    @property
+    def problem(self) -> Problem:
+        """The problem at the samples of the step."""
+        ...
+
+    def change(
+        self, stage: Problem, theta: np.ndarray, time: float, v: np.ndarray, anchor: np.ndarray, /, *,
+        span: float = 1.0, fade: float = 1.0,
+    ) -> tuple[np.ndarray, float, np.ndarray]:  # fmt: skip
+        """y = argmin ‖M y − g‖² + γ‖v + y − μ a‖² with M and g of a ``stage`` (``Problem.stage``) at θ, γ, and μ a."""
+        ...
+
+    def allowed(self, theta: np.ndarray, time: float, v: np.ndarray, /) -> np.ndarray:
+        """v, or what is left of it where a stepper restricts velocities."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import numpy as np
 
 from symdfi.dfi.schemes import Motion, Scheme, Step
 from symdfi.dfi.steppers.base import Stepper, at_most_one, scheme_of
+from symdfi.dfi.steppers.field import AnchoredField
 from symdfi.dfi.steppers.solves import Solves
 from symdfi.linalg import AnchoredSolver, Auto, TruncatedSVD
 
@@ -18,7 +19,7 @@ class DiracFrenkel(Stepper):
     singular values below ``rtol`` σ₁ cut off (``rtol``). Exactly one of the two is given.
 
     ``relative`` counts γ in units of σ₁(J)²; γ = 0 is plain Dirac–Frenkel, singular where J loses rank. ``scheme``:
-    a ``Scheme``, or "euler", "bdf2", "rk4".
+    a ``Scheme``, or the name of one, as of ``DFI``.
     """
 
     gamma: float | None = None
@@ -34,12 +35,11 @@ class DiracFrenkel(Stepper):
             raise ValueError("give one of gamma and rtol")
 
     def velocity(self, solves: Solves, motion: Motion, time: float, h: float) -> np.ndarray:
-        return self._solved(solves, motion.theta, time)
+        return self._field(solves)(motion.theta, time, motion.velocity)
 
     def step(self, solves: Solves, motion: Motion, time: float, h: float) -> Step:
-        field = lambda theta, at, _, span=1.0, fade=1.0: self._solved(solves, theta, at)  # noqa: E731
-        return scheme_of(self.scheme).step(field, motion, time, h)
+        return scheme_of(self.scheme).step(self._field(solves), motion, time, h)
 
-    def _solved(self, solves: Solves, theta: np.ndarray, time: float) -> np.ndarray:
+    def _field(self, solves: Solves) -> AnchoredField:
         solver, gamma = (self.solver, self.gamma) if self.gamma is not None else (TruncatedSVD(self.rtol or 0.0), 0.0)
-        return solves.solve(solver, theta, time, np.zeros(theta.size), gamma, relative=self.relative)
+        return AnchoredField(solves, solver, lambda span, fade: (gamma, 0.0), self.relative)

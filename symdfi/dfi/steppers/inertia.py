@@ -8,6 +8,7 @@ import numpy as np
 
 from symdfi.dfi.schemes import Euler, Motion, Scheme, Step
 from symdfi.dfi.steppers.base import Stepper, at_most_one, scheme_of
+from symdfi.dfi.steppers.field import AnchoredField
 from symdfi.dfi.steppers.memory import Memory
 from symdfi.dfi.steppers.solves import Solves
 from symdfi.dfi.steppers.trust import Trust
@@ -30,9 +31,10 @@ class DFI(Stepper):
     ``DFI(epsilon=...)``: γ = ε/h, μ = 1, no trust: converges to the equation above as h → 0.
     ``DFI(gamma=..., mu=0.99, trust=False)``: SPRING; ``mu=0`` Tikhonov.
 
-    ``mu`` is a number or a ``Memory``, ``trust`` a ``Trust``, True or False. ``scheme``: a ``Scheme``, or "euler"
-    (order 1), "bdf2" (2), "rk4" (stages anchored at one another); ε and μ mean the same in each. ``solver``: ``Auto``
-    chooses by shape and conditioning. ``initial``: the velocity at the start from an iterated "tikhonov" solve, a
+    ``mu`` is a number or a ``Memory``, ``trust`` a ``Trust``, True or False. ``scheme``: a ``Scheme``, or the name of
+    one, "euler" (order 1), "bdf2" (2), "rk4" (stages anchored at one another), and for stiff right sides
+    "implicit-euler" (1), "tr-bdf2" (2), "esdirk4" (4); ε and μ mean the same in each. ``solver``: ``Auto`` chooses by
+    shape and conditioning. ``initial``: the velocity at the start from an iterated "tikhonov" solve, a
     "truncated-svd" one, or "zero", which costs an initial layer.
     """
 
@@ -88,12 +90,7 @@ class DFI(Stepper):
         mu = memory.mu(motion) if isinstance(memory, Memory) else memory
 
         def attempt(gamma: float, mu: float) -> Step:
-            def field(
-                theta: np.ndarray, at: float, anchor: np.ndarray, *, span: float = 1.0, fade: float = 1.0
-            ) -> np.ndarray:
-                return self._solved(solves, theta, at, anchor, gamma / span, mu**fade)
-
-            return scheme.step(field, motion, time, h)
+            return scheme.step(self._field(solves, gamma, mu), motion, time, h)
 
         if trust is None:
             return attempt(least, mu)
@@ -101,7 +98,7 @@ class DFI(Stepper):
 
     def velocity(self, solves: Solves, motion: Motion, time: float, h: float) -> np.ndarray:
         gamma = max(self._least(h), motion.own.get("gamma", 0.0))
-        return self._solved(solves, motion.theta, time, motion.velocity, gamma, 1.0)
+        return self._field(solves, gamma, 1.0)(motion.theta, time, motion.velocity)
 
     def begin(self, solves: Solves, theta: np.ndarray, time: float, h: float) -> np.ndarray:
         zero = np.zeros(theta.size)
@@ -116,7 +113,7 @@ class DFI(Stepper):
             velocity = self.velocity(solves, Motion(theta, velocity), time, h)
         return velocity
 
-    def _solved(
-        self, solves: Solves, theta: np.ndarray, time: float, anchor: np.ndarray, gamma: float, mu: float
-    ) -> np.ndarray:
-        return solves.solve(self.solver, theta, time, anchor, gamma, relative=self.epsilon is None, mu=mu)
+    def _field(self, solves: Solves, gamma: float, mu: float) -> AnchoredField:
+        return AnchoredField(
+            solves, self.solver, lambda span, fade: (gamma / span, mu**fade), relative=self.epsilon is None
+        )

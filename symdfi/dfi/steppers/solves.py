@@ -39,14 +39,22 @@ class Solves:
 
     def solve(
         self, solver: AnchoredSolver, theta: np.ndarray, time: float, anchor: np.ndarray, gamma: float, *,
-        relative: bool = False, mu: float = 1.0,
+        relative: bool = False, mu: float = 1.0, rows_of: Problem | None = None,
     ) -> np.ndarray:  # fmt: skip
-        """v = argmin ‖J v − f‖² + γ‖v − μ a‖² at θ by ``solver``, over the velocities that there are."""
-        rows, spaces = self._at(theta, time), []
-        for rule in reversed(self._rules):
-            spaces.append(rule(theta, time, spaces))
-        self.last = solve_within(spaces, solver, rows, anchor, gamma, relative=relative, mu=mu)
+        """v = argmin ‖J v − f‖² + γ‖v − μ a‖² at θ by ``solver``, over the velocities that there are; J and f are those
+        of ``rows_of`` where given, the stage of an implicit scheme."""
+        rows = self._at(theta, time, rows_of)
+        self.last = solve_within(self._spaces(theta, time), solver, rows, anchor, gamma, relative=relative, mu=mu)
         return self.last.v
+
+    def allowed(self, theta: np.ndarray, time: float, v: np.ndarray) -> np.ndarray:
+        """The part of v among the velocities that there are."""
+        spaces = self._spaces(theta, time)
+        for space in spaces:
+            v = space.onto(v)
+        for space in reversed(spaces):
+            v = space.into(v)
+        return v
 
     @contextmanager
     def within(self, rule: SpaceRule) -> Iterator[None]:
@@ -57,8 +65,14 @@ class Solves:
         finally:
             self._rules.pop()
 
-    def _at(self, theta: np.ndarray, time: float) -> Rows:
-        self.rows = self.problem.source(theta, time, self.workspace)
+    def _spaces(self, theta: np.ndarray, time: float) -> list[Subspace]:
+        spaces: list[Subspace] = []
+        for rule in reversed(self._rules):
+            spaces.append(rule(theta, time, spaces))
+        return spaces
+
+    def _at(self, theta: np.ndarray, time: float, rows_of: Problem | None = None) -> Rows:
+        self.rows = (rows_of or self.problem).source(theta, time, self.workspace)
         self.count += 1
         return self.rows
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from symdfi.dfi.problem import Problem
 from symdfi.dfi.schemes import Motion, Step
-from symdfi.errors import SingularMatrixError
+from symdfi.errors import ConvergenceError, SingularMatrixError
 from symdfi.numbers import count, one_real
 
 #: ``attempt(gamma, mu)``: the step with these. Raises where a solve is singular or its rows are not finite.
@@ -92,10 +92,10 @@ class Trust:
             for stage in step.stages:
                 moved, side = problem.tangents(stage.theta, stage.velocity, stage.time, fresh=False)
                 aim = aim + h * stage.weight * side
-                allowed += h * stage.weight * float(np.linalg.norm(moved - side))
+                allowed += h * abs(stage.weight) * float(np.linalg.norm(moved - side))
                 rate = rate or float(np.linalg.norm(side))
             defect = float(np.linalg.norm(problem.weighted(step.motion.theta, fresh=False) - aim))
-        except (SingularMatrixError, FloatingPointError, ValueError) as fault:
+        except (SingularMatrixError, ConvergenceError, FloatingPointError, ValueError) as fault:
             # Singular, or rows that are not finite: of a mistake in a scheme the second trial says the same again.
             return _Trial(None, np.inf, 0.0, fault)
         return _Trial(step, defect if np.isfinite(defect) else np.inf, allowed + self.tolerance * h * rate)
