@@ -20,11 +20,12 @@ from symdfi.dfi.sampling import (
     QuasiMonteCarlo,
     Samples,
 )
-from symdfi.dfi.schemes import ESDIRK4, TRBDF2, ImplicitEuler, Scheme
+from symdfi.dfi.schemes import ESDIRK4, RK43, TRBDF2, ImplicitEuler, Scheme
 from symdfi.dfi.solution import Solution
-from symdfi.dfi.steppers import DFI, DFO, RSNG, Conserving, DiracFrenkel, Memory, Solves, Stepper, Trust
+from symdfi.dfi.steppers import DFI, DFO, RSNG, Adaptive, Conserving, DiracFrenkel, Memory, Solves, Stepper, Trust
 
 __all__ = [
+    "Adaptive",
     "BoundaryCondition",
     "Box",
     "Conditioning",
@@ -46,6 +47,7 @@ __all__ = [
     "Problem",
     "Quadrature",
     "QuasiMonteCarlo",
+    "RK43",
     "RSNG",
     "Samples",
     "Scheme",

@@ -69,12 +69,22 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """By how much û of an embedded result differs, in L² on the points solved on; it goes as h^{order + 1}."""
+
+    error: float
+    order: int
+
+
+@dataclass(frozen=True)
 class Step:
-    """Where a step has led, the velocity at its beginning, and its stages."""
+    """Where a step has led, the velocity at its beginning, its stages, and an estimate of its error if the scheme has
+    one."""
 
     motion: Motion
     velocity: np.ndarray
     stages: tuple[Stage, ...]
+    estimate: Estimate | None = None
 
 
 class Scheme(abc.ABC):

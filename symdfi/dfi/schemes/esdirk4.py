@@ -14,6 +14,9 @@ _A = (
     (15267082809 / 155376265600, -71443401 / 120774400, 730878875 / 902184768, 2285395 / 8070912, 1 / 4),
     (82889 / 524892, 0.0, 15625 / 83664, 69875 / 102672, -2260 / 8211, 1 / 4),
 )
+_B = (
+    4586570599 / 29645900160, 0.0, 178811875 / 945068544, 814220225 / 1159782912, -3700637 / 11593932, 61727 / 225920,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -27,3 +30,7 @@ class ESDIRK4(DiagonallyImplicit):
     @property
     def tableau(self) -> Tableau:
         return _A
+
+    @property
+    def embedded(self) -> tuple[tuple[float, ...], int]:
+        return _B, 3

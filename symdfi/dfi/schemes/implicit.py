@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from symdfi.dfi.gauss_newton import GaussNewton
-from symdfi.dfi.schemes.base import Field, Motion, Scheme, Stage, Step
+from symdfi.dfi.schemes.base import Estimate, Field, Motion, Scheme, Stage, Step
 
 #: The rows a_{i1} … a_{ii} of a tableau, the last of which are the weights b.
 Tableau = tuple[tuple[float, ...], ...]
@@ -34,6 +35,11 @@ class DiagonallyImplicit(Scheme, abc.ABC):
     def tableau(self) -> Tableau:
         """a by rows."""
 
+    @property
+    def embedded(self) -> tuple[tuple[float, ...], int] | None:
+        """The weights of an embedded result, and the order of the less accurate one of the two."""
+        return None
+
     def step(self, field: Field, motion: Motion, time: float, h: float) -> Step:
         problem, rows = field.problem, self.tableau
         start = problem.weighted(motion.theta, fresh=False)
@@ -54,9 +60,16 @@ class DiagonallyImplicit(Scheme, abc.ABC):
             stages.append(Stage(weight, theta, at, v))
             rates.append(rate)
         first = stages[0].velocity
-        return Step(Motion(stages[-1].theta, v, motion.velocity), first, tuple(stages))
+        return Step(Motion(stages[-1].theta, v, motion.velocity), first, tuple(stages), self._estimate(h, rates))
+
+    def _estimate(self, h: float, rates: list[np.ndarray]) -> Estimate | None:
+        if self.embedded is None:
+            return None
+        weights, order = self.embedded
+        differences = [own - other for own, other in zip(self.tableau[-1], weights, strict=True)]
+        return Estimate(h * float(np.linalg.norm(_sum(differences, rates))), order)
 
 
-def _sum(weights: list[float], parts: list[np.ndarray]) -> np.ndarray | float:
+def _sum(weights: Sequence[float], parts: list[np.ndarray]) -> np.ndarray | float:
     """Σ weight part."""
     return sum((weight * part for weight, part in zip(weights, parts, strict=True)), 0.0)

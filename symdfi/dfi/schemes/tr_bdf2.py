@@ -20,3 +20,7 @@ class TRBDF2(DiagonallyImplicit):
     @property
     def tableau(self) -> Tableau:
         return (0.0,), (_D, _D), (_W, _W, _D)
+
+    @property
+    def embedded(self) -> tuple[tuple[float, ...], int]:
+        return ((1 - _W) / 3, (3 * _W + 1) / 3, _D / 3), 2

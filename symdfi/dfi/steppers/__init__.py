@@ -4,6 +4,7 @@ All solve ``min ‖J v − f‖² + γ‖v − μ a‖²`` (THEORY-DFI, §1): Di
 the last velocity. A new one is one small file.
 """
 
+from symdfi.dfi.steppers.adaptive import Adaptive
 from symdfi.dfi.steppers.base import Stepper
 from symdfi.dfi.steppers.conserving import Conserving
 from symdfi.dfi.steppers.dirac_frenkel import DiracFrenkel
@@ -14,4 +15,4 @@ from symdfi.dfi.steppers.solves import Solves
 from symdfi.dfi.steppers.sparse import RSNG
 from symdfi.dfi.steppers.trust import Trust
 
-__all__ = ["DFI", "DFO", "RSNG", "Conserving", "DiracFrenkel", "Memory", "Solves", "Stepper", "Trust"]
+__all__ = ["Adaptive", "DFI", "DFO", "RSNG", "Conserving", "DiracFrenkel", "Memory", "Solves", "Stepper", "Trust"]

@@ -32,10 +32,10 @@ class DFI(Stepper):
     ``DFI(gamma=..., mu=0.99, trust=False)``: SPRING; ``mu=0`` Tikhonov.
 
     ``mu`` is a number or a ``Memory``, ``trust`` a ``Trust``, True or False. ``scheme``: a ``Scheme``, or the name of
-    one, "euler" (order 1), "bdf2" (2), "rk4" (stages anchored at one another), and for stiff right sides
-    "implicit-euler" (1), "tr-bdf2" (2), "esdirk4" (4); ε and μ mean the same in each. ``solver``: ``Auto`` chooses by
-    shape and conditioning. ``initial``: the velocity at the start from an iterated "tikhonov" solve, a
-    "truncated-svd" one, or "zero", which costs an initial layer.
+    one, "euler" (order 1), "bdf2" (2), "rk4" (stages anchored at one another), "rk43" (with an estimate of its
+    error), and for stiff right sides "implicit-euler" (1), "tr-bdf2" (2), "esdirk4" (4); ε and μ mean the same in each.
+    ``solver``: ``Auto`` chooses by shape and conditioning. ``initial``: the velocity at the start from an iterated
+    "tikhonov" solve, a "truncated-svd" one, or "zero", which costs an initial layer.
     """
 
     epsilon: float | None = None
