@@ -140,6 +140,10 @@ class Problem(Rebuilt):
         Rows, products and tangents on the points solved on are to be had of it, and nothing else. So Gauss–Newton
         solves M v = g for the rate at which θ moves over s as any step solves J v = f (``dfi.gauss_newton``).
         """
+        if self.boundary.conditions:
+            raise SymbolicError(
+                "implicit schemes have no rows for boundary conditions: build them into the ansatz, or take another"
+            )
         other = object.__new__(Problem)
         other.__dict__.update(self.__dict__)
         other.kernels, other._strips = self.kernels.stage, {}
