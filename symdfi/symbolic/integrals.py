@@ -74,7 +74,10 @@ def check_ends(
         room = _SAME * (b - a if np.isfinite(b - a) else 1.0)
         values = [sp.sympify(end).subs(dict(params)) for end in ends]
         if not all(v.is_number and v.is_extended_real for v in values):
-            raise SymbolicError(f"the limits of {y} in {integral} are no numbers")
+            raise SymbolicError(
+                f"the limits of {y} in {integral} are no numbers: integrate over the whole domain, with a Heaviside or "
+                "Piecewise factor in the integrand"
+            )
         for value, end in zip(map(float, values), (a, b), strict=True):
             if not (value == end or abs(value - end) <= room):
                 raise SymbolicError(
