@@ -113,6 +113,9 @@ class Boundary:
     _faces: dict[bool, list[Face]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
+        for k, condition in enumerate(self.conditions):
+            if not isinstance(condition, BoundaryCondition):
+                raise TypeError(f"boundary[{k}] is {condition}: give a BoundaryCondition")
         if self.conditions:
             self.faces(False)
 

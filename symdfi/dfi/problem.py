@@ -30,6 +30,7 @@ from symdfi.numbers import one_real, reals
 from symdfi.pickling import Rebuilt
 from symdfi.symbolic.ansatz import Ansatz
 from symdfi.symbolic.evolution import EvolutionEquation
+from symdfi.symbolic.given import sequence
 from symdfi.symbolic.joint import for_fields
 from symdfi.symbolic.nonlocals import nested
 from symdfi.symbolic.renaming import Renaming
@@ -92,7 +93,7 @@ class Problem(Rebuilt):
         #: The problem that this one is, at other samples.
         self._origin: Problem | None = None
         self._sample(Rule(*quadrature.nodes(domain)), Rule(*quadrature.independent(domain)))
-        self.boundary = Boundary(self, tuple(boundary), domain, quadrature)
+        self.boundary = Boundary(self, sequence(boundary, "boundary"), domain, quadrature)
 
     def _sample(self, nodes: Rule, fresh: Rule) -> None:
         self.points, self.weights = nodes.checked(self.domain, "node")

@@ -12,6 +12,7 @@ HEAT = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), u.diff(X, 2)))
 A = sp.symbols("a:9")
 POLYNOMIALS = sd.Ansatz(sum(a * sp.legendre(n, X) for n, a in enumerate(A)), [X], A)
 BOX, GAUSS = sd.Box([(-1, 1)]), sd.GaussLegendre(16)
+WALL = sd.BoundaryCondition(sp.Eq(u, 0))
 #: Decays and moves across both ends.
 EXACT = sp.exp(-4 * sd.t) * sp.cos(2 * X + sp.Rational(3, 10))
 
@@ -139,6 +140,12 @@ def test_a_complex_field_has_two_rows_a_point():
             lambda: heat(sd.BoundaryCondition(sp.Eq(u, 0), {X: 1}), box=sd.Box([(-1, 1)], periodic=True)),
             sd.SymbolicError,
             "is periodic",
+        ),
+        (lambda: heat(sp.Eq(u, 0)), TypeError, r"boundary\[0\] is Eq\(u\(t, x\), 0\): give a BoundaryCondition"),
+        (
+            lambda: sd.Problem(HEAT, POLYNOMIALS, BOX, GAUSS, boundary=sd.BoundaryCondition(sp.Eq(u, 0))),
+            TypeError,
+            "list",
         ),
         (lambda: heat(sd.BoundaryCondition(sp.Eq(u, k))), sd.SymbolicError, "holds k, which is no variable"),
         (lambda: heat(sd.BoundaryCondition(sp.Eq(u.diff(sd.t), 0))), sd.SymbolicError, "no space derivative"),

@@ -185,6 +185,7 @@ def test_samples_that_change_need_a_quadrature_for_the_invariants(soliton):
     ("bad", "message"),
     [
         (u**2, "invariant 0 holds no Integral over the domain"),
+        (1, "invariant 0 holds no Integral over the domain"),
         (u * sp.Integral(u, ENDS), r"invariant 0 holds u\(t, x\) outside of its integrals"),
         (sp.Integral(sd.t * u, ENDS), "depends on the time explicitly"),
         (sp.Integral(u, (X, -10, 0)), "the limits of x in .* are not the ends -10 and 12"),

@@ -67,7 +67,7 @@ class Quadrature(abc.ABC):
         """The rule of one dimension that this tensor rule has along an axis. ``ValueError`` for one that is none."""
         raise ValueError(
             f"{type(self).__name__} is no tensor rule: for an integral over a part of the variables take a Grid, "
-            "GaussLegendre or GaussHermite"
+            "GaussLegendre or GaussHermite, and give a boundary condition a quadrature of its own"
         )
 
     @property

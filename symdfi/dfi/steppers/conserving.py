@@ -55,9 +55,8 @@ class Conserving(Stepper):
             named = {f"invariant {k}": e for k, e in enumerate(sequence(named, "the invariants"))}
         if not named:
             raise ValueError("the list of the invariants is empty")
-        for name, expr in named.items():
-            expression(expr, f"the invariant {name}")
-        object.__setattr__(self, "invariants", dict(named))
+        exprs = {name: expression(expr, f"the invariant {name}") for name, expr in named.items()}
+        object.__setattr__(self, "invariants", exprs)
         if not isinstance(self.stepper, Stepper):
             raise TypeError(f"the stepper of Conserving is a {type(self.stepper).__name__}: give a Stepper, DFI() say")
 
