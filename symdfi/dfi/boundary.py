@@ -110,6 +110,8 @@ class Boundary:
     conditions: tuple[BoundaryCondition, ...]
     domain: Box
     quadrature: Quadrature
+    #: The s of a stage of an implicit scheme, in which θ moves over s to where c is to vanish.
+    span: float | None = None
     _faces: dict[bool, list[Face]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -134,12 +136,14 @@ class Boundary:
                 yield Face(condition, expressions, rule, np.sqrt(condition.weight * rule.weights))
 
     def rows(self, theta: np.ndarray, time: float) -> tuple[np.ndarray, np.ndarray]:
-        """Of all conditions √(ω w) ∂c/∂θ (b, p) and −√(ω w) (∂c/∂t + κ c) (b,)."""
+        """Of all conditions √(ω w) ∂c/∂θ (b, p) and −√(ω w) (∂c/∂t + κ c) (b,); of a stage, for the change of the rate
+        at which θ moves, −√(ω w) c/s."""
         jacobians, sides = [], []
         for face in self.faces(False):
             jacobian, value, rate = face.expressions.rows(theta, time, face.rule.points, face.root)
             jacobians.append(jacobian.reshape(-1, theta.size))
-            sides.append(-(rate + face.condition.rate * value).ravel())
+            missing = rate + face.condition.rate * value if self.span is None else value / self.span
+            sides.append(-missing.ravel())
         return np.concatenate(jacobians), np.concatenate(sides)
 
     def error(self, theta: np.ndarray, time: float) -> float:

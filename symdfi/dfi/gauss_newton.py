@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symdfi.dfi.problem import Problem
 from symdfi.dfi.schemes.base import Field
 from symdfi.errors import ConvergenceError
 from symdfi.numbers import count, one_real
@@ -51,10 +50,10 @@ class GaussNewton:
         """
         stage = field.problem.stage(known, span)
         still = np.zeros(base.size)
-        missing = _missing(stage, base, time)
+        missing = stage.missing(base, time)
         scale = float(np.linalg.norm(missing))
         v = field.allowed(base, time, anchor)
-        ahead = _missing(stage, base + span * v, time)
+        ahead = stage.missing(base + span * v, time)
         if float(np.linalg.norm(ahead)) <= scale:
             missing = ahead
         else:
@@ -64,7 +63,7 @@ class GaussNewton:
             y, gamma, target = field.change(stage, base + span * v, time, v, anchor, span=part, fade=part)
             merit = lambda g, v, gamma=gamma, target=target: g @ g + gamma * np.sum((v - target) ** 2)  # noqa: E731
             now, length = merit(missing, v), 1.0
-            ahead = _missing(stage, base + span * (v + y), time)
+            ahead = stage.missing(base + span * (v + y), time)
             moved = float(np.linalg.norm(ahead - missing))
             enough = max(self.rtol * scale, self.share * min(np.linalg.norm(missing), np.linalg.norm(ahead)))
             if moved <= enough:
@@ -73,7 +72,7 @@ class GaussNewton:
                 length /= 2
                 if length < _SHORTEST:
                     break
-                ahead = _missing(stage, base + span * (v + length * y), time)
+                ahead = stage.missing(base + span * (v + length * y), time)
             if length < _SHORTEST:
                 break
             v, missing = v + length * y, ahead
@@ -84,8 +83,3 @@ class GaussNewton:
             "epsilon), or allow more iterations",
             residual=residual,
         )
-
-
-def _missing(stage: Problem, theta: np.ndarray, time: float) -> np.ndarray:
-    """g at θ on the points solved on, (n F,)."""
-    return stage.tangents(theta, np.zeros(theta.size), time, fresh=False)[1]

@@ -18,7 +18,6 @@ from symdfi.compile.kernels.kernel import CompiledKernel, KernelBuilder
 from symdfi.compile.passes.autodiff import adjoint, gradient_loops, tangent
 from symdfi.compile.program.loops import Assignment, Variable
 from symdfi.dfi.strips import Strips
-from symdfi.errors import SymbolicError
 from symdfi.symbolic.ansatz import Ansatz
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.evolution import EvolutionEquation
@@ -95,10 +94,8 @@ class ProblemKernels:
 
     @functools.cached_property
     def stage(self) -> StageKernels:
-        """Those of the stages of implicit schemes. ``SymbolicError`` for nonlocal terms."""
-        if self.nonlocals:
-            raise SymbolicError("implicit schemes need ∂f/∂θ, which is not derived of integrals: take an explicit one")
-        return StageKernels(self.equation, self.ansatz, self.renaming)
+        """Those of the stages of implicit schemes."""
+        return StageKernels(self.equation, self.ansatz, self.renaming, self.nonlocals)
 
     def strips(self, length: int) -> Strips:
         """The diagonal blocks of JᵀJ for a θ of this length."""
@@ -243,11 +240,11 @@ class StageKernels(ProblemKernels):
 
     @property
     def _samples(self) -> tuple[sp.Symbol, ...]:
-        return *self.ansatz.variables, *self._known
+        return *super()._samples, *self._known
 
     @property
     def _numbers(self) -> tuple[sp.Symbol, ...]:
-        return *self.equation.parameters, self._span
+        return *super()._numbers, self._span
 
     def _shifted(self, builder: KernelBuilder) -> list[Variable]:
         """û − s f of every field."""

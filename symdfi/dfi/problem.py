@@ -7,6 +7,7 @@ fields have a row each.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -139,18 +140,22 @@ class Problem(Rebuilt):
         √w (b − û + s f)/s, from √w b (n F,) at the samples, ``known``, and s, ``span``.
 
         Rows, products and tangents on the points solved on are to be had of it, and nothing else. So Gauss–Newton
-        solves M v = g for the rate at which θ moves over s as any step solves J v = f (``dfi.gauss_newton``).
+        solves M v = g for the rate at which θ moves over s as any step solves J v = f (``dfi.gauss_newton``). Nonlocal
+        terms are in g; in M they count as constant, whose iteration then converges linearly.
         """
-        if self.boundary.conditions:
-            raise SymbolicError(
-                "implicit schemes have no rows for boundary conditions: build them into the ansatz, or take another"
-            )
         other = object.__new__(Problem)
         other.__dict__.update(self.__dict__)
         other.kernels, other._strips = self.kernels.stage, {}
         other.points = np.hstack([self.points, self._by_sample(known)])
         other.params = np.append(self.params, span)
+        other.boundary = replace(self.boundary, span=span)
         return other
+
+    def missing(self, theta: np.ndarray, time: float) -> np.ndarray:
+        """f at θ on the points solved on, and below it the right sides of boundary conditions: of a ``stage`` what it
+        lacks."""
+        _, inside = self.tangents(theta, np.zeros(theta.size), time, fresh=False)
+        return np.concatenate([inside, self.boundary.rows(theta, time)[1]]) if self.boundary.conditions else inside
 
     @property
     def cost(self) -> dict[str, int]:

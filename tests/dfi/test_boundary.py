@@ -159,3 +159,17 @@ def test_a_complex_field_has_two_rows_a_point():
 def test_what_is_no_condition_is_refused(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+@pytest.mark.parametrize(("scheme", "error"), [("implicit-euler", 0.3), ("tr-bdf2", 5e-3), ("esdirk4", 1e-3)])
+def test_implicit_schemes_take_conditions_at_their_stages(scheme, error):
+    """c = 0 where each stage ends, nonlinear and moving: nothing drifts, in six steps."""
+    left = sd.BoundaryCondition(sp.Eq(u, EXACT), {X: -1}, weight=10)
+    right = sd.BoundaryCondition(sp.Eq(u.diff(X) + u**3, EXACT.diff(X) + EXACT**3), {X: 1}, weight=10)
+    problem = heat(left, right)
+    start = sd.fit(problem, EXACT.subs(sd.t, 0))
+    solution = sd.evolve(problem, start, (0, 0.3), 0.05, sd.DFI(scheme=scheme))
+    x = np.linspace(-1, 1, 101)
+    reference = np.exp(-1.2) * np.cos(2 * x + 0.3)
+    assert np.abs(solution.evaluate(x) - reference).max() < error * np.abs(reference).max()
+    assert problem.boundary.error(solution.theta[-1], 0.3) < 2e-3

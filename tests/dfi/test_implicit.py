@@ -207,21 +207,6 @@ def test_no_convergence_is_named():
     np.testing.assert_array_equal(raised.value.partial.t, [0.0])
 
 
-def test_nonlocal_terms_are_refused():
-    pde = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), -u * sp.Integral(u, (X, 0, 1))))
-    problem = sd.Problem(pde, sd.gaussians([X], 1), sd.Box([(0, 1)]), sd.Grid(10))
-    with pytest.raises(sd.SymbolicError, match="not derived of integrals: take an explicit one"):
-        sd.evolve(problem, [1.0, 1, 0], (0, 1), 0.1, sd.DFI(scheme="implicit-euler"))
-
-
-def test_rows_of_boundary_conditions_are_refused():
-    pde = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), u.diff(X, 2)))
-    wall = sd.BoundaryCondition(sp.Eq(u, 0))
-    problem = sd.Problem(pde, sd.gaussians([X], 1), sd.Box([(-1, 1)]), sd.Grid(10), boundary=[wall])
-    with pytest.raises(sd.SymbolicError, match="build them into the ansatz"):
-        sd.evolve(problem, [1.0, 1, 0], (0, 1), 0.1, sd.DFI(scheme="implicit-euler"))
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

@@ -281,3 +281,19 @@ def test_landau_damping():
     rate = np.polyfit(times[1:], np.log(heights[1:]), 1)[0]
     assert rate == pytest.approx(-0.1533, abs=2e-3)
     assert np.pi / np.diff(times[1:]).mean() == pytest.approx(1.4156, abs=1e-2)
+
+
+@pytest.mark.parametrize("scheme", ["implicit-euler", "tr-bdf2", "esdirk4"])
+def test_stages_of_implicit_schemes_hold_the_integrals(scheme):
+    """Each stage solves û − s f(û) = b with the ∫u of its own û: a scheme of order k for m′ = m (1 − m)."""
+    of = problem(u * (1 - sp.Integral(u, ENDS)))
+    theta = of.theta(THETA)
+    start = of.weights @ mixture(of.points[:, 0])[0]
+    mass = start * np.exp(1) / (1 + start * (np.exp(1) - 1))
+    errors = []
+    for h in (0.25, 0.125):
+        last = sd.evolve(of, theta, (0, 1), h, sd.DFI(scheme=scheme)).theta[-1]
+        errors.append(abs(of.weights @ of.evaluate(last, of.points) - mass))
+    order = {"implicit-euler": 1, "tr-bdf2": 2, "esdirk4": 4}[scheme]
+    assert errors[1] < 0.5 * 0.25**order
+    assert np.log2(errors[0] / errors[1]) > order - 0.4
