@@ -6,7 +6,7 @@ import numpy as np
 import sympy as sp
 
 from symdfi.dfi import Problem
-from symdfi.running import COMMON, EvolutionModel, Settings, SpectralProblem, not_negative
+from symdfi.running import COMMON, EvolutionModel, Settings, not_negative
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.evolution import EvolutionEquation
 from symdfi.symbolic.mixtures import gaussians
@@ -35,13 +35,6 @@ def exact(s: Settings, x: np.ndarray, time: float) -> np.ndarray:
     return np.exp(-(away**2) / width) / np.sqrt(width)
 
 
-def spectral(s: Settings) -> SpectralProblem:
-    def linear(k: np.ndarray) -> np.ndarray:
-        return -1j * float(s["c"]) * k - float(s["nu"]) * k**2
-
-    return SpectralProblem(-10.0, 10.0, linear, np.zeros_like, np.zeros_like)
-
-
 MODEL = EvolutionModel(
     name="advection",
     title="Advection and diffusion with redundant Gaussians",
@@ -55,7 +48,6 @@ MODEL = EvolutionModel(
     profile=sp.exp(-(X**2)),
     build=lambda s: gaussians([X], int(s["units"])),
     params=params,
-    spectral=spectral,
     start=start,
     exact=exact,
 )  # fmt: skip

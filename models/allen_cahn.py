@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import sympy as sp
 
-from symdfi.running import COMMON, EvolutionModel, Settings, SpectralProblem, positive
+from symdfi.running import COMMON, EvolutionModel, Settings, positive
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.evolution import EvolutionEquation
 
@@ -17,12 +17,6 @@ kappa = sp.Symbol("kappa", positive=True)
 def params(s: Settings) -> dict[str, float]:
     positive(s, "kappa")
     return {"kappa": float(s["kappa"])}
-
-
-def spectral(s: Settings) -> SpectralProblem:
-    return SpectralProblem(
-        0.0, 2 * np.pi, lambda k: 1 - float(s["kappa"]) * k**2, np.ones_like, lambda value: -(value**3)
-    )
 
 
 MODEL = EvolutionModel(
@@ -38,5 +32,4 @@ MODEL = EvolutionModel(
     ),
     build=lambda s: network(s, 2 * sp.pi),
     params=params,
-    spectral=spectral,
 )  # fmt: skip

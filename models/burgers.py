@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import sympy as sp
 
-from symdfi.running import COMMON, EvolutionModel, Settings, SpectralProblem, positive
+from symdfi.running import COMMON, EvolutionModel, Settings, positive
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.evolution import EvolutionEquation
 
@@ -19,11 +18,6 @@ def params(s: Settings) -> dict[str, float]:
     return {"nu": float(s["nu"])}
 
 
-def spectral(s: Settings) -> SpectralProblem:
-    # −u u_x = −(u²)_x / 2
-    return SpectralProblem(-1.0, 1.0, lambda k: -float(s["nu"]) * k**2, lambda k: -0.5j * k, np.square)
-
-
 MODEL = EvolutionModel(
     name="burgers",
     title="Burgers' equation",
@@ -34,5 +28,4 @@ MODEL = EvolutionModel(
     profile=(1 - X**2) * sp.exp(-30 * (X + sp.Rational(1, 2)) ** 2),
     build=lambda s: network(s, 2),
     params=params,
-    spectral=spectral,
 )

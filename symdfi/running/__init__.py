@@ -9,7 +9,6 @@ from symdfi.running.mechanics import MechanicsModel
 from symdfi.running.model import Model
 from symdfi.running.report import RunResult
 from symdfi.running.settings import Settings, not_negative, positive
-from symdfi.running.spectral import SpectralProblem
 
 __all__ = [
     "COMMON",
@@ -18,7 +17,6 @@ __all__ = [
     "Model",
     "RunResult",
     "Settings",
-    "SpectralProblem",
     "not_negative",
     "positive",
 ]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from symdfi.compile.kernels.function import compile as compile_function
 from symdfi.dfi import DFI, Box, Grid, Problem, Solution, evolve, fit, fit_error
@@ -17,10 +18,11 @@ from symdfi.errors import ConvergenceError, DivergenceError, Interrupted, Singul
 from symdfi.plotting import plot_field
 from symdfi.running.equations import latex as in_latex
 from symdfi.running.equations import pretty
+from symdfi.running.pseudospectral import SpectralEquation
 from symdfi.running.report import RunResult
 from symdfi.running.samples import periodic, read
 from symdfi.running.settings import Settings, not_negative, positive
-from symdfi.running.spectral import Reference, SpectralProblem, reference
+from symdfi.running.spectral import Reference, reference
 from symdfi.symbolic.ansatz import Ansatz
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.evolution import EvolutionEquation
@@ -37,11 +39,12 @@ _POSITIVE = ("T", "dt", "dt_start", "saves", "points")
 
 @dataclass(frozen=True)
 class EvolutionModel:
-    """An evolution equation with an ansatz, an initial profile, and a reference to measure against.
+    """An evolution equation of one or several fields with an ansatz, an initial profile, and a reference to measure
+    against: a spectral solution of the equation, or the exact one.
 
-    ``build(settings)`` gives the ansatz, ``params(settings)`` the equation's parameters, ``spectral(settings)`` the
-    same equation for the spectral reference, ``start(problem)`` parameters of the initial profile where no fit is
-    needed, ``exact(settings, x, t)`` the solution where it is known.
+    ``profile`` is the initial value, of several fields by field. ``build(settings)`` gives the ansatz, or one a field,
+    ``params(settings)`` the equation's parameters by name, ``start(problem)`` parameters of the initial profile where
+    no fit is needed, ``exact(settings, x, t)`` the solution where it is known, (n,), or (F, n) of F fields.
     """
 
     name: str
@@ -50,10 +53,9 @@ class EvolutionModel:
     defaults: Settings
     equation: EvolutionEquation
     bounds: tuple[float, float]
-    profile: sp.Expr
-    build: Callable[[Settings], Ansatz]
+    profile: sp.Expr | Mapping[AppliedUndef, sp.Expr]
+    build: Callable[[Settings], Ansatz | Mapping[AppliedUndef, Ansatz]]
     params: Callable[[Settings], dict[str, float]]
-    spectral: Callable[[Settings], SpectralProblem]
     start: Callable[[Problem], np.ndarray] | None = None
     exact: Callable[[Settings, np.ndarray, float], np.ndarray] | None = None
 
@@ -73,11 +75,13 @@ class EvolutionModel:
         problem = self.problem()
         if source:
             return problem.kernels.rows.readable
-        u, (x,) = self.equation.field, self.equation.variables
+        (x,) = self.equation.variables
+        fields = list(zip(self.equation.fields, self.equation.right_sides, self._profiles, strict=True))
+        hats = [sp.Symbol(f"{name}hat") for name in self.equation.names]
         parts = {
-            "Evolution equation": [sp.Eq(u.diff(t), self.equation.rhs, evaluate=False)],
-            "Initial value": [sp.Eq(u.func(0, x), self.profile, evaluate=False)],
-            "Ansatz": [sp.Eq(sp.Symbol("û"), problem.ansatz.expr, evaluate=False)],
+            "Evolution equation": [sp.Eq(u.diff(t), side, evaluate=False) for u, side, _ in fields],
+            "Initial value": [sp.Eq(u.func(0, x), profile, evaluate=False) for u, _, profile in fields],
+            "Ansatz": [sp.Eq(*pair, evaluate=False) for pair in zip(hats, problem.ansatz.exprs, strict=True)],
         }
         if latex:
             return "\n".join([in_latex(parts), "% Dirac-Frenkel dynamics with inertia", _DYNAMICS_LATEX])
@@ -85,10 +89,18 @@ class EvolutionModel:
         sizes = f"{problem.ansatz.count} parameters, {len(problem.points)} points"
         return "\n\n".join([self.title, self.description, pretty(parts), dynamics, sizes])
 
-    def _initial(self, x: np.ndarray) -> np.ndarray:
-        """The initial profile at places."""
-        function = compile_function({"u": self.profile}, self.equation.variables)
-        return function({self.equation.variables[0]: x})["u"]
+    @property
+    def _profiles(self) -> tuple[sp.Expr, ...]:
+        """The initial value of every field."""
+        given = self.profile
+        return tuple(given[u] for u in self.equation.fields) if isinstance(given, Mapping) else (given,)
+
+    def initial(self, x: np.ndarray) -> np.ndarray:
+        """The initial profile at places: (n,), or (F, n) of F fields."""
+        function = compile_function({str(k): one for k, one in enumerate(self._profiles)}, self.equation.variables)
+        found = function({self.equation.variables[0]: x})
+        values = np.stack([np.broadcast_to(found[str(k)], x.shape) for k in range(len(self._profiles))])
+        return values if len(values) > 1 else values[0]
 
     def run(self, settings: Settings, initial: Path | None = None) -> RunResult:
         """Fit the initial profile (or the samples in ``initial``), evolve, and measure against the reference.
@@ -97,9 +109,11 @@ class EvolutionModel:
         """
         s = {**self.defaults, **settings}
         problem = self.problem(s)
-        stepper = DFI(gamma=float(s["gamma"]), mu=float(s["mu"]), scheme=str(s["scheme"]))
+        stepper = _stepper(s)
         rows = [("parameters", f"{problem.ansatz.count}"), ("points", f"{len(problem.points)}")]
         if initial is not None:
+            if len(self.equation.fields) > 1:
+                raise ValueError(f"{self.name} has the fields {', '.join(self.equation.names)}: a file gives one field")
             data = read(Path(initial))
             u0 = periodic(Path(initial), data, *self.bounds)
             theta = fit(problem, u0, seed=int(s["seed"]))
@@ -109,7 +123,7 @@ class EvolutionModel:
                 ("fit error at the samples", f"{error:.2e}"),
             ]
         else:
-            u0 = self._initial
+            u0 = self.initial
             theta = self.start(problem) if self.start else fit(problem, self.profile, seed=int(s["seed"]))
             rows.append(("fit error", f"{fit_error(problem, theta, self.profile):.2e}"))
         began = perf_counter()
@@ -151,7 +165,8 @@ class EvolutionModel:
             rows.append(("reference", "exact solution"))
         else:
             try:
-                truth = reference(self.spectral(s), u0, solution.t, tolerance=2e-5, largest=4096)
+                spectral = SpectralEquation(self.equation, low, high, self.params(s))
+                truth = reference(spectral, u0, solution.t, tolerance=2e-5, largest=4096)
             except (ConvergenceError, DivergenceError) as error:
                 rows.append(("reference", f"none: {error}"))
                 return {}
@@ -161,7 +176,10 @@ class EvolutionModel:
         )
         for k in np.unique(np.linspace(0, len(errors) - 1, 6).astype(int)):
             rows.append((f"relative L² error at t = {solution.t[k]:.4g}", f"{errors[k]:.2e}"))
-        rows.append(("largest relative L² error", f"{errors.max():.2e}"))
+        rows += [
+            ("largest relative L² error", f"{errors.max():.2e}"),
+            ("its mean over time", f"{errors.mean():.2e}"),
+        ]
         return {"relative_error": errors}
 
     def _result(self, solution: Solution, rows: list[tuple[str, str]], errors: dict[str, np.ndarray]) -> RunResult:
@@ -169,6 +187,17 @@ class EvolutionModel:
         dataset = solution.dataset.assign({name: ("time", values) for name, values in errors.items()})
         dataset = dataset.assign_attrs(model=self.name, title=self.title)
         return RunResult(rows, dataset, lambda: plot_field(dataset))
+
+
+def _stepper(s: Settings) -> DFI:
+    """The stepper of the settings; ``mu`` is a number, or "memory". ``ValueError`` for another word."""
+    if s["mu"] == "memory":
+        return DFI(gamma=float(s["gamma"]), scheme=str(s["scheme"]))
+    try:
+        mu = float(s["mu"])
+    except ValueError:
+        raise ValueError(f"the setting mu = {s['mu']} must be a number from 0 to 1, or memory") from None
+    return DFI(gamma=float(s["gamma"]), mu=mu, scheme=str(s["scheme"]))
 
 
 def _evolve(problem: Problem, theta: np.ndarray, s: Settings, stepper: DFI) -> tuple[Solution, int]:

@@ -10,12 +10,27 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from symdfi.errors import ConvergenceError, DivergenceError
 
 Multiplier = Callable[[np.ndarray], np.ndarray]
+
+
+class Spectral(Protocol):
+    """∂ₜu = L u + N(u, t), periodic; of several fields u is (F, n), of one (n,), and so are transforms and L."""
+
+    def points(self, size: int) -> np.ndarray: ...
+
+    def wavenumbers(self, size: int) -> np.ndarray: ...
+
+    def linear(self, k: np.ndarray, /) -> np.ndarray: ...
+
+    def nonlinear(self, size: int) -> Callable[[np.ndarray, float], np.ndarray]:
+        """The transform of N from that of u, and the time."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -35,11 +50,16 @@ class SpectralProblem:
         """Two thirds of those that ``size`` points resolve: of a quadratic g none is aliased."""
         return 2 * np.pi / (self.stop - self.start) * np.arange(size // 3 + 1)
 
+    def nonlinear(self, size: int) -> Callable[[np.ndarray, float], np.ndarray]:
+        k = self.wavenumbers(size)
+        outer = self.outer(k)
+        return lambda v, time: outer * np.fft.rfft(self.inner(np.fft.irfft(v, size)))[: k.size]
+
 
 @dataclass(frozen=True)
 class Reference:
-    """u (s, n) at times ``t`` (s,) and points ``x`` (n,); ``change`` is the largest relative L² difference to
-    the run before it, of half the points and twice the step."""
+    """u (s, n), or (s, F, n) of F fields, at times ``t`` (s,) and points ``x`` (n,); ``change`` is the largest
+    relative L² difference to the run before it, of half the points and twice the step."""
 
     x: np.ndarray
     t: np.ndarray
@@ -47,7 +67,7 @@ class Reference:
     change: float
 
     def relative_error(self, t: float, u: Callable[[np.ndarray], np.ndarray]) -> float:
-        """Relative L² error of ``u`` at one of the reference's times."""
+        """Relative L² error of ``u``, of all fields together, at one of the reference's times."""
         exact = self.at(t)
         return float(np.linalg.norm(u(self.x) - exact) / (np.linalg.norm(exact) or 1.0))
 
@@ -60,7 +80,7 @@ class Reference:
 
 
 def reference(
-    problem: SpectralProblem,
+    problem: Spectral,
     u0: Callable[[np.ndarray], np.ndarray],
     times: Sequence[float] | np.ndarray,
     *,
@@ -89,8 +109,8 @@ def reference(
                 raise
             u = None
         if u is not None and before is not None:
-            norms = np.linalg.norm(u[:, ::2], axis=1)
-            change = float((np.linalg.norm(u[:, ::2] - before, axis=1) / np.where(norms > 0, norms, 1.0)).max())
+            norms = _norms(u[..., ::2])
+            change = float((_norms(u[..., ::2] - before) / np.where(norms > 0, norms, 1.0)).max())
         if u is not None and (change <= tolerance or size >= largest):
             break
         before, size, dt = u, 2 * size, dt / 2
@@ -104,26 +124,28 @@ def reference(
     return result
 
 
-def integrate(problem: SpectralProblem, u0: np.ndarray, times: np.ndarray, dt: float) -> np.ndarray:
-    """u (s, n) at ``times`` from u₀ (n,) at the first of them, by ETDRK4 with steps of at most ``dt``."""
-    size = u0.size
+def _norms(u: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(u.reshape(len(u), -1), axis=1)
+
+
+def integrate(problem: Spectral, u0: np.ndarray, times: np.ndarray, dt: float) -> np.ndarray:
+    """u (s, n) or (s, F, n) at ``times`` from u₀ at the first of them, by ETDRK4 with steps of at most ``dt``."""
+    size = u0.shape[-1]
     k = problem.wavenumbers(size)
-    linear, outer = problem.linear(k), problem.outer(k)
-
-    def nonlinear(v: np.ndarray) -> np.ndarray:
-        return outer * np.fft.rfft(problem.inner(np.fft.irfft(v, size)))[: k.size]
-
-    v = np.fft.rfft(u0)[: k.size]
+    linear, nonlinear = problem.linear(k), problem.nonlinear(size)
+    v = np.fft.rfft(u0)[..., : k.size]
     values = [np.array(u0, dtype=float)]
     for begin, end in itertools.pairwise(times):
         steps = max(1, int(np.ceil((end - begin) / dt - 1e-9)))
-        half, whole, q, f1, f2, f3 = _coefficients(linear, (end - begin) / steps)
-        for _ in range(steps):
-            nv = nonlinear(v)
+        h = (end - begin) / steps
+        half, whole, q, f1, f2, f3 = _coefficients(linear, h)
+        for step in range(steps):
+            time = begin + step * h
+            nv = nonlinear(v, time)
             a = half * v + q * nv
-            na = nonlinear(a)
-            nb = nonlinear(half * v + q * na)
-            nc = nonlinear(half * a + q * (2 * nb - nv))
+            na = nonlinear(a, time + h / 2)
+            nb = nonlinear(half * v + q * na, time + h / 2)
+            nc = nonlinear(half * a + q * (2 * nb - nv), time + h)
             v = whole * v + f1 * nv + 2 * f2 * (na + nb) + f3 * nc
         if not np.isfinite(v).all():
             raise DivergenceError(f"the spectral reference diverged before t = {end:.6g} (h = {dt:.3g})")
@@ -134,13 +156,13 @@ def integrate(problem: SpectralProblem, u0: np.ndarray, times: np.ndarray, dt: f
 def _coefficients(linear: np.ndarray, h: float) -> tuple[np.ndarray, ...]:
     """e^{hL/2}, e^{hL} and the φ-functions of ETDRK4, as means over a circle about each h L: no cancellation."""
     circle = np.exp(2j * np.pi * (np.arange(32) + 0.5) / 32)
-    z = h * linear[:, None] + circle
+    z = h * linear[..., None] + circle
     ez = np.exp(z)
     q = (np.exp(z / 2) - 1) / z
     f1 = (-4 - z + ez * (4 - 3 * z + z**2)) / z**3
     f2 = (2 + z + ez * (z - 2)) / z**3
     f3 = (-4 - 3 * z - z**2 + ez * (4 - z)) / z**3
-    means = [h * f.mean(axis=1) for f in (q, f1, f2, f3)]
+    means = [h * f.mean(axis=-1) for f in (q, f1, f2, f3)]
     return (
         np.exp(h * linear / 2),
         np.exp(h * linear),

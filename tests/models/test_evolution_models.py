@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import sympy as sp
 
 from symdfi import models
 
@@ -22,7 +23,11 @@ def test_advection_with_redundant_units():
 
 @pytest.mark.parametrize(
     ("name", "settings", "bound"),
-    [("burgers", {"T": 0.5, "saves": 5}, 1e-4), ("allen_cahn", {"T": 0.3, "saves": 3}, 1e-4)],
+    [
+        ("burgers", {"T": 0.5, "saves": 5}, 1e-4),
+        ("allen_cahn", {"T": 0.3, "saves": 3}, 1e-4),
+        ("rotating_detonation", {"T": 0.5, "saves": 5, "widths": "5,5", "points": 128}, 2e-3),
+    ],
 )
 def test_networks(name, settings, bound):
     """The beginning, where the profile moves fastest."""
@@ -38,11 +43,12 @@ def test_the_step_changes_at_t_start():
     np.testing.assert_allclose(result.dataset["time"], np.linspace(0, 1, 11))
 
 
-@pytest.mark.parametrize("name", ["burgers", "allen_cahn", "advection"])
+@pytest.mark.parametrize("name", ["burgers", "allen_cahn", "advection", "rotating_detonation"])
 def test_show(name):
     model = models.load(name)
     assert "Dirac–Frenkel dynamics with inertia" in model.show()
-    assert r"\frac{\partial}{\partial t} u" in model.show(latex=True)
+    for field in model.equation.fields:
+        assert rf"\frac{{\partial}}{{\partial t}} {sp.latex(field)} =" in model.show(latex=True)
     assert "def kernel(" in model.show(source=True)
 
 
@@ -57,6 +63,19 @@ def test_bad_settings_are_refused():
             run(name, **{setting: value})
     with pytest.raises(ValueError, match="widths = '9;9': write it as 9,9,9"):
         run("burgers", widths="9;9")
+    with pytest.raises(ValueError, match="mu = full must be a number from 0 to 1, or memory"):
+        run("burgers", mu="full")
+
+
+def test_a_file_of_samples_is_of_one_field(tmp_path):
+    with pytest.raises(ValueError, match="rotating_detonation has the fields eta, lambda: a file gives one field"):
+        run("rotating_detonation", tmp_path / "a.csv")
+
+
+def test_every_field_has_a_row_of_its_own():
+    result = run("rotating_detonation", T=0.1, saves=2, widths="5,5", points=128)
+    assert result.dataset["eta"].dims == result.dataset["lambda"].dims == ("time", "x")
+    assert len(result.figure().axes) == 7  # a map with its colours and profiles each, and the residual
 
 
 def two_bumps(x):
