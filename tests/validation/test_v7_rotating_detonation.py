@@ -60,23 +60,25 @@ def test_the_front_forms():
 
 @pytest.mark.slow
 def test_two_fronts():
+    """The published network from two starts, and a smaller one, whose error at T depends on where it starts."""
     rows = []
-    for widths, points, h in (([8] * 3, 512, 0.01), ([10] * 4, 1024, 0.01)):
+    for widths, points, seeds, largest in (([10] * 4, 512, (0, 1), 1e-3), ([8] * 3, 512, (0, 1, 2), 5e-3)):
         of = problem(widths, points)
         p = int(of.ansatz.count)
         assert p <= 922
         of.compile()
-        began = time.process_time()
-        theta0 = sd.fit(of, MODEL.profile)
-        solution = sd.evolve(of, theta0, (0, 8), h, save_every=10)
-        spent = time.process_time() - began
-        found = errors(solution, truth(8.0, 80))
-        mean, last = found.mean(axis=0), found[-1]
-        rows.append([f"{len(widths)} × {widths[0]}", p, points, h, *mean, *last, round(spent)])
-        assert mean[0] <= 1e-3
-        assert last[0] <= 1e-3
-    columns = ["layers", "p", "points", "h", "mean", "mean η", "mean λ", "at T", "at T, η", "at T, λ", "CPU s"]
-    rows.append(["published, 4 × 10", 922, 2048, 0.004, 2.1e-3, "", "", 1.91e-3, "", "", ""])
+        for seed in seeds:
+            began = time.process_time()
+            theta0 = sd.fit(of, MODEL.profile, seed=seed)
+            solution = sd.evolve(of, theta0, (0, 8), 0.01, save_every=10)
+            spent = time.process_time() - began
+            found = errors(solution, truth(8.0, 80))
+            mean, last = found.mean(axis=0), found[-1]
+            rows.append([f"{len(widths)} × {widths[0]}", p, points, seed, 0.01, *mean, *last, round(spent)])
+            assert mean[0] <= 1e-3
+            assert last[0] <= largest
+    columns = ["layers", "p", "points", "seed", "h", "mean", "mean η", "mean λ", "at T", "at T, η", "at T, λ", "CPU s"]
+    rows.append(["published, 4 × 10", 922, 2048, "", 0.004, 2.1e-3, "", "", 1.91e-3, "", "", ""])
     publish(
         "V7: rotating detonation waves",
         "`sd.DFI()` with its default settings, a network a field; relative L² errors of both fields together, mean over"
