@@ -33,7 +33,7 @@ def plot_field(dataset: Any) -> Any:
 
 def _draw_field(figure: Any, axes: Any, field: Any, time: np.ndarray) -> None:
     """One field: its map over space and time and its profiles, or its maps over the plane."""
-    space, u, label = [name for name in field.dims if name != "time"], field.values, _greek(field.name)
+    space, u, label = [name for name in field.dims if name != "time"], field.values, field.name.replace("$", r"\$")
     if len(space) == 1:
         x = field[space[0]].values
         image = axes[0].pcolormesh(x, time, u, shading="nearest", cmap="viridis", rasterized=True)
@@ -58,7 +58,7 @@ def _draw_residual(axis: Any, dataset: Any) -> None:
     axis.semilogy(time, dataset["residual_solved"].values / rate, "--", label="solved points")
     label, title = "‖J v − f‖ / ‖f‖", "relative residual"
     if "relative_error" in dataset:
-        axis.semilogy(time, dataset["relative_error"].values, ":", color="black", label="error")
+        axis.semilogy(time, dataset["relative_error"].values, ":", color="black", label="error of u")
         label, title = "relative L²", "residual and error"
     axis.set(xlabel="t", ylabel=label, title=title)
     axis.legend(frameon=False, fontsize="small")
