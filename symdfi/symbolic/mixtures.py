@@ -24,6 +24,7 @@ def gaussians(
     *,
     period: Sequence | None = None,
     covariance: str = "diagonal",
+    normalized: bool = False,
 ) -> Ansatz:
     """A mixture û = Σᵢ aᵢ exp(−|Wᵢ (x − bᵢ)|²) of ``count`` Gaussians.
 
@@ -41,8 +42,12 @@ def gaussians(
     P/π sin(π (x − b)/P), so that a unit is a constant times exp(κ cos(2π (x − b)/P)), the von Mises density. A full
     covariance has no periodic variables: products of sines of two half angles change their sign on the way round.
 
-    Raises ``SymbolicError`` for a number that is not positive, periods that do not fit the variables, and
-    ``ValueError`` for an unknown ``covariance``.
+    With ``normalized`` a unit is aᵢ det Wᵢ π^(−d/2) exp(−|Wᵢ (x − bᵢ)|²), and aᵢ its integral (where det Wᵢ > 0): for
+    densities. In many dimensions the height of a density changes by orders of magnitude with its width, the share of a
+    unit does not, and û tells all parameters apart equally well whatever the widths are.
+
+    Raises ``SymbolicError`` for a number that is not positive, periods that do not fit the variables or that are to be
+    normalized, and ``ValueError`` for an unknown ``covariance``.
     """
     variables, number = given.variables(variables, "variables"), expression(count, "the number of Gaussians")
     if number.is_positive is False or number.is_integer is False:
@@ -56,6 +61,8 @@ def gaussians(
         raise SymbolicError(
             f"period = {list(lengths)} with a full covariance: the products of two directions are not periodic"
         )
+    if normalized and any(p is not None for p in lengths):
+        raise SymbolicError(f"period = {list(lengths)} with normalized = True: of periodic units none is a Gaussian")
     a, b = array("a", number), array("b", *((number, dim) if dim > 1 else (number,)))
     distances = []
     for d, (x, length) in enumerate(zip(variables, lengths, strict=True)):
@@ -63,18 +70,23 @@ def gaussians(
         distances.append(distance if length is None else length / sp.pi * sp.sin(sp.pi * distance / length))
     if dim == 1 or covariance == "isotropic":
         w = array("w", number)
+        widths = [w[i]] * dim
         exponent = sp.Add(*((w[i] * distance) ** 2 for distance in distances))
     elif covariance == "diagonal":
         w = array("w", number, dim)
+        widths = [w[i, d] for d in range(dim)]
         exponent = sp.Add(*((w[i, d] * distance) ** 2 for d, distance in enumerate(distances)))
     else:
         w = array("w", number, dim * (dim + 1) // 2)
+        widths = [w[i, d * (d + 3) // 2] for d in range(dim)]
         rows = [[w[i, d * (d + 1) // 2 + e] * distances[e] for e in range(d + 1)] for d in range(dim)]
         exponent = sp.Add(*(sp.Add(*row) ** 2 for row in rows))
-    expr = sp.Sum(a[i] * sp.exp(-exponent), (i, 0, number - 1))
+    height = sp.Mul(*widths) / sp.pi ** sp.Rational(dim, 2) if normalized else sp.S.One
+    expr = sp.Sum(a[i] * height * sp.exp(-exponent), (i, 0, number - 1))
 
     # With a symbol for the count nothing says how many to start from.
-    start = GaussianUnits(int(number), dim, "isotropic" if dim == 1 else covariance) if number.is_Integer else None
+    kind = "isotropic" if dim == 1 else covariance
+    start = GaussianUnits(int(number), dim, kind, normalized) if number.is_Integer else None
     return Ansatz(expr, variables, [a, w, b], start)
 
 
@@ -85,6 +97,7 @@ class GaussianUnits:
     number: int
     dim: int
     covariance: str
+    normalized: bool = False
 
     def __call__(self, bounds: np.ndarray, generator: np.random.Generator) -> dict[str, np.ndarray]:
         """Units side by side, each as wide as one and a half of their distances."""
@@ -118,7 +131,8 @@ class GaussianUnits:
             W[:, np.arange(dim), np.arange(dim)] = w
         determinants = np.abs(np.diagonal(W, axis1=1, axis2=2)).prod(axis=1)
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            shares = np.abs(values["a"]) * np.pi ** (dim / 2) / determinants
+            heights = determinants / np.pi ** (dim / 2) if self.normalized else 1.0
+            shares = np.abs(values["a"]) * heights * np.pi ** (dim / 2) / determinants
         factors = np.full((number, dim, dim), np.inf)
         for k in np.flatnonzero(determinants > 0):
             # W⁻¹ is triangular as W is, so that F differs from it by signs.

@@ -35,10 +35,24 @@ def test_in_one_dimension_all_covariances_are_the_same(covariance):
     ansatz.pack(start)
 
 
+@pytest.mark.parametrize("covariance", ["diagonal", "isotropic", "full"])
+def test_a_normalized_unit_integrates_to_its_share(covariance):
+    ansatz = sd.gaussians([X, Y], 2, covariance=covariance, normalized=True)
+    generator = np.random.default_rng(1)
+    values = ansatz.unpack(generator.uniform(0.7, 1.5, ansatz.count))
+    axis = np.linspace(-24, 26, 401)
+    points = np.stack([part.ravel() for part in np.meshgrid(axis, axis)], axis=1)
+    integral = value(ansatz, values, points).sum() * (axis[1] - axis[0]) ** 2
+    assert integral == pytest.approx(values["a"].sum(), rel=1e-12)
+    np.testing.assert_allclose(ansatz.start.components(values)[0], values["a"], rtol=1e-14)
+
+
 def test_what_is_refused():
     with pytest.raises(ValueError, match="covariance = 'round' is none of"):
         sd.gaussians([X], 3, covariance="round")
     with pytest.raises(sd.SymbolicError, match="not periodic"):
         sd.gaussians([X, Y], 3, covariance="full", period=[2, None])
+    with pytest.raises(sd.SymbolicError, match="normalized = True"):
+        sd.gaussians([X], 3, period=[2], normalized=True)
     with pytest.raises(sd.SymbolicError, match="must be positive"):
         sd.gaussians([X], 0)
