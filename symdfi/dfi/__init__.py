@@ -22,12 +22,25 @@ from symdfi.dfi.sampling import (
 )
 from symdfi.dfi.schemes import ESDIRK4, RK43, TRBDF2, ImplicitEuler, Scheme
 from symdfi.dfi.solution import Solution
-from symdfi.dfi.steppers import DFI, DFO, RSNG, Adaptive, Conserving, DiracFrenkel, Memory, Solves, Stepper, Trust
+from symdfi.dfi.steppers import (
+    DFI,
+    DFO,
+    RSNG,
+    Adaptive,
+    Budget,
+    Conserving,
+    DiracFrenkel,
+    Memory,
+    Solves,
+    Stepper,
+    Trust,
+)
 
 __all__ = [
     "Adaptive",
     "BoundaryCondition",
     "Box",
+    "Budget",
     "Conditioning",
     "Conserving",
     "DFI",

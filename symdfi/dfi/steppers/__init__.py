@@ -6,6 +6,7 @@ the last velocity. A new one is one small file.
 
 from symdfi.dfi.steppers.adaptive import Adaptive
 from symdfi.dfi.steppers.base import Stepper
+from symdfi.dfi.steppers.budget import Budget
 from symdfi.dfi.steppers.conserving import Conserving
 from symdfi.dfi.steppers.dirac_frenkel import DiracFrenkel
 from symdfi.dfi.steppers.inertia import DFI
@@ -15,4 +16,16 @@ from symdfi.dfi.steppers.solves import Solves
 from symdfi.dfi.steppers.sparse import RSNG
 from symdfi.dfi.steppers.trust import Trust
 
-__all__ = ["Adaptive", "DFI", "DFO", "RSNG", "Conserving", "DiracFrenkel", "Memory", "Solves", "Stepper", "Trust"]
+__all__ = [
+    "Adaptive",
+    "Budget",
+    "Conserving",
+    "DFI",
+    "DFO",
+    "DiracFrenkel",
+    "Memory",
+    "RSNG",
+    "Solves",
+    "Stepper",
+    "Trust",
+]

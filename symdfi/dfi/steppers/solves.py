@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -11,10 +11,15 @@ import numpy as np
 from symdfi.dfi.problem import Problem
 from symdfi.dfi.source import Rows, Workspace
 from symdfi.linalg import AnchoredSolution, AnchoredSolver
+from symdfi.linalg.anchored.normal import minimiser_norms
+from symdfi.linalg.anchored.source import Formed
 from symdfi.linalg.anchored.subspace import Subspace, solve_within
+from symdfi.linalg.subnormals import flushed
 
 #: ``rule(theta, time, spaces)``: the subspace of velocities at θ, in the coordinates of the last of ``spaces``.
 SpaceRule = Callable[[np.ndarray, float, list[Subspace]], Subspace]
+#: The most parameters whose normal equations are formed to see how fast they move.
+_FORMED = 2**14
 
 
 @dataclass
@@ -27,6 +32,7 @@ class Solves:
     count: int = 0
     workspace: Workspace = field(default_factory=Workspace, repr=False)
     _rules: list[SpaceRule] = field(default_factory=list, repr=False)
+    _formed: tuple[np.ndarray, float, Formed] | None = field(default=None, repr=False)
 
     def at(self, theta: np.ndarray, time: float) -> Rows:
         """The rows at θ, for a solver to ask for in the form it needs.
@@ -44,8 +50,30 @@ class Solves:
         """v = argmin ‖J v − f‖² + γ‖v − μ a‖² at θ by ``solver``, over the velocities that there are; J and f are those
         of ``rows_of`` where given, the stage of an implicit scheme."""
         rows = self._at(theta, time, rows_of)
-        self.last = solve_within(self._spaces(theta, time), solver, rows, anchor, gamma, relative=relative, mu=mu)
+        spaces, known, source = self._spaces(theta, time), self._formed, rows
+        if not (spaces or rows_of) and known is not None and known[0] is theta and known[1] == time:
+            source = known[2]
+        self.last = solve_within(spaces, solver, source, anchor, gamma, relative=relative, mu=mu)
         return self.last.v
+
+    def speeds(
+        self, solver: AnchoredSolver, theta: np.ndarray, time: float
+    ) -> Callable[[Sequence[float]], list[float]]:
+        """‖argmin ‖J v − f‖² + γσ₁²‖v‖²‖ at θ for several γ.
+
+        By normal equations, which serve the next solve too if it is at the same θ; by ``solver`` where there are fewer
+        rows than parameters, very many of these, or velocities are restricted.
+        """
+        rows = self._at(theta, time)
+        n, p = rows.shape() or (0, 0)
+        if self._rules or n < p or p > _FORMED:
+            zero = np.zeros(theta.size)
+            solve = lambda gamma: self.solve(solver, theta, time, zero, gamma, relative=True)  # noqa: E731
+            return lambda gammas: [float(np.linalg.norm(solve(gamma))) for gamma in gammas]
+        with flushed():
+            formed = rows.normal(None)
+        self._formed = theta, time, Formed(rows, formed)
+        return lambda gammas: minimiser_norms(formed.grams, formed.gradient, gammas)
 
     def allowed(self, theta: np.ndarray, time: float, v: np.ndarray) -> np.ndarray:
         """The part of v among the velocities that there are."""

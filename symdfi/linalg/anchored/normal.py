@@ -72,3 +72,16 @@ def solved(factor: TriangularFactor | BlockFactor, right: Array) -> Array:
         return _potrs(factor.triangle, right, lower=1)[0]
     ends = np.cumsum([len(part.triangle) for part in factor.parts])
     return np.concatenate([solved(*one) for one in zip(factor.parts, np.split(right, ends[:-1]), strict=True)])
+
+
+def minimiser_norms(grams: Sequence[Array], gradient: Array, gammas: Sequence[float]) -> list[float]:
+    """||(G + gamma sigma_1^2 I)^-1 gradient|| for several gamma, of diagonal blocks of G = J^T J that stay as they
+    are."""
+    square = max(_sigma_max(gram) for gram in grams) ** 2
+    if square == 0:
+        return [0.0] * len(gammas)
+    norms = []
+    for gamma in gammas:
+        factor = factorised_blocks([gram.copy(order="F") for gram in grams], gamma * square, False)
+        norms.append(float(np.linalg.norm(solved(factor, gradient))))
+    return norms

@@ -203,3 +203,42 @@ def _each(function: Callable[[Array], Array], vectors: Array) -> Array:
 def _added(jacobian: Array, residual: Array, gradient: Array) -> Array:
     """gradient + J^T residual, in place."""
     return _gemv(1.0, jacobian.T, residual, beta=1.0, y=gradient, overwrite_y=1)
+
+
+@dataclass(frozen=True)
+class Formed(Source):
+    """Rows whose normal equations have been formed, without a target: asked for them once more it makes the gradient
+    alone."""
+
+    source: Source
+    normals: Normal
+
+    def shape(self) -> tuple[int, int]:
+        return self.normals.n, self.normals.gradient.size
+
+    def blocks(self) -> Blocks:
+        return self.source.blocks()
+
+    def again(self) -> Source:
+        return self.source.again()
+
+    def whole(self) -> tuple[Array, Array]:
+        return self.source.whole()
+
+    def normal(self, target: Array | None) -> Normal:
+        grams = tuple(gram.copy(order="F") for gram in self.normals.grams)
+        return Normal(self.normals.n, grams, self.gradient(target, self.shape()))
+
+    def residuals(self, target: Array | None, n: int) -> Array:
+        return self.source.residuals(target, n)
+
+    def gradient(self, target: Array | None, shape: tuple[int, int]) -> Array:
+        if target is None and shape == self.shape():
+            return self.normals.gradient.copy()
+        return self.source.gradient(target, shape)
+
+    def product(self, v: Array) -> Array:
+        return self.source.product(v)
+
+    def pulled(self, r: Array) -> Array:
+        return self.source.pulled(r)

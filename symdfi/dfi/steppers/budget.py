@@ -1,0 +1,67 @@
+"""How little regularisation there may be, by how fast parameters move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from symdfi.numbers import one_real
+
+#: ``speeds(gammas)``: ‖v‖ of v = argmin ‖J v − f‖² + γσ₁²‖v‖² for several γ.
+Speeds = Callable[[Sequence[float]], list[float]]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """γ, in units of σ₁(J)², as small as the velocity allows: ‖v_γ‖ ≤ ``factor``·‖v_ref‖, where
+    v_γ = argmin ‖J v − f‖² + γσ₁²‖v‖² and v_ref is the one of γ = ``reference``.
+
+    What weak directions of J take off the residual they cost in velocity, ‖v_γ‖ ~ γ^(−1/2) in the worst case. Where
+    û can follow f, v_γ hardly changes with γ, and γ goes down to ``least``. Where it cannot, weak directions are driven
+    by a residual that they do not take away. Their velocity is sensitive, for with H = Σ r_s ∂²û_s/∂θ² small changes of
+    θ grow at the rate of (JᵀJ + γ)⁻¹H, and θ runs to where J is worse still. (The Korteweg–de Vries equation with ten
+    Gaussians: from 20 a unit of time at γ = 1e-6 to 200 at 1e-8, for a tenth of the residual.)
+
+    From step to step γ falls by ``fall`` at most, and rises by ``rise``.
+    """
+
+    factor: float = 4.0
+    reference: float = 1e-6
+    least: float = 5e-11
+    rise: float = 3.0
+    fall: float = 1.2
+
+    def __post_init__(self) -> None:
+        for name in ("factor", "rise", "fall"):
+            if not 1 < one_real(getattr(self, name), name) < np.inf:
+                raise ValueError(f"{name} = {getattr(self, name)} must be larger than 1, and finite")
+        # Below, normal equations do not tell how fast parameters move.
+        if not 1e-12 <= one_real(self.least, "least") <= one_real(self.reference, "reference") < np.inf:
+            raise ValueError(
+                f"least = {self.least} must be 1e-12 at least, and at most reference = {self.reference}, "
+                "which must be finite"
+            )
+
+    def gamma(self, speeds: Speeds, last: float | None) -> float:
+        """γ of a step, after one of γ = ``last``, None at the start."""
+        if last is None:
+            return self._first(speeds)
+        lower = max(last / self.fall, self.least)
+        allowed, found = speeds([self.reference, lower])
+        allowed *= self.factor
+        if found <= allowed:
+            return lower
+        (found,) = speeds([last])
+        if found <= allowed or allowed == 0:
+            return last
+        return min(last * min(self.rise, (found / allowed) ** 2), max(self.reference, self.least))
+
+    def _first(self, speeds: Speeds) -> float:
+        """The smallest of a sequence for which it, and all that are larger, are within the budget."""
+        count = int(np.ceil(np.log(self.reference / self.least) / np.log(self.rise))) + 1
+        tried = np.geomspace(self.reference, self.least, count) if count > 1 else np.array([self.reference])
+        found = np.array(speeds(tried.tolist()))
+        within = np.cumprod(found <= self.factor * found[0]).sum()
+        return float(tried[max(within, 1) - 1])

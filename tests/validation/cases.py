@@ -1,0 +1,336 @@
+"""The cases on which the default is held against its rivals (V0): redundant ansätze, an exact or converged reference.
+
+The error of a run is the mean over twenty saved times of the relative L² error of all fields on points of their own.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import sympy as sp
+from scipy.linalg import expm
+
+import symdfi as sd
+from symdfi.running.spectral import SpectralProblem, reference
+
+X = sp.Symbol("x", real=True)
+u, w = (sp.Function(name)(sd.t, X) for name in "uw")
+PI2 = 2 * sp.pi
+SAVES = 20
+
+
+@dataclass(frozen=True)
+class Case:
+    """A ``problem`` from ``start`` on, an initial value that is fitted or a function of the problem, until ``T`` in
+    steps of ``dt``. ``truth(points, times)`` is what ``Solution.evaluate`` should give."""
+
+    problem: Callable[[], sd.Problem]
+    start: sp.Expr | list[sp.Expr] | Callable[[sd.Problem], np.ndarray]
+    T: float
+    dt: float
+    points: np.ndarray
+    truth: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+    @functools.cached_property
+    def theta(self) -> np.ndarray:
+        if callable(self.start):
+            return self.start(self.problem())
+        return sd.fit(self.problem(), self.start)
+
+    @functools.cached_property
+    def exact(self) -> np.ndarray:
+        return self.truth(self.points, np.linspace(0, self.T, SAVES + 1))
+
+    @property
+    def initial_error(self) -> float:
+        """The relative error of the start."""
+        return float(_relative(self.problem().evaluate(self.theta, self.points)[None], self.exact[:1])[0])
+
+    def error(self, stepper: sd.dfi.Stepper | None = None, dt: float | None = None) -> float:
+        """The error of a run, infinite if it breaks off."""
+        each = max(1, round(self.T / SAVES / (dt or self.dt)))
+        step = self.T / SAVES / each
+        try:
+            solution = sd.evolve(self.problem(), self.theta, (0, self.T), step, stepper, save_every=each)
+        except (sd.DivergenceError, sd.SingularMatrixError):
+            return np.inf
+        with np.errstate(over="ignore", invalid="ignore"):
+            error = float(np.mean(_relative(solution.evaluate(self.points, solution.t), self.exact)[1:]))
+        return error if np.isfinite(error) else np.inf
+
+
+def _relative(found: np.ndarray, exact: np.ndarray) -> np.ndarray:
+    """Relative L² errors, one a time."""
+    each = tuple(range(1, found.ndim))
+    size = (np.abs(exact) ** 2).sum(each)
+    return np.sqrt((np.abs(found - exact) ** 2).sum(each) / np.where(size > 0, size, 1.0))
+
+
+def _box(half: float, periodic: bool = False) -> sd.Box:
+    return sd.Box([(-half, half)], periodic=periodic)
+
+
+def _spectral(problem: SpectralProblem, u0: sp.Expr) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Values of the spectral reference at points that are among its own."""
+
+    def truth(points: np.ndarray, times: np.ndarray) -> np.ndarray:
+        found = reference(problem, sp.lambdify(X, u0), times, tolerance=1e-6, largest=4096)
+        every = len(found.x) // len(points)
+        np.testing.assert_allclose(found.x[::every], points, atol=1e-12)
+        return found.u[:, ::every]
+
+    return truth
+
+
+# V1: one Gaussian by four that are nearly alike.
+
+
+def advection() -> sd.Problem:
+    equation = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), -u.diff(X) + sp.Float(0.1) * u.diff(X, 2)))
+    return sd.Problem(equation, sd.gaussians([X], 4), _box(10), sd.Grid(400))
+
+
+def alike(problem: sd.Problem) -> np.ndarray:
+    """Four Gaussians of different heights in one place, moved apart by a ten-thousandth of their width."""
+    apart = 1e-4 * np.array([-1.5, -0.5, 0.5, 1.5])
+    return problem.ansatz.pack({"a": [0.3, 0.2, 0.2, 0.3], "b": apart, "w": np.ones(4)})
+
+
+def advected(problem: Callable[[], sd.Problem]) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    def truth(points: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """Every Gaussian moves and widens by itself."""
+        values = problem().ansatz.unpack(alike(problem()))
+        spread = 1 + 0.4 * times[:, None, None]
+        away = points[None, None, :] - values["b"].reshape(1, -1, 1) - times[:, None, None]
+        return (values["a"].reshape(1, -1, 1) * np.exp(-(away**2) / spread) / np.sqrt(spread)).sum(1)
+
+    return truth
+
+
+# V2: two waves meet, with and without a difference in width.
+
+M, *THETA = sp.symbols("mu theta1:5")
+
+
+def waves(rho: float) -> sd.Problem:
+    shape = lambda r: sp.exp(-((X - M) ** 2) / (2 * (1 + sp.Float(r))))  # noqa: E731
+    first, second = (shape(r).subs(M, m) for r, m in zip((0, rho), THETA[:2], strict=True))
+    third, fourth = (shape(r).diff(M).subs(M, m) for r, m in zip((0, rho), THETA[2:], strict=True))
+    equations = [sp.Eq(u.diff(sd.t), w), sp.Eq(w.diff(sd.t), u.diff(X, 2))]
+    ansatz = sd.Ansatz([first + second, third - fourth], [X], THETA)
+    return sd.Problem(sd.EvolutionEquation(equations), ansatz, _box(12, periodic=True), sd.Grid(151))
+
+
+def crossing(problem: Callable[[], sd.Problem]) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    def truth(points: np.ndarray, times: np.ndarray) -> np.ndarray:
+        return np.stack([problem().evaluate([s - 2, 2 - s, s - 2, 2 - s], points) for s in times])
+
+    return truth
+
+
+# V3: advection and reaction through points where J vanishes.
+
+SINES = sp.sin(sd.t) * (sp.sin(X) + sp.cos(X))
+
+
+def singular() -> sd.Problem:
+    a, b = sp.symbols("theta1 theta2")
+    source = SINES.diff(sd.t) + SINES.diff(X) + SINES
+    ansatz = sd.Ansatz(sp.sin(a) * sp.sin(X) + sp.sin(b) * sp.cos(X), [X], [a, b])
+    equation = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), -u.diff(X) - u + source))
+    return sd.Problem(equation, ansatz, sd.Box([(0, PI2)], periodic=True), sd.Grid(512))
+
+
+# V4: two solitons of the Korteweg-de Vries equation.
+
+
+def korteweg(points: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """2 ∂²ₓ log(1 + e₁ + e₂ + A e₁ e₂), eᵢ = exp(kᵢ x − kᵢ³ t + ηᵢ), by the largest of its exponents."""
+    k, eta = np.array([1, np.sqrt(5)]), np.array([0, 10.73])
+    one, two = (k[i] * points - k[i] ** 3 * times[:, None] + eta[i] for i in range(2))
+    both = one + two + 2 * np.log((k[1] - k[0]) / (k[1] + k[0]))
+    top = np.maximum.reduce([0 * one, one, two, both])
+    parts = [np.exp(e - top) for e in (0 * one, one, two, both)]
+    slopes = [0.0, k[0], k[1], k.sum()]
+    total = sum(parts)
+    mean, square = (sum(s**n * e for s, e in zip(slopes, parts, strict=True)) / total for n in (1, 2))
+    return 2 * (square - mean**2)
+
+
+def solitons() -> sd.Problem:
+    equation = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), -6 * u * u.diff(X) - u.diff(X, 3)))
+    box = sd.Box([(-10, 20)], periodic=True)
+    return sd.Problem(equation, sd.gaussians([X], 10, period=[30]), box, sd.Grid(600))
+
+
+# V5, V6: fronts and shocks by periodic networks.
+
+PHASES = (
+    sp.tanh(2 * sp.sin(X)) / 3
+    - sp.exp(-23.5 * (X - sp.pi / 2) ** 2) + sp.exp(-27 * (X - 4.2) ** 2) + sp.exp(-38 * (X - 5.4) ** 2)
+)  # fmt: skip
+BUMP = (1 - X**2) * sp.exp(-30 * (X + sp.Rational(1, 2)) ** 2)
+
+
+def allen_cahn() -> sd.Problem:
+    equation = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), sp.Float(5e-3) * u.diff(X, 2) + u - u**3))
+    box = sd.Box([(0, PI2)], periodic=True)
+    return sd.Problem(equation, sd.mlp([X], [9, 9, 9], period=[PI2]), box, sd.Grid(400))
+
+
+def burgers() -> sd.Problem:
+    equation = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), sp.Float(1e-3) * u.diff(X, 2) - u * u.diff(X)))
+    return sd.Problem(equation, sd.mlp([X], [9, 9], period=[2]), _box(1, periodic=True), sd.Grid(500))
+
+
+# V10: the sine-Gordon breather by two networks, and the squeezed state of an oscillator by two equal Gaussians.
+
+OMEGA = 0.8
+K = float(np.sqrt(1 - OMEGA**2))
+
+
+def breather() -> sd.Problem:
+    equations = [sp.Eq(u.diff(sd.t), w), sp.Eq(w.diff(sd.t), u.diff(X, 2) - sp.sin(u))]
+    networks = {field: sd.mlp([X], [4, 4], period=[40]) for field in (u, w)}
+    return sd.Problem(sd.EvolutionEquation(equations), networks, _box(20, periodic=True), sd.Grid(320))
+
+
+def breathing(points: np.ndarray, times: np.ndarray) -> np.ndarray:
+    turn, bell = OMEGA * times[:, None], 1 / np.cosh(K * points)
+    height = K / OMEGA * np.cos(turn) * bell
+    return np.stack([4 * np.arctan(height), -4 * K * np.sin(turn) * bell / (1 + height**2)], axis=1)
+
+
+def oscillator() -> sd.Problem:
+    k = sp.Symbol("k", integer=True)
+    names = [sp.IndexedBase(name, shape=(2,)) for name in ("a", "b", "alpha", "beta", "q", "p")]
+    a, b, alpha, beta, q, p = (name[k] for name in names)
+    terms = (a + sp.I * b) * sp.exp(-(alpha + sp.I * beta) * (X - q) ** 2 / 2 + sp.I * p * (X - q))
+    psi = sp.Function("psi")(sd.t, X)
+    equation = sd.EvolutionEquation(sp.Eq(psi.diff(sd.t), sp.I / 2 * (psi.diff(X, 2) - X**2 * psi)))
+    ansatz = sd.Ansatz(sp.Sum(terms, (k, 0, 1)), [X], names)
+    return sd.Problem(equation, ansatz, _box(9, periodic=True), sd.Grid(96))
+
+
+def squeezed(points: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """exp(−s x²/2) displaced to (1, ½), by the classical motion of centre and width."""
+    s, q0, p0, time = 1.6, 1.0, 0.5, times[:, None]
+    width = (s * np.cos(time) + 1j * np.sin(time)) / (np.cos(time) + 1j * s * np.sin(time))
+    q, p = q0 * np.cos(time) + p0 * np.sin(time), p0 * np.cos(time) - q0 * np.sin(time)
+    turn = np.unwrap(np.angle(np.cos(times) + 1j * s * np.sin(times)))[:, None]
+    size = (s / np.pi) ** 0.25 * abs(np.cos(time) + 1j * s * np.sin(time)) ** -0.5
+    return size * np.exp(
+        -0.5j * turn + 0.5j * (p * q - p0 * q0) - width * (points - q) ** 2 / 2 + 1j * p * (points - q)
+    )
+
+
+def squeeze(problem: sd.Problem) -> np.ndarray:
+    """The state in two equal halves."""
+    half = (1.6 / np.pi) ** 0.25 / 2
+    return np.repeat([half, 0.0, 1.6, 0.0, 1.0, 0.5], 2)
+
+
+# Cases that nothing was chosen on: a front, a double well, a soliton of light.
+
+
+def fisher() -> sd.Problem:
+    equation = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), sp.Float(1e-2) * u.diff(X, 2) + 2 * u * (1 - u)))
+    return sd.Problem(equation, sd.mlp([X], [6, 6], period=[4]), _box(2, periodic=True), sd.Grid(256))
+
+
+SEED = sp.exp(-10 * X**2) / 2
+TEMPERATURE, SPILL = 0.3, sp.exp(2 * sp.cos(X - sp.Rational(1, 2)) - 2)
+
+
+def well() -> sd.Problem:
+    drift = sp.sin(2 * X) * u
+    equation = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), drift.diff(X) + sp.Float(TEMPERATURE) * u.diff(X, 2)))
+    box = sd.Box([(-sp.pi, sp.pi)], periodic=True)
+    return sd.Problem(equation, sd.gaussians([X], 8, period=[PI2]), box, sd.Grid(200))
+
+
+def spilt(points: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """By the matrix exponential of Fourier differentiation."""
+    size = len(points)
+    wave = 1j * np.fft.fftfreq(size, 1 / size)
+    rate = np.where(abs(wave) < size / 2, wave, 0)
+    first, second = (np.fft.ifft(k[:, None] * np.fft.fft(np.eye(size), axis=0), axis=0).real for k in (rate, wave**2))
+    step = expm((first @ np.diag(np.sin(2 * points)) + TEMPERATURE * second) * (times[1] - times[0]))
+    values = [sp.lambdify(X, SPILL)(points)]
+    for _ in times[1:]:
+        values.append(step @ values[-1])
+    return np.array(values)
+
+
+def light() -> sd.Problem:
+    """i ψ_t + ψ_xx/2 + |ψ|²ψ = 0 by five Gaussians."""
+    k = sp.Symbol("k", integer=True)
+    names = [sp.IndexedBase(name, shape=(5,)) for name in ("a", "b", "alpha", "beta", "q", "p")]
+    a, b, alpha, beta, q, p = (name[k] for name in names)
+    terms = (a + sp.I * b) * sp.exp(-(alpha + sp.I * beta) * (X - q) ** 2 / 2 + sp.I * p * (X - q))
+    psi = sp.Function("psi")(sd.t, X)
+    equation = sd.EvolutionEquation(
+        sp.Eq(psi.diff(sd.t), sp.I / 2 * psi.diff(X, 2) + sp.I * psi * sp.conjugate(psi) * psi)
+    )
+    return sd.Problem(equation, sd.Ansatz(sp.Sum(terms, (k, 0, 4)), [X], names), _box(14), sd.Grid(400))
+
+
+def pulse(points: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """sech(x − v t) exp(i v x + i (1 − v²) t/2)."""
+    v, time = 0.5, times[:, None]
+    return np.exp(1j * (v * points + (1 - v**2) * time / 2)) / np.cosh(points - v * time)
+
+
+def pulsed(problem: sd.Problem) -> np.ndarray:
+    """Gaussians of several widths in one place, all of the pulse's momentum."""
+    alpha = np.array([0.15, 0.35, 0.8, 1.8, 4.0])
+    nodes = problem.points[:, 0]
+    a = np.linalg.lstsq(np.exp(-alpha * nodes[:, None] ** 2 / 2), 1 / np.cosh(nodes), rcond=None)[0]
+    zero = np.zeros(5)
+    start = problem.ansatz.pack(dict(a=a, b=zero, alpha=alpha, beta=zero, q=zero, p=zero + 0.5))
+    moving = lambda x: np.exp(0.5j * x) / np.cosh(x)  # noqa: E731
+    return sd.fit(problem, (nodes, moving(nodes)), start=start)
+
+
+_advection, _alike = functools.cache(advection), functools.cache(advection)
+_waves = {rho: functools.cache(functools.partial(waves, rho)) for rho in (0.0, 4.635e-6)}
+_FISHER = SpectralProblem(-2, 2, lambda k: 2 - 1e-2 * k**2, np.ones_like, lambda v: -2 * v**2)
+_ALLEN = SpectralProblem(0, 2 * np.pi, lambda k: 1 - 5e-3 * k**2, np.ones_like, lambda v: -(v**3))
+_BURGERS = SpectralProblem(-1, 1, lambda k: -1e-3 * k**2, lambda k: -0.5j * k, np.square)
+_CIRCLE = 2 * np.pi * np.arange(256) / 256
+_AXIS = np.linspace(-8, 8, 401)
+
+CASES: dict[str, Case] = {
+    "V1 Gaussians alike": Case(_advection, alike, 2.0, 0.01, _AXIS, advected(_advection)),
+    **{
+        f"V2 collision, rho = {rho:g}": Case(
+            problem, lambda _: np.array([-2.0, 2, -2, 2]), 4.0, 0.01, np.linspace(-11, 11, 501), crossing(problem)
+        )
+        for rho, problem in _waves.items()
+    },
+    "V3 singular points": Case(
+        functools.cache(singular), lambda _: np.zeros(2), 6.0, 0.01, _CIRCLE,
+        lambda x, s: np.sin(s)[:, None] * (np.sin(x) + np.cos(x)),
+    ),
+    "V4 Korteweg-de Vries": Case(
+        functools.cache(solitons), lambda p: sd.fit(p, lambda x: korteweg(x, np.zeros(1))[0]), 4.0, 0.002,
+        -10 + 30 * np.arange(512) / 512, korteweg,
+    ),
+    "V5 Allen-Cahn": Case(functools.cache(allen_cahn), PHASES, 4.0, 0.02, _CIRCLE, _spectral(_ALLEN, PHASES)),
+    "V6 Burgers": Case(
+        functools.cache(burgers), BUMP, 2.0, 0.005, -1 + 2 * np.arange(512) / 512, _spectral(_BURGERS, BUMP)
+    ),
+    "V10 breather": Case(
+        functools.cache(breather), [4 * sp.atan(K / OMEGA / sp.cosh(K * X)), sp.Integer(0)], 10.0, 0.02,
+        np.linspace(-19, 19, 401), breathing,
+    ),
+    "V10 squeezed state": Case(functools.cache(oscillator), squeeze, 6.0, 0.005, np.linspace(-8, 8, 201), squeezed),
+    "Fisher's front": Case(
+        functools.cache(fisher), SEED, 3.0, 0.015, -2 + 4 * np.arange(256) / 256, _spectral(_FISHER, SEED)
+    ),
+    "double well": Case(functools.cache(well), SPILL, 2.0, 0.01, _CIRCLE - np.pi, spilt),
+    "soliton of light": Case(functools.cache(light), pulsed, 4.0, 0.005, np.linspace(-12, 12, 401), pulse),
+}  # fmt: skip
