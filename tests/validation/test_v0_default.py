@@ -31,7 +31,7 @@ def shown(error):
         ("V1 Gaussians alike", 1e-5),
         ("V2 collision, rho = 0", 1e-12),
         ("V2 collision, rho = 4.635e-06", 1e-12),
-        ("V10 squeezed state", 1e-7),
+        ("V10 squeezed state", 1e-6),
         ("Fisher's front", 1e-4),
         ("double well", 5e-3),
     ],
