@@ -29,8 +29,8 @@ class Budget:
 
     factor: float = 4.0
     reference: float = 1e-6
-    #: A little less than what normal equations serve in the stages of RK4: ``linalg.Auto`` takes QR factors there, whose
-    #: rounding errors in weak directions are smaller (V10's squeezed state: 5e-10, where normal equations give 2e-7).
+    #: A little less than what normal equations serve in the stages of RK4: ``linalg.Auto`` takes QR factors there, with
+    #: smaller rounding errors in weak directions (V10's squeezed state: 5e-10, where normal equations give 2e-7).
     least: float = 5e-11
     rise: float = 3.0
     fall: float = 1.2
