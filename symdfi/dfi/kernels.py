@@ -82,13 +82,9 @@ class ProblemKernels:
     @functools.cached_property
     def tangent(self) -> CompiledKernel:
         """J v and f without J, for residuals."""
-        velocity = tuple(like(p, "d", k) for k, p in enumerate(self.ansatz.parameters))
-        directions = dict(zip(self.ansatz.parameters, velocity, strict=True))
-        builder = self._builder(Group("velocity", velocity))
+        builder = self._builder(Group("velocity", self._directions))
         values = self._fields(builder)
-        moved = [tangent(builder.program, at[()], directions) for at in values.values()]
-        rates = self._weighted(builder, [sp.S.Zero if rate is None else rate for rate in moved])
-        builder.output("tangent", rates, per_sample=True)
+        self._write_tangent(builder, [at[()] for at in values.values()])
         builder.output("rhs", self._weighted(builder, self.equation.with_values(values)), per_sample=True)
         return builder.build()
 
@@ -192,6 +188,18 @@ class ProblemKernels:
                 parts.append(builder.program.assign(value, gradient_loops(parameter)))
         builder.output(name, parts, per_sample=True)
 
+    @functools.cached_property
+    def _directions(self) -> tuple[Private | sp.IndexedBase, ...]:
+        """A velocity of every parameter."""
+        return tuple(like(p, "d", k) for k, p in enumerate(self.ansatz.parameters))
+
+    def _write_tangent(self, builder: KernelBuilder, values: Sequence[sp.Expr]) -> None:
+        """An output √w ∂/∂θ · v of û, or of other values."""
+        directions = dict(zip(self.ansatz.parameters, self._directions, strict=True))
+        moved = [tangent(builder.program, value, directions) for value in values]
+        rates = self._weighted(builder, [sp.S.Zero if rate is None else rate for rate in moved])
+        builder.output("tangent", rates, per_sample=True)
+
     def _weighted(self, builder: KernelBuilder, values: Iterable[sp.Expr]) -> list[Assignment]:
         """A number a field times √w."""
         return [builder.program.assign(w * value) for w, value in zip(self._weights, values, strict=True)]
@@ -216,13 +224,9 @@ class StageKernels(ProblemKernels):
 
     @functools.cached_property
     def tangent(self) -> CompiledKernel:
-        velocity = tuple(like(p, "d", k) for k, p in enumerate(self.ansatz.parameters))
-        directions = dict(zip(self.ansatz.parameters, velocity, strict=True))
-        builder = self._builder(Group("velocity", velocity))
+        builder = self._builder(Group("velocity", self._directions))
         shifted = self._shifted(builder)
-        moved = [tangent(builder.program, g, directions) for g in shifted]
-        rates = self._weighted(builder, [sp.S.Zero if rate is None else rate for rate in moved])
-        builder.output("tangent", rates, per_sample=True)
+        self._write_tangent(builder, shifted)
         builder.output("rhs", self._missing(builder, shifted), per_sample=True)
         return builder.build()
 

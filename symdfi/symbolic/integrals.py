@@ -72,7 +72,7 @@ def check_ends(
             continue
         a, b = bounds[axes[y]]
         room = _SAME * (b - a if np.isfinite(b - a) else 1.0)
-        values = [sp.sympify(end).subs(dict(params)) for end in ends]
+        values = [end.subs(dict(params)) for end in ends]
         if not all(v.is_number and v.is_extended_real for v in values):
             raise SymbolicError(
                 f"the limits of {y} in {integral} are no numbers: integrate over the whole domain, with a Heaviside or "

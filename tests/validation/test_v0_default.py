@@ -11,14 +11,18 @@ import symdfi as sd
 from tests.validation.cases import CASES
 from tests.validation.results import publish, table
 
-GAMMAS = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12)
-#: γ in units of σ₁², and truncation at √γ σ₁.
+#: Nine settings, so that the best of every rival is none of the largest: γ in units of σ₁², and truncation at √γ σ₁.
+GAMMAS = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12, 1e-14)
 RIVALS = {
     "Tikhonov": lambda gamma: sd.DiracFrenkel(gamma=gamma, relative=True),
     "truncated SVD": lambda gamma: sd.DiracFrenkel(rtol=gamma**0.5),
     "SPRING": lambda gamma: sd.DFI(gamma=gamma, mu=0.99, trust=False),
     "DFO": lambda gamma: sd.DFO(rtol=gamma**0.5),
 }
+
+ABOUT = """Mean relative L² error over twenty saved times; of each rival the best of nine settings, all at the same
+steps of RK4. One run a cell: solutions of the Korteweg-de Vries equation, and less so the breather and the double well,
+are chaotic in θ, and a start that differs by 1e-8, or another setting, gives another error."""
 
 
 def shown(error):
@@ -61,7 +65,7 @@ def test_the_default_against_its_rivals():
         )
         scans += [[name, rival, *map(shown, scan)] for rival, scan in found.items()]
         head = ["case", "p", "start", "DFI()", "DF", *RIVALS, "DFI() / best"]
-        text = "Mean relative L² error over twenty saved times; of each rival the best of nine settings.\n\n"
+        text = ABOUT + "\n\n"
         text += table(head, summary) + "\n\nAll settings: γ/σ₁², truncation at its root.\n\n"
         text += table(["case", "method", *(f"{gamma:.0e}" for gamma in GAMMAS)], scans)
         publish("V0: the default against its rivals", text)

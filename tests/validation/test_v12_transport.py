@@ -7,15 +7,13 @@ u₀ = exp(−((x + 0.2)² + y²)/(8e-3 π)), the exact solution by characterist
 times on its way round.
 """
 
-import time
-
 import numpy as np
 import pytest
 import sympy as sp
 
 import symdfi as sd
-from tests.validation.characteristics import Transported, errors, nearest, positive, traced_back, uniform
-from tests.validation.results import publish, table
+from tests.validation.characteristics import Transported, errors, measured, nearest, positive, traced_back, uniform
+from tests.validation.results import publish
 
 X, Y = sp.symbols("x y", real=True)
 u = sp.Function("u")(sd.t, X, Y)
@@ -61,20 +59,12 @@ def test_transport():
 
     On to T = 20 this network of 385 parameters is too small: 1.2e-2 at t = 9, 5.8e-2 at t = 12.
     """
-    large, h = problem([12, 12, 12], 64), 0.0125
-    large.compile()
-    began = time.process_time()
-    theta0 = sd.fit(large, at_start, iterations=60)
-    fitted, began = time.process_time() - began, time.process_time()
-    solution = sd.evolve(large, theta0, (0, 8), h, sd.DFI(gamma=1e-10), save_every=80)
-    taken = time.process_time() - began
-    found = errors(solution, Transported(flow, initial, uniform(120), 0.002))
-    columns = ["parameters", "points", "fit", "average", "at t = 8", "fitted, CPU s", "evolved, CPU s"]
-    row = [theta0.size, len(large.points), found[0], found[1:].mean(), found[-1], fitted, taken]
+    exact = Transported(flow, initial, uniform(120), 0.002)
+    found = measured(problem([12, 12, 12], 64), at_start, 8, 0.0125, 80, exact)
     text = (
         "`pytest -m slow tests/validation/test_v12_transport.py`: `sd.DFI(gamma=1e-10)`, steps of 0.0125 to t = 8, "
         "û = exp(−N) with a periodic network N of three layers of 12, x₀ = y₀ = 0. Published with another phase (DFO): "
         "1.23e-2 on average over T = 20, with 3265 parameters and 262144 points.\n\n"
     )
-    publish("V12: transport in the plane", text + table(columns, [row]))
-    assert found[1:].mean() <= 1e-2
+    publish("V12: transport in the plane", text + found.table)
+    assert found.average <= 1e-2

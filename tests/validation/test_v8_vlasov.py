@@ -6,15 +6,13 @@ with 3265 parameters and 500² points).
 The exact solution by characteristics.
 """
 
-import time
-
 import numpy as np
 import pytest
 import sympy as sp
 
 import symdfi as sd
-from tests.validation.characteristics import Transported, errors, nearest, positive, traced_back, uniform
-from tests.validation.results import publish, table
+from tests.validation.characteristics import Transported, errors, measured, nearest, positive, traced_back, uniform
+from tests.validation.results import publish
 
 X, V = sp.symbols("x v", real=True)
 u = sp.Function("u")(sd.t, X, V)
@@ -56,20 +54,12 @@ def test_the_beginning():
 @pytest.mark.slow
 def test_vlasov():
     """γ is smaller than by default: the fit is smooth, and what makes u steep later are weak directions of J."""
-    large, h = problem([16, 16, 16], 88), 0.025
-    large.compile()
-    began = time.process_time()
-    theta0 = sd.fit(large, U0, iterations=60)
-    fitted, began = time.process_time() - began, time.process_time()
-    solution = sd.evolve(large, theta0, (0, 10), h, sd.DFI(gamma=1e-10), save_every=20)
-    taken = time.process_time() - began
-    found = errors(solution, Transported(flow, initial, uniform(160), 0.01))
-    columns = ["parameters", "points", "fit", "average", "at T", "fitted, CPU s", "evolved, CPU s"]
-    row = [theta0.size, len(large.points), found[0], found[1:].mean(), found[-1], fitted, taken]
+    exact = Transported(flow, initial, uniform(160), 0.01)
+    found = measured(problem([16, 16, 16], 88), U0, 10, 0.025, 20, exact)
     text = (
         "`pytest -m slow tests/validation/test_v8_vlasov.py`: `sd.DFI(gamma=1e-10)`, steps of 0.025 to T = 10, "
         "û = exp(−N) with a periodic network N of three layers of 16. Published (DFO): 3.95e-3 on average, 8.06e-3 at "
         "T, with 3265 parameters and 250000 points.\n\n"
     )
-    publish("V8: Vlasov, prescribed potential", text + table(columns, [row]))
-    assert found[1:].mean() <= 3e-3
+    publish("V8: Vlasov, prescribed potential", text + found.table)
+    assert found.average <= 3e-3

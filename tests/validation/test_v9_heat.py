@@ -32,5 +32,5 @@ def test_heat(network, scheme, dt):
     errors = [np.abs(solution.evaluate(POINTS, t) - exact(POINTS, t)).max() for t in solution.t]
     assert max(errors) <= 1e-5
     walls = POINTS[np.abs(POINTS).max(axis=1) == np.pi]
-    # 1 − x²/π² is zero to rounding there.
-    assert np.abs(solution.evaluate(walls)).max() <= 1e-13
+    # 1 − x²/π² is a rounding error of 1 there, and what it multiplies is of order 1.
+    assert np.abs(solution.evaluate(walls)).max() <= 1000 * np.finfo(float).eps
