@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import sympy as sp
 
-from symdfi.dfi import Problem
-from symdfi.running import COMMON, EvolutionModel, Settings, not_negative
+from symdfi.dfi import Box, Grid, Problem
+from symdfi.running import COMMON, EvolutionModel, Exact, Settings, not_negative
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.evolution import EvolutionEquation
 from symdfi.symbolic.mixtures import gaussians
@@ -15,11 +15,14 @@ from .periodic import X, u
 
 c = sp.Symbol("c", real=True)
 nu = sp.Symbol("nu", positive=True)
+EQUATION = EvolutionEquation(sp.Eq(u.diff(t), nu * u.diff(X, 2) - c * u.diff(X)))
 
 
-def params(s: Settings) -> dict[str, float]:
+def build(s: Settings) -> Problem:
     not_negative(s, "nu")
-    return {"c": float(s["c"]), "nu": float(s["nu"])}
+    circle = Box([(-10, 10)], periodic=True)
+    params = {c: float(s["c"]), nu: float(s["nu"])}
+    return Problem(EQUATION, gaussians([X], int(s["units"])), circle, Grid(int(s["points"])), params)
 
 
 def start(problem: Problem) -> np.ndarray:
@@ -43,11 +46,8 @@ MODEL = EvolutionModel(
         "c": 1.0, "nu": 0.1, **COMMON, "T": 2.0, "dt": 1e-2, "dt_start": 1e-2, "points": 400,
         "gamma": 1e-6, "mu": 1.0, "units": 4,
     },
-    equation=EvolutionEquation(sp.Eq(u.diff(t), nu * u.diff(X, 2) - c * u.diff(X))),
-    bounds=(-10.0, 10.0),
-    profile=sp.exp(-(X**2)),
-    build=lambda s: gaussians([X], int(s["units"])),
-    params=params,
+    build=build,
+    profile=lambda s: sp.exp(-(X**2)),
     start=start,
-    exact=exact,
+    measure=Exact(exact),
 )  # fmt: skip

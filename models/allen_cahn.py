@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import sympy as sp
 
+from symdfi.dfi import Box, Grid, Problem
 from symdfi.running import COMMON, EvolutionModel, Settings, positive
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.evolution import EvolutionEquation
@@ -12,11 +12,17 @@ from symdfi.symbolic.evolution import EvolutionEquation
 from .periodic import X, network, u
 
 kappa = sp.Symbol("kappa", positive=True)
+EQUATION = EvolutionEquation(sp.Eq(u.diff(t), kappa * u.diff(X, 2) + u - u**3))
+PROFILE = (
+    sp.tanh(2 * sp.sin(X)) / 3
+    - sp.exp(-23.5 * (X - sp.pi / 2) ** 2) + sp.exp(-27 * (X - 4.2) ** 2) + sp.exp(-38 * (X - 5.4) ** 2)
+)  # fmt: skip
 
 
-def params(s: Settings) -> dict[str, float]:
+def build(s: Settings) -> Problem:
     positive(s, "kappa")
-    return {"kappa": float(s["kappa"])}
+    circle = Box([(0, 2 * sp.pi)], periodic=True)
+    return Problem(EQUATION, network(s, 2 * sp.pi), circle, Grid(int(s["points"])), {kappa: float(s["kappa"])})
 
 
 MODEL = EvolutionModel(
@@ -24,12 +30,6 @@ MODEL = EvolutionModel(
     title="Allen–Cahn equation",
     description="Reaction drives u to ±1, diffusion keeps the fronts between the phases smooth.",
     defaults={"kappa": 5e-3, **COMMON, "dt": 1e-2, "points": 400, "gamma": 1e-10, "widths": "9,9,9"},
-    equation=EvolutionEquation(sp.Eq(u.diff(t), kappa * u.diff(X, 2) + u - u**3)),
-    bounds=(0.0, 2 * np.pi),
-    profile=(
-        sp.tanh(2 * sp.sin(X)) / 3
-        - sp.exp(-23.5 * (X - sp.pi / 2) ** 2) + sp.exp(-27 * (X - 4.2) ** 2) + sp.exp(-38 * (X - 5.4) ** 2)
-    ),
-    build=lambda s: network(s, 2 * sp.pi),
-    params=params,
-)  # fmt: skip
+    build=build,
+    profile=lambda s: PROFILE,
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
+from symdfi.dfi import Box, Grid, Problem
 from symdfi.running import COMMON, EvolutionModel, Settings, positive
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.evolution import EvolutionEquation
@@ -11,11 +12,13 @@ from symdfi.symbolic.evolution import EvolutionEquation
 from .periodic import X, network, u
 
 nu = sp.Symbol("nu", positive=True)
+EQUATION = EvolutionEquation(sp.Eq(u.diff(t), nu * u.diff(X, 2) - u * u.diff(X)))
 
 
-def params(s: Settings) -> dict[str, float]:
+def build(s: Settings) -> Problem:
     positive(s, "nu")
-    return {"nu": float(s["nu"])}
+    circle = Box([(-1, 1)], periodic=True)
+    return Problem(EQUATION, network(s, 2), circle, Grid(int(s["points"])), {nu: float(s["nu"])})
 
 
 MODEL = EvolutionModel(
@@ -23,9 +26,6 @@ MODEL = EvolutionModel(
     title="Burgers' equation",
     description="A bump on a circle steepens into a shock, which viscosity keeps smooth.",
     defaults={"nu": 1e-3, **COMMON, "widths": "9,9,9"},
-    equation=EvolutionEquation(sp.Eq(u.diff(t), nu * u.diff(X, 2) - u * u.diff(X))),
-    bounds=(-1.0, 1.0),
-    profile=(1 - X**2) * sp.exp(-30 * (X + sp.Rational(1, 2)) ** 2),
-    build=lambda s: network(s, 2),
-    params=params,
+    build=build,
+    profile=lambda s: (1 - X**2) * sp.exp(-30 * (X + sp.Rational(1, 2)) ** 2),
 )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sympy as sp
 
+from symdfi.dfi import Box, Grid, Problem
 from symdfi.running import COMMON, EvolutionModel, Settings, positive
 from symdfi.symbolic.activations import swish
 from symdfi.symbolic.coordinates import t
@@ -26,9 +27,18 @@ burning = (1 - lam) * sp.exp((eta - eta_c) / alpha)
 feeding = m / (1 + sp.exp(r * (eta - eta_p)))
 
 
-def params(s: Settings) -> dict[str, float]:
+EQUATION = EvolutionEquation([
+    sp.Eq(eta.diff(t), -eta * eta.diff(X) + nu * eta.diff(X, 2) + burning - e * eta),
+    sp.Eq(lam.diff(t), nu * lam.diff(X, 2) + burning - feeding * lam),
+])  # fmt: skip
+PROFILE = {eta: 1 + sp.Rational(2, 5) * sp.exp(-sp.Rational(9, 4) * (X - sp.pi) ** 2), lam: sp.Rational(3, 4)}
+
+
+def build(s: Settings) -> Problem:
     positive(s, *CONSTANTS)
-    return {name: float(s[name]) for name in CONSTANTS}
+    circle = Box([(0, 2 * sp.pi)], periodic=True)
+    networks = {field: network(s, 2 * sp.pi, swish, trained_phases=True) for field in (eta, lam)}
+    return Problem(EQUATION, networks, circle, Grid(int(s["points"])), {name: float(s[name]) for name in CONSTANTS})
 
 
 MODEL = EvolutionModel(
@@ -39,12 +49,6 @@ MODEL = EvolutionModel(
         **CONSTANTS, **COMMON, "T": 8.0, "dt": 1e-2, "dt_start": 1e-2, "points": 512, "gamma": 2.5e-9, "mu": "memory",
         "widths": "8,8,8",
     },
-    equation=EvolutionEquation([
-        sp.Eq(eta.diff(t), -eta * eta.diff(X) + nu * eta.diff(X, 2) + burning - e * eta),
-        sp.Eq(lam.diff(t), nu * lam.diff(X, 2) + burning - feeding * lam),
-    ]),
-    bounds=(0.0, float(2 * sp.pi)),
-    profile={eta: 1 + sp.Rational(2, 5) * sp.exp(-sp.Rational(9, 4) * (X - sp.pi) ** 2), lam: sp.Rational(3, 4)},
-    build=lambda s: {field: network(s, 2 * sp.pi, swish, trained_phases=True) for field in (eta, lam)},
-    params=params,
+    build=build,
+    profile=lambda s: PROFILE,
 )  # fmt: skip

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from symdfi import models, results
 from symdfi.cli import app
 from symdfi.dfi import DFI
-from symdfi.running import EvolutionModel
+from symdfi.running import EvolutionModel, Exact
 
 SHORT = ["--set", "t_end=1", "--set", "dt=0.01"]
 
@@ -156,7 +156,7 @@ def test_ctrl_c_writes_what_there_is(tmp_path, monkeypatch):
 
 
 def test_ctrl_c_while_measuring(tmp_path, monkeypatch):
-    monkeypatch.setattr(EvolutionModel, "_errors", interrupting(EvolutionModel._errors, 0))
+    monkeypatch.setattr(Exact, "__call__", interrupting(Exact.__call__, 0))
     found = invoke("run", "advection", *FEW, "--out", tmp_path)
     assert found.exit_code == 130
     assert found.stderr == "symdfi: interrupted while measuring: what was computed until then is written\n"

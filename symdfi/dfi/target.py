@@ -65,6 +65,15 @@ def samples(problem: Problem, u0: Target, fresh: bool = False) -> tuple[np.ndarr
     return np.require(points, requirements=["C", "W"]), weights, values
 
 
+def at_points(problem: Problem, u0: Any, points: np.ndarray) -> np.ndarray:
+    """A target that is no data at ``points`` (n, dim): (n,), or (F, n) of F fields, complex where one of them is.
+
+    Raises what ``samples`` does.
+    """
+    values = [_evaluated(problem, one, points, field) for field, one in enumerate(_targets(problem, u0))]
+    return problem.components.joined(problem.components.stacked(values))
+
+
 def distance(problem: Problem, theta: np.ndarray, u0: Target) -> float:
     """‖û − u₀‖ in L² on points independent of those solved on, or over the data; infinite or NaN where it overflows."""
     points, weights, values = samples(problem, u0, fresh=True)

@@ -1,36 +1,40 @@
-"""Models that are evolution equations in one periodic space dimension, solved by DFI."""
+"""Models that are evolution equations, solved by DFI."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symdfi.compile.kernels.function import compile as compile_function
-from symdfi.dfi import DFI, Box, Grid, Problem, Solution, evolve, fit, fit_error
-from symdfi.dfi.schemes import Motion
+from symdfi.dfi import Problem, Solution, fit, fit_error
+from symdfi.dfi.target import at_points
 from symdfi.errors import ConvergenceError, DivergenceError, Interrupted, SingularMatrixError
 from symdfi.plotting import plot_field
 from symdfi.running.equations import latex as in_latex
 from symdfi.running.equations import pretty
-from symdfi.running.pseudospectral import SpectralEquation
+from symdfi.running.measures import InitialValue, Measure, Measured, SpectralReference
 from symdfi.running.report import RunResult
 from symdfi.running.samples import periodic, read
 from symdfi.running.settings import Settings, not_negative, positive
-from symdfi.running.spectral import Reference, reference
-from symdfi.symbolic.ansatz import Ansatz
+from symdfi.running.stepping import evolved, stepper
 from symdfi.symbolic.coordinates import t
-from symdfi.symbolic.evolution import EvolutionEquation
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: The initial value: an expression in the variables, of several fields one each, by field.
+Profile = sp.Expr | Mapping[AppliedUndef, sp.Expr]
 
 #: Settings of every model: the step is ``dt_start`` until ``t_start``, then ``dt``.
 COMMON: dict[str, float | int | str] = {
     "T": 4.0, "dt": 5e-3, "dt_start": 2.5e-3, "t_start": 0.5, "saves": 40,
-    "points": 500, "gamma": 1e-9, "mu": 0.97, "scheme": "rk4", "seed": 0,
+    "points": 500, "gamma": 1e-9, "mu": 0.97, "scheme": "rk4", "seed": 0, "fit_iterations": 400,
 }  # fmt: skip
 _DYNAMICS = "dθ/dt = v,   ε dv/dt = Jᵀ (f − J v),   J = ∂û/∂θ at the points, f the right side there"
 _DYNAMICS_LATEX = r"\dot\theta = v, \qquad \varepsilon \dot v = J^\top (f - J v)"
@@ -39,25 +43,24 @@ _POSITIVE = ("T", "dt", "dt_start", "saves", "points")
 
 @dataclass(frozen=True)
 class EvolutionModel:
-    """An evolution equation of one or several fields with an ansatz, an initial profile, and a reference to measure
-    against: a spectral solution of the equation, or the exact one.
+    """An evolution equation of one or several fields, in any number of space variables, with an ansatz, an initial
+    value, and a way of measuring.
 
-    ``profile`` is the initial value, of several fields by field. ``build(settings)`` gives the ansatz, or one a field,
-    ``params(settings)`` the equation's parameters by name, ``start(problem)`` parameters of the initial profile where
-    no fit is needed, ``exact(settings, x, t)`` the solution where it is known, (n,), or (F, n) of F fields.
+    ``build(settings)`` gives the problem: equation, ansatz, domain, quadrature, parameters and boundary conditions;
+    ``profile(settings)`` the initial value; ``start(problem)`` parameters of it where no fit is needed. ``measure``
+    says how far a solution is off, by a spectral solution unless given (``running.measures``), and ``picture`` draws
+    the dataset that a run leaves. Every model has the settings ``COMMON``.
     """
 
     name: str
     title: str
     description: str
     defaults: Settings
-    equation: EvolutionEquation
-    bounds: tuple[float, float]
-    profile: sp.Expr | Mapping[AppliedUndef, sp.Expr]
-    build: Callable[[Settings], Ansatz | Mapping[AppliedUndef, Ansatz]]
-    params: Callable[[Settings], dict[str, float]]
+    build: Callable[[Settings], Problem]
+    profile: Callable[[Settings], Profile]
     start: Callable[[Problem], np.ndarray] | None = None
-    exact: Callable[[Settings, np.ndarray, float], np.ndarray] | None = None
+    measure: Measure = field(default_factory=SpectralReference)
+    picture: Callable[[Any], Figure] = plot_field
 
     @property
     def settings(self) -> Settings:
@@ -65,23 +68,32 @@ class EvolutionModel:
 
     def problem(self, settings: Settings | None = None) -> Problem:
         """The problem at the given settings. ``ValueError`` for a bad one."""
-        s = {**self.defaults, **(settings or {})}
+        return self.build(self._checked(settings or {}))
+
+    def _checked(self, settings: Settings) -> Settings:
+        """All settings."""
+        s = {**self.defaults, **settings}
         positive(s, *_POSITIVE)
-        not_negative(s, "seed")
-        box = Box([self.bounds], periodic=True)
-        return Problem(self.equation, self.build(s), box, Grid(int(s["points"])), self.params(s))
+        not_negative(s, "seed", "fit_iterations")
+        return s
+
+    def initial(self, settings: Settings | None = None) -> InitialValue:
+        """The initial value at points (n,) in one dimension, (n, dim) in more: (n,), or (F, n) of F fields."""
+        s = self._checked(settings or {})
+        return _at_points(self.build(s), self.profile(s))
 
     def show(self, latex: bool = False, source: bool = False) -> str:
-        problem = self.problem()
+        s = self._checked({})
+        problem, profile = self.build(s), self.profile(s)
         if source:
             return problem.kernels.rows.readable
-        (x,) = self.equation.variables
-        fields = list(zip(self.equation.fields, self.equation.right_sides, self._profiles, strict=True))
-        hats = [sp.Symbol(f"{name}hat") for name in self.equation.names]
+        equation, outputs = problem.equation, problem.ansatz.exprs
+        values = [profile[u] for u in equation.fields] if isinstance(profile, Mapping) else [profile]
+        hats = [sp.Symbol(f"{name}hat") for name in equation.names]
         parts = {
-            "Evolution equation": [sp.Eq(u.diff(t), side, evaluate=False) for u, side, _ in fields],
-            "Initial value": [sp.Eq(u.func(0, x), profile, evaluate=False) for u, _, profile in fields],
-            "Ansatz": [sp.Eq(*pair, evaluate=False) for pair in zip(hats, problem.ansatz.exprs, strict=True)],
+            "Evolution equation": _equations([u.diff(t) for u in equation.fields], equation.right_sides),
+            "Initial value": _equations([u.func(0, *u.args[1:]) for u in equation.fields], values),
+            "Ansatz": _equations(hats, outputs),
         }
         if latex:
             return "\n".join([in_latex(parts), "% Dirac-Frenkel dynamics with inertia", _DYNAMICS_LATEX])
@@ -89,52 +101,37 @@ class EvolutionModel:
         sizes = f"{problem.ansatz.count} parameters, {len(problem.points)} points"
         return "\n\n".join([self.title, self.description, pretty(parts), dynamics, sizes])
 
-    @property
-    def _profiles(self) -> tuple[sp.Expr, ...]:
-        """The initial value of every field."""
-        given = self.profile
-        return tuple(given[u] for u in self.equation.fields) if isinstance(given, Mapping) else (given,)
-
-    def initial(self, x: np.ndarray) -> np.ndarray:
-        """The initial profile at places: (n,), or (F, n) of F fields."""
-        function = compile_function({str(k): one for k, one in enumerate(self._profiles)}, self.equation.variables)
-        found = function({self.equation.variables[0]: x})
-        values = np.stack([np.broadcast_to(found[str(k)], x.shape) for k in range(len(self._profiles))])
-        return values if len(values) > 1 else values[0]
-
     def run(self, settings: Settings, initial: Path | None = None) -> RunResult:
-        """Fit the initial profile (or the samples in ``initial``), evolve, and measure against the reference.
+        """Fit the initial profile (or the samples in ``initial``), evolve, and measure.
 
         A numerical failure, or Ctrl-C, keeps the ``RunResult`` of what was computed as ``partial``.
         """
-        s = {**self.defaults, **settings}
-        problem = self.problem(s)
-        stepper = _stepper(s)
+        s = self._checked(settings)
+        problem, by = self.problem(s), stepper(s)
         rows = [("parameters", f"{problem.ansatz.count}"), ("points", f"{len(problem.points)}")]
+        seed, iterations = int(s["seed"]), int(s["fit_iterations"])
         if initial is not None:
-            if len(self.equation.fields) > 1:
-                raise ValueError(f"{self.name} has the fields {', '.join(self.equation.names)}: a file gives one field")
-            data = read(Path(initial))
-            u0 = periodic(Path(initial), data, *self.bounds)
-            theta = fit(problem, u0, seed=int(s["seed"]))
-            error = fit_error(problem, theta, (data[:, 0], data[:, 1]))
+            u0, data = self._samples(problem, Path(initial))
+            theta = fit(problem, u0, seed=seed, iterations=iterations)
             rows += [
-                ("initial data", f"{len(data)} samples of {initial}"),
-                ("fit error at the samples", f"{error:.2e}"),
+                ("initial data", f"{len(data[0])} samples of {initial}"),
+                ("fit error at the samples", f"{fit_error(problem, theta, data):.2e}"),
             ]
+            measure: Measure = SpectralReference()  # whatever is known of the profile does not hold of the samples
         else:
-            u0 = self.initial
-            theta = self.start(problem) if self.start else fit(problem, self.profile, seed=int(s["seed"]))
-            rows.append(("fit error", f"{fit_error(problem, theta, self.profile):.2e}"))
+            profile, measure = self.profile(s), self.measure
+            u0 = _at_points(problem, profile)
+            theta = self.start(problem) if self.start else fit(problem, profile, seed=seed, iterations=iterations)
+            rows.append(("fit error", f"{fit_error(problem, theta, profile):.2e}"))
         began = perf_counter()
         problem.compile()
         rows.append(("compilation", f"{perf_counter() - began:.2f} s"))
         began = perf_counter()
         try:
-            solution, steps = _evolve(problem, theta, s, stepper)
+            solution, steps = evolved(problem, theta, s, by)
         except (ConvergenceError, DivergenceError, SingularMatrixError, Interrupted) as error:
             partial = error.partial
-            error.partial = self._result(partial, rows, {}) if partial is not None and len(partial.t) > 1 else None
+            error.partial = self._result(partial, rows, None) if partial is not None and len(partial.t) > 1 else None
             raise
         elapsed = perf_counter() - began
         rows += [
@@ -142,83 +139,32 @@ class EvolutionModel:
             ("time per step", f"{1e3 * elapsed / steps:.2f} ms"),
             ("scheme", str(s["scheme"])),
         ]
-        known = None if initial is not None or self.exact is None else self.exact
         try:
-            errors = self._errors(s, solution, u0, known, rows)
+            measured = measure(s, solution, u0)
         except KeyboardInterrupt as error:
-            raise Interrupted("interrupted while measuring", partial=self._result(solution, rows, {})) from error
-        return self._result(solution, rows, errors)
+            raise Interrupted("interrupted while measuring", partial=self._result(solution, rows, None)) from error
+        return self._result(solution, rows, measured)
 
-    def _errors(
-        self,
-        s: Settings,
-        solution: Solution,
-        u0: Callable,
-        exact: Callable | None,
-        rows: list[tuple[str, str]],
-    ) -> dict[str, np.ndarray]:
-        """Relative L² errors at the saved times, noted in ``rows`` too."""
-        low, high = self.bounds
-        if exact is not None:
-            x = low + (high - low) * np.arange(2048) / 2048
-            truth = Reference(x, solution.t, np.stack([exact(s, x, time) for time in solution.t]), 0.0)
-            rows.append(("reference", "exact solution"))
-        else:
-            try:
-                spectral = SpectralEquation(self.equation, low, high, self.params(s))
-                truth = reference(spectral, u0, solution.t, tolerance=2e-5, largest=4096)
-            except (ConvergenceError, DivergenceError) as error:
-                rows.append(("reference", f"none: {error}"))
-                return {}
-            rows.append(("reference", f"spectral, {len(truth.x)} points (half as many: {truth.change:.1e} away)"))
-        errors = np.array(
-            [truth.relative_error(time, lambda x, t=time: solution.evaluate(x, t)) for time in solution.t]
-        )
-        for k in np.unique(np.linspace(0, len(errors) - 1, 6).astype(int)):
-            rows.append((f"relative L² error at t = {solution.t[k]:.4g}", f"{errors[k]:.2e}"))
-        rows += [
-            ("largest relative L² error", f"{errors.max():.2e}"),
-            ("its mean over time", f"{errors.mean():.2e}"),
-        ]
-        return {"relative_error": errors}
+    def _samples(self, problem: Problem, path: Path) -> tuple[InitialValue, tuple[np.ndarray, np.ndarray]]:
+        """The periodic function through the samples of a file, and these."""
+        equation, domain = problem.equation, problem.domain
+        if len(equation.fields) > 1:
+            raise ValueError(f"{self.name} has the fields {', '.join(equation.names)}: a file gives one field")
+        if domain.periodic != (True,):
+            raise ValueError(f"the domain of {self.name} is no circle: a file is of a periodic function of x")
+        samples = read(path)
+        return periodic(path, samples, *domain.bounds[0]), (samples[:, 0], samples[:, 1])
 
-    def _result(self, solution: Solution, rows: list[tuple[str, str]], errors: dict[str, np.ndarray]) -> RunResult:
-        rows = [*rows, ("largest relative residual", f"{solution.relative_residual.max():.2e}")]
-        dataset = solution.dataset.assign({name: ("time", values) for name, values in errors.items()})
-        dataset = dataset.assign_attrs(model=self.name, title=self.title)
-        return RunResult(rows, dataset, lambda: plot_field(dataset))
+    def _result(self, solution: Solution, rows: list[tuple[str, str]], measured: Measured | None) -> RunResult:
+        measured = Measured([]) if measured is None else measured
+        rows = [*rows, *measured.rows, ("largest relative residual", f"{solution.relative_residual.max():.2e}")]
+        dataset = solution.dataset.assign(measured.data).assign_attrs(model=self.name, title=self.title)
+        return RunResult(rows, dataset, lambda: self.picture(dataset))
 
 
-def _stepper(s: Settings) -> DFI:
-    """The stepper of the settings; ``mu`` is a number, or "memory". ``ValueError`` for another word."""
-    if s["mu"] == "memory":
-        return DFI(gamma=float(s["gamma"]), scheme=str(s["scheme"]))
-    try:
-        mu = float(s["mu"])
-    except ValueError:
-        raise ValueError(f"the setting mu = {s['mu']} must be a number from 0 to 1, or memory") from None
-    return DFI(gamma=float(s["gamma"]), mu=mu, scheme=str(s["scheme"]))
+def _equations(left: Sequence[sp.Expr], right: Sequence[sp.Expr]) -> list[sp.Basic]:
+    return [sp.Eq(*sides, evaluate=False) for sides in zip(left, right, strict=True)]
 
 
-def _evolve(problem: Problem, theta: np.ndarray, s: Settings, stepper: DFI) -> tuple[Solution, int]:
-    """The solution, saved at equal intervals, and how many steps it took."""
-    saves, end = int(s["saves"]), float(s["T"])
-    interval = end / saves
-    early = min(saves, max(0, int(np.ceil(float(s["t_start"]) / interval - 1e-9))))
-    motion: np.ndarray | Motion = theta
-    solution, steps = None, 0
-    for first, last, dt in ((0, early, float(s["dt_start"])), (early, saves, float(s["dt"]))):
-        if first == last:
-            continue
-        each = max(1, int(np.ceil(interval / dt - 1e-9)))
-        span = (first * interval, last * interval)
-        try:
-            part = evolve(problem, motion, span, interval / each, stepper, save_every=each)
-        except (ConvergenceError, DivergenceError, SingularMatrixError, Interrupted) as error:
-            if solution is not None:
-                error.partial = solution if error.partial is None else solution.then(error.partial)
-            raise
-        solution = part if solution is None else solution.then(part)
-        motion, steps = part.last, steps + (last - first) * each
-    assert solution is not None
-    return solution, steps
+def _at_points(problem: Problem, profile: Profile) -> InitialValue:
+    return lambda points: at_points(problem, profile, points[:, None] if points.ndim == 1 else points)

@@ -47,7 +47,7 @@ def test_the_step_changes_at_t_start():
 def test_show(name):
     model = models.load(name)
     assert "Dirac–Frenkel dynamics with inertia" in model.show()
-    for field in model.equation.fields:
+    for field in model.problem().equation.fields:
         assert rf"\frac{{\partial}}{{\partial t}} {sp.latex(field)} =" in model.show(latex=True)
     assert "def kernel(" in model.show(source=True)
 
@@ -63,8 +63,10 @@ def test_bad_settings_are_refused():
             run(name, **{setting: value})
     with pytest.raises(ValueError, match="widths = '9;9': write it as 9,9,9"):
         run("burgers", widths="9;9")
-    with pytest.raises(ValueError, match="mu = full must be a number from 0 to 1, or memory"):
+    with pytest.raises(ValueError, match="the setting mu = full must be a number from 0 to 1, or memory"):
         run("burgers", mu="full")
+    with pytest.raises(ValueError, match="gamma = tiny must be a number 0 or more, or budget"):
+        run("burgers", gamma="tiny")
 
 
 def test_a_file_of_samples_is_of_one_field(tmp_path):

@@ -1,0 +1,19 @@
+"""Ways of measuring a solution: against an exact one, a spectral one, or what characteristics carry along."""
+
+from symdfi.running.measures.base import InitialValue, Measure, Measured, error_rows, of_errors, uniform_points
+from symdfi.running.measures.characteristics import Characteristics, Flow
+from symdfi.running.measures.exact import Exact
+from symdfi.running.measures.spectral import SpectralReference
+
+__all__ = [
+    "Characteristics",
+    "Exact",
+    "Flow",
+    "InitialValue",
+    "Measure",
+    "Measured",
+    "SpectralReference",
+    "error_rows",
+    "of_errors",
+    "uniform_points",
+]

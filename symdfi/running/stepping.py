@@ -1,0 +1,52 @@
+"""From a model's settings to steps in time: the stepper, and a solution saved at equal intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from symdfi.dfi import DFI, Problem, Solution, evolve
+from symdfi.dfi.schemes import Motion
+from symdfi.errors import ConvergenceError, DivergenceError, Interrupted, SingularMatrixError
+from symdfi.running.settings import Settings
+
+
+def stepper(s: Settings) -> DFI:
+    """The stepper of the settings: ``gamma`` is a number, or "budget", ``mu`` a number, or "memory"; with both words,
+    and the scheme "rk4", it is ``DFI()``. ``ValueError`` for another word."""
+    gamma, mu = _number(s, "gamma", "budget", "0 or more"), _number(s, "mu", "memory", "from 0 to 1")
+    return DFI(gamma=gamma, mu=mu, scheme=str(s["scheme"]))
+
+
+def _number(s: Settings, name: str, word: str, range: str) -> float | None:
+    """A setting's number, None for its word."""
+    if s[name] == word:
+        return None
+    try:
+        return float(s[name])
+    except ValueError:
+        raise ValueError(f"the setting {name} = {s[name]} must be a number {range}, or {word}") from None
+
+
+def evolved(problem: Problem, theta: np.ndarray, s: Settings, stepper: DFI) -> tuple[Solution, int]:
+    """The solution, saved at equal intervals, and how many steps it took: of ``dt_start`` until ``t_start``, then of
+    ``dt``, and shorter so that they divide the intervals."""
+    saves, end = int(s["saves"]), float(s["T"])
+    interval = end / saves
+    early = min(saves, max(0, int(np.ceil(float(s["t_start"]) / interval - 1e-9))))
+    motion: np.ndarray | Motion = theta
+    solution, steps = None, 0
+    for first, last, dt in ((0, early, float(s["dt_start"])), (early, saves, float(s["dt"]))):
+        if first == last:
+            continue
+        each = max(1, int(np.ceil(interval / dt - 1e-9)))
+        span = (first * interval, last * interval)
+        try:
+            part = evolve(problem, motion, span, interval / each, stepper, save_every=each)
+        except (ConvergenceError, DivergenceError, SingularMatrixError, Interrupted) as error:
+            if solution is not None:
+                error.partial = solution if error.partial is None else solution.then(error.partial)
+            raise
+        solution = part if solution is None else solution.then(part)
+        motion, steps = part.last, steps + (last - first) * each
+    assert solution is not None
+    return solution, steps
