@@ -77,15 +77,14 @@ def solve(
 ) -> Owner | None:
     """The owner ``index`` of ``expr = target`` within ``bounds``; None where the map cannot be inverted."""
     lower, upper = bounds
-    ranges = {**ranges, index: bounds}
+    others, ranges = ranges, {**ranges, index: bounds}
     line = affine(expr, index)
     if line is not None:
         slope, offset = line
         value = sp.expand((target - offset) / slope)
         lowers, uppers = sp.Max.make_args(lower), sp.Min.make_args(upper)
         conditions = [value >= end for end in lowers] + [value <= end for end in uppers]
-        if value.has(sp.Indexed):
-            # The entries in it may not be there where the range is empty.
+        if _reads_entries(value, target, others):
             conditions += [high >= low for low in lowers for high in uppers if sp.oo not in (high, -low)]
         if abs(slope) != 1:
             denominator = abs(slope.p)
@@ -102,12 +101,21 @@ def solve(
             if never_negative(modulus - (upper - start + 1), ranges):
                 value = start + remainder(sp.expand(line[0] * (target - line[1]) - start), modulus)
                 inside = [target >= 0, target <= modulus - 1]
-                if value.has(sp.Indexed):
+                if _reads_entries(value, target, others):
                     inside += [high >= low for low in lowers for high in uppers]
                 inside += [value >= end for end in lowers if end != start]
                 inside += [value <= end for end in uppers if sp.expand(end - start + 1 - modulus) != 0]
                 return Owner(value, prune(inside, ranges))
     return None
+
+
+def _reads_entries(value: sp.Expr, target: sp.Expr, others: Ranges) -> bool:
+    """Whether entries of index arrays are read before it is known that the owner ``value`` is in its range, in it or in
+    bounds of other indices that it varies with: they may not be there where that range is empty."""
+    within = (value.free_symbols - target.free_symbols) & set(others)
+    return value.has(sp.Indexed) or (
+        bool(within) and any(bound.has(sp.Indexed) for bounds in others.values() for bound in bounds)
+    )
 
 
 def put(expr: sp.Basic, index: sp.Symbol, value: sp.Expr) -> Any:

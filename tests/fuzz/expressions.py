@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from tests.fuzz.oracle import Meaningless, OutOfRange, World, closure, condition, integer
+from tests.fuzz.oracle import closure, condition, integer
+from tests.fuzz.world import Meaningless, OutOfRange, World
 
 n, m, e = sp.symbols("n m e", integer=True, positive=True)
 

@@ -2,6 +2,11 @@
 
 Indices and sizes are exact (int, Fraction). Values are floats, or ``Jet`` numbers that carry a gradient by every
 element of every array, the derivative along a direction, and the gradient of that. A sum from 3 to 1 is empty.
+
+A product with a factor of indices that is zero, a delta or a remainder, is zero whatever stands beside it. SymPy drops
+0*x[j] wherever it evaluates the factor (x[j] is then no longer there to be checked), and a delta selects as a
+``Piecewise`` does. So elements beside it may lie out of range: to read them not, or to refuse them, is both right, and
+``dropped`` notes that there is one. No other value is right, and out of its array nothing may be read.
 """
 
 from __future__ import annotations
@@ -9,97 +14,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
-
-class OutOfRange(Exception):
-    """An element outside its array is read."""
-
-
-class Meaningless(Exception):
-    """The expression has no meaning: a symbol without a value, an index that is no integer."""
-
-
-class Jet:
-    """A value v, its gradient g, its derivative t along a direction and the gradient h of t."""
-
-    __slots__ = ("g", "h", "t", "v")
-
-    def __init__(self, v: float, g: Any, t: float, h: Any) -> None:
-        self.v, self.g, self.t, self.h = v, g, t, h
-
-    def __add__(self, other: Any) -> Jet:
-        if isinstance(other, Jet):
-            return Jet(self.v + other.v, self.g + other.g, self.t + other.t, self.h + other.h)
-        return Jet(self.v + float(other), self.g, self.t, self.h)
-
-    def __mul__(self, other: Any) -> Jet:
-        if isinstance(other, Jet):
-            a, b = self, other
-            mixed = a.h * b.v + a.t * b.g + b.t * a.g + a.v * b.h
-            return Jet(a.v * b.v, a.g * b.v + a.v * b.g, a.t * b.v + a.v * b.t, mixed)
-        c = float(other)
-        return Jet(self.v * c, self.g * c, self.t * c, self.h * c)
-
-    __radd__, __rmul__ = __add__, __mul__
-
-    def through(self, f: float, df: float, ddf: float) -> Jet:
-        return Jet(f, df * self.g, df * self.t, df * self.h + ddf * self.t * self.g)
-
-
-@dataclass
-class World:
-    """Sizes, arrays and what the walk notices on its way."""
-
-    sizes: dict[sp.Symbol, int]
-    integers: dict[sp.IndexedBase, np.ndarray]
-    values: dict[Any, np.ndarray]
-    direction: dict[Any, np.ndarray]
-    #: A value met within rounding of a kink (no derivative there) or of a jump (no value to compare).
-    kink: bool = False
-    jump: bool = False
-    #: The largest number met: what rounding is measured by.
-    scale: float = 1.0
-    jets: bool = True
-    _leaves: dict = field(default_factory=dict)
-
-    @property
-    def count(self) -> int:
-        return sum(a.size for a in self.values.values())
-
-    def leaf(self, variable: Any, at: tuple[int, ...]) -> Any:
-        array = self.integers[variable] if variable in self.integers else self.values.get(variable)
-        if array is None:
-            raise Meaningless(str(variable))
-        if any(not 0 <= k < extent for k, extent in zip(at, array.shape, strict=True)):
-            raise OutOfRange(f"{variable}{list(at)}")
-        if variable in self.integers:
-            return int(array[at])
-        if not self.jets:
-            return float(array[at])
-        key = (variable, at)
-        if key not in self._leaves:
-            start = 0
-            for other, other_array in self.values.items():
-                if other == variable:
-                    break
-                start += other_array.size
-            g = np.zeros(self.count)
-            g[start + (int(np.ravel_multi_index(at, array.shape)) if at else 0)] = 1.0
-            self._leaves[key] = Jet(float(array[at]), g, float(self.direction[variable][at]), np.zeros(self.count))
-        return self._leaves[key]
-
-    def parts(self, gradient: Any) -> dict[Any, np.ndarray]:
-        """A flat gradient as one array a variable."""
-        flat = np.broadcast_to(np.asarray(gradient, dtype=float), (self.count,))
-        cuts = np.cumsum([a.size for a in self.values.values()])[:-1]
-        return {v: g.reshape(a.shape) for (v, a), g in zip(self.values.items(), np.split(flat, cuts), strict=True)}
-
+from tests.fuzz.world import Jet, Meaningless, OutOfRange, World
 
 #: Evaluates one node in a world, given the values of the indices in scope.
 Closure = Callable[[World, dict], Any]
@@ -351,15 +272,15 @@ def _closure(expr: sp.Basic) -> Closure:
     if isinstance(expr, sp.Heaviside):
         inner = closure(expr.args[0])
         return lambda world, at: FUNCTIONS[sp.Heaviside](world, inner(world, at))
+    if isinstance(expr, sp.Mul):
+        return _product(expr)
     args = [closure(arg) for arg in expr.args]
-    if isinstance(expr, sp.Add | sp.Mul):
-        adds = isinstance(expr, sp.Add)
+    if isinstance(expr, sp.Add):
 
         def folded(world: World, at: dict) -> Any:
             total = args[0](world, at)
             for arg in args[1:]:
-                value = arg(world, at)
-                total = total + value if adds else total * value
+                total = total + arg(world, at)
             return total
 
         return folded
@@ -373,6 +294,29 @@ def _closure(expr: sp.Basic) -> Closure:
         return lambda world, at: remainder(world, args[0](world, at), 1)
     function = FUNCTIONS[expr.func]
     return lambda world, at: function(world, args[0](world, at))
+
+
+def _product(expr: sp.Mul) -> Closure:
+    args = [(closure(arg), not _has_values(arg)) for arg in expr.args]
+
+    def run(world: World, at: dict) -> Any:
+        total, zero, failed = 1, False, None
+        for arg, of_indices in args:
+            try:
+                value = arg(world, at)
+            except OutOfRange as error:
+                failed = error
+                continue
+            zero = zero or (of_indices and exact(value) and value == 0)
+            total = total * value
+        if failed is None:
+            return total
+        if not zero:
+            raise failed
+        world.dropped = str(failed)
+        return 0
+
+    return run
 
 
 def _sum(expr: sp.Sum) -> Closure:

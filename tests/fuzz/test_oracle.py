@@ -1,11 +1,14 @@
 """The oracle itself, against sums and derivatives done by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import sympy as sp
 
 from tests.fuzz.expressions import INDICES, A, c, m, n, p, ptr, worlds, x, z
-from tests.fuzz.oracle import Meaningless, OutOfRange, over
+from tests.fuzz.oracle import over
+from tests.fuzz.world import Meaningless, OutOfRange
 
 i, j, k = INDICES[:3]
 WORLD = worlds(7)[-1]
@@ -53,3 +56,14 @@ def test_what_cannot_be_read():
     # What decides a test is enough, wherever it stands.
     guarded = sp.Piecewise((1, (i < n - 1) & (x[i + 1] > 0)), (0, True))
     assert value(sp.Sum(guarded, (i, 0, n - 1))) == sum(X[1:] > 0)
+
+
+def test_beside_a_factor_of_zero():
+    """0*x[j] is 0, whether x[j] is there or not; that it is not is noted, as it may be refused."""
+    here = replace(WORLD, _leaves={})
+    assert over(sp.Sum(sp.KroneckerDelta(i, 0) * x[i + n], (i, 1, 2)), [], here) == [0]
+    assert "x" in here.dropped
+    with pytest.raises(OutOfRange, match="x"):
+        value(sp.Sum(sp.KroneckerDelta(i, 0) * x[i + n], (i, 0, 1)))
+    with pytest.raises(OutOfRange, match="x"):
+        value((c - c.subs(c, C)) * x[n])  # of a value it is not known

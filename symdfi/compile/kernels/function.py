@@ -287,6 +287,11 @@ def compile(outputs: Mapping[str, Output], arguments: Sequence[Variable]) -> Fun
 
     Symbols may have any names: a value is given by keyword, f(**{"x'": 1.0}), or in a dict by symbol, f({x: 1.0}).
 
+    An index must be in range wherever its element is part of the value: not in a sum that is empty, nor in a case that
+    conditions on indices exclude. Beside a factor of indices that is zero, as in KroneckerDelta(i, j)*x[k] or
+    Mod(n, n)*x[k], one out of range may be refused or not, since SymPy itself turns 0*x[k] into 0 wherever it evaluates
+    the factor: the term is zero either way, and nothing out of range is read.
+
     Raises ``CompileError`` for an unknown symbol or function, ``SymbolicError`` for an unsupported index, ``TypeError``
     for text in place of an expression, which is not evaluated.
     """

@@ -153,7 +153,7 @@ def _expand(piece: Piece, atoms: dict[Private, Boolean], modular: bool, asked: b
         remainders = [mod for mod in remainders if mod not in without]
     # A condition without remainders narrows the ranges that they are split by; one with them then becomes a range
     # as well. Those on gathered entries come last, so that they are tested where the others let them be read.
-    order = sorted(atoms, key=lambda c: (atoms[c].has(sp.Mod), len(atoms[c].atoms(sp.Indexed)), c.number))
+    order = sorted(atoms, key=lambda c: (len(atoms[c].atoms(sp.Indexed)), atoms[c].has(sp.Mod), c.number))
     order = [c for c in order if not (asked or atoms[c].has(sp.Indexed)) or _is_all_zero_without(piece.value, c)]
     symbol = order[0] if order else None
     atom = None if symbol is None else atoms[symbol]
@@ -162,7 +162,7 @@ def _expand(piece: Piece, atoms: dict[Private, Boolean], modular: bool, asked: b
         symbol, atom = (symbol, atom) if wrap is None else (None, wrap)
     if atom is None:
         if piece.guard != sp.false and not any(_is_empty(loop, piece.loops) for loop in piece.loops):
-            yield _without_single(asked_inside(piece, atoms) if atoms else piece)
+            yield from map(_without_single, asked_inside(piece, atoms) if atoms else [piece])
         return
     for literal, truth in _cases(atom, piece.loops):
         bounds = inequalities(literal) if symbol is not None else []

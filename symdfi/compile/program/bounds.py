@@ -120,8 +120,7 @@ def _reads(piece: Piece) -> Iterator[tuple[sp.Indexed, tuple[Loop, ...], Boolean
             yield reference, piece.loops[:depth], condition
         before = (*before, *sp.And.make_args(test))
         if depth < len(piece.loops):
-            loop = piece.loops[depth]
-            for reference in _ordered(loop.lower.atoms(sp.Indexed) | loop.upper.atoms(sp.Indexed)):
+            for reference in _ordered(piece.loops[depth].entries):
                 yield reference, piece.loops[:depth], sp.And(*before)
     read = piece.value.atoms(sp.Indexed)
     if isinstance(piece.target, sp.IndexedBase):

@@ -23,11 +23,11 @@ def held(reference: sp.Indexed, loops: tuple[Loop, ...]) -> int:
 
 
 @functools.lru_cache(maxsize=1 << 14)
-def is_inside(reference: sp.Indexed, loops: tuple[Loop, ...]) -> bool:
-    """Whether a reference is provably in range wherever the indices are."""
+def is_inside(reference: sp.Indexed, loops: tuple[Loop, ...], given: tuple[sp.Expr, ...] = ()) -> bool:
+    """Whether a reference is provably in range wherever the indices are and all of ``given`` are >= 0."""
     outer = ranges(loops)
     pairs = zip(reference.indices, reference.base.shape or (), strict=False)
-    return all(never_negative(k, outer) and never_negative(extent - 1 - k, outer) for k, extent in pairs)
+    return all(never_negative(end, outer, given) for k, extent in pairs for end in (k, extent - 1 - k))
 
 
 def never_empty(loop: Loop, outer: Ranges) -> bool:
@@ -45,7 +45,7 @@ def staged(condition: Boolean, loops: tuple[Loop, ...]) -> tuple[Boolean, ...]:
     """
     levels = {loop.index: level for level, loop in enumerate(loops, 1)}
     #: Entries that the bounds of a loop are read from, level by level.
-    bounds = [loop.lower.atoms(sp.Indexed) | loop.upper.atoms(sp.Indexed) for loop in loops]
+    bounds = [loop.entries for loop in loops]
     found: list[list[Boolean]] = [[] for _ in range(len(loops) + 1)]
     earliest = 0
     ranked: dict[int, list[tuple[int, Boolean]]] = {}

@@ -39,6 +39,11 @@ class Loop:
     def extent(self) -> sp.Expr:
         return sp.expand(self.upper - self.lower + 1)
 
+    @property
+    def entries(self) -> set[sp.Indexed]:
+        """What its bounds are read from."""
+        return self.lower.atoms(sp.Indexed) | self.upper.atoms(sp.Indexed)
+
     def subs(self, mapping: dict) -> Loop:
         lower, upper = (sp.sympify(bound, strict=True).xreplace(mapping) for bound in (self.lower, self.upper))
         return Loop(mapping.get(self.index, self.index), lower, upper, self.name)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterable
 from dataclasses import replace
 
 import sympy as sp
 from sympy.logic.boolalg import Boolean
 
+from symdfi.compile.program.guards import Guards, kept, not_empty
 from symdfi.compile.program.levels import is_inside, never_empty
 from symdfi.compile.program.loops import Assignment, Loop, Variable, hull, in_words, ranges, variables
 from symdfi.compile.program.sharing import rebuilt, shared
@@ -19,11 +21,8 @@ from symdfi.symbolic.conditions import implied, in_turn, other_than_relations
 from symdfi.symbolic.indexed import guarded
 from symdfi.symbolic.maps import extreme, inequalities, is_index, is_known
 from symdfi.symbolic.ranges import Limits
-from symdfi.symbolic.sets import never_negative
 from symdfi.symbolic.sums import PlainSum, fresh, renamed
 
-#: A literal of the condition under which a subexpression is evaluated at all.
-Guards = tuple[Boolean, ...]
 _CONNECTED = (sp.ITE, sp.Xor, sp.Implies, sp.Equivalent)
 
 
@@ -59,11 +58,11 @@ class Program:
         asked = (expr, loops, sums)
         if asked in self._known:
             return self._known[asked]
-        expr = self._shared_stored(expr, loops + sums, _not_empty(sums))
+        expr = self._shared_stored(expr, loops + sums, not_empty(sums))
         expr, sums = self._factor(expr, sums, loops)
         # A scatter runs over what its term varies with, whatever it is scattered over.
         term = expr.xreplace({delta: sp.S.One for delta in expr.atoms(sp.KroneckerDelta)})
-        flat = self._hoist(expr, loops + sums, _not_empty(sums), self._depends(term, loops + sums))
+        flat = self._hoist(expr, loops + sums, not_empty(sums), self._depends(term, loops + sums))
         key = (flat, loops, sums)
         if key not in self._known:
             # Numbered, so that SymPy's order is that of creation, the same in all layers of a network.
@@ -169,25 +168,25 @@ class Program:
                     continue
                 found = set(own.lower.free_symbols | own.upper.free_symbols)
                 deps = self._needed(found.union(*(variables(factor) for factor in inside)), others)
-                read = set().union(*(factor.atoms(sp.Indexed) for factor in inside))
                 unsaid = set(ranges(loops + sums)) - set(ranges(deps))
-                depends = any(guard.free_symbols & unsaid for guard in _not_empty(sums))
-                if depends and not all(is_inside(r, (*deps, own)) for r in read):
+                depends = any(guard.free_symbols & unsaid for guard in not_empty(sums))
+                if depends and not _all_inside(inside, own, deps, kept(not_empty(sums), deps, loops + sums)):
                     continue  # what is read may be there only where the other sums are not empty
                 if len(deps) < len(others) and (best is None or len(deps) < len(best[1])):
                     best = own, deps, inside
             if best is None:
                 break
             own, deps, inside = best
-            guards = self._kept_guards(_not_empty(sums), deps, loops + sums)
+            guards = kept(not_empty(sums), deps, loops + sums)
             index = private.dummy(own.name)
             body = guarded(sp.Mul(*inside), guards).xreplace({own.index: index})
             part = PlainSum(body, (index, own.lower, own.upper))
             outside = [factor for factor in expr.args if factor not in inside]
             expr = sp.Mul(self.define(part, deps), *outside)
             sums = tuple(k for k in sums if k is not own)
-            read = set().union(*(factor.atoms(sp.Indexed) for factor in outside))
-            if not never_empty(own, ranges(loops + sums)) and not all(is_inside(r, loops + sums) for r in read):
+            read = [(r, loops + sums) for factor in outside for r in factor.atoms(sp.Indexed)]
+            read += [(r, loops + sums[:k]) for k, loop in enumerate(sums) for r in loop.entries]
+            if not never_empty(own, ranges(loops + sums)) and not all(itertools.starmap(is_inside, read)):
                 # Where nothing is summed nothing is read beside it.
                 expr = guarded(expr, (sp.Ge(own.upper, own.lower),))
         return expr, sums
@@ -203,7 +202,7 @@ class Program:
         own = tuple(Loop(*limit) for limit in reversed(expr.limits) if len(limit) == 3)
         # An index of the sum's own hides one of the same name around it.
         outer = tuple(loop for loop in loops if loop.index not in {k.index for k in own})
-        return PlainSum(self._flatten(expr.function, outer + own, guards + _not_empty(own)), *expr.limits)
+        return PlainSum(self._flatten(expr.function, outer + own, guards + not_empty(own)), *expr.limits)
 
     def _flatten(self, expr: sp.Expr, loops: tuple[Loop, ...], guards: Guards) -> sp.Expr:
         """``expr`` with every sum in it stored and replaced by the reference."""
@@ -212,9 +211,9 @@ class Program:
         if isinstance(expr, sp.Sum):
             expr = self._flat(expr, loops, guards)
             deps = self._needed(expr.free_symbols, loops)
-            kept = self._kept_guards(guards, deps, loops)
-            if kept:
-                expr = PlainSum(guarded(expr.function, kept), *expr.limits)
+            own = kept(guards, deps, loops)
+            if own:
+                expr = PlainSum(guarded(expr.function, own), *expr.limits)
             return self.define(expr, deps)
         if isinstance(expr, sp.Piecewise):
             inward = self._inward(expr)
@@ -267,28 +266,6 @@ class Program:
             found.append(loop)
         return tuple(reversed(found))
 
-    @staticmethod
-    def _kept_guards(guards: Guards, deps: tuple[Loop, ...], loops: tuple[Loop, ...]) -> Guards:
-        """What the guards say of the stored loops alone: outside it the stored element is never read."""
-        stored, known = ranges(deps), ranges(loops)
-        others = {index: bounds for index, bounds in known.items() if index not in stored}
-        kept: dict[Boolean, None] = {}
-        inside = _not_empty(deps)
-        for guard in (guard for guard in guards if guard not in inside):
-            indices = guard.free_symbols & set(known)
-            if indices <= set(stored):
-                projected = [guard]
-            else:
-                ends = [extreme(bound, others, True) for bound in inequalities(guard)]
-                ends = [end for end in ends if end is not None and is_known(end)]
-                projected = [sp.Ge(end, 0) for end in ends if end.free_symbols & set(stored)]
-            for literal in projected:
-                if literal != sp.true and not (
-                    inequalities(literal) and all(never_negative(bound, stored) for bound in inequalities(literal))
-                ):
-                    kept[literal] = None
-        return tuple(kept)
-
     def _depends(self, expr: sp.Basic, loops: tuple[Loop, ...]) -> frozenset:
         """The loop indices, and ``"batch"``, that the value of ``expr`` varies with."""
         found = variables(expr)
@@ -327,12 +304,15 @@ class Program:
     def stored(self, expr: sp.Expr, loops: tuple[Loop, ...], guards: Guards) -> sp.Expr:
         """Store ``expr`` over those of the loops that it varies with, where ``guards`` hold: the reference to it."""
         deps = self._needed(variables(expr), loops)
-        return self.define(guarded(expr, self._kept_guards(guards, deps, loops)), deps)
+        return self.define(guarded(expr, kept(guards, deps, loops)), deps)
 
 
-def _not_empty(sums: tuple[Loop, ...]) -> Guards:
-    """Where a range may be empty, what is stored for its iterations may lie outside its array."""
-    return tuple(sp.Ge(s.upper, s.lower) for s in sums if s.lower.free_symbols | s.upper.free_symbols)
+def _all_inside(factors: Iterable[sp.Expr], own: Loop, deps: tuple[Loop, ...], guards: Guards) -> bool:
+    """Whether all that is read for a sum of ``factors`` over ``own``, stored over ``deps`` where ``guards`` hold, is
+    provably in range."""
+    given = tuple(expr for guard in guards for expr in inequalities(guard))
+    read = set().union(*(factor.atoms(sp.Indexed) for factor in factors))
+    return all(is_inside(r, (*deps, own), given) for r in read) and all(is_inside(r, deps, given) for r in own.entries)
 
 
 class maximum(sp.Function):

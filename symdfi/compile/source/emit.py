@@ -93,8 +93,9 @@ class _NestWriter:
         self.levels: dict[sp.Basic, int] = {}
         pieces = list(nest.pieces)
         guard = pieces[0].guard
-        self.guarded = guard != sp.true
-        self.tests = staged(guard, nest.loops) if self.guarded else ()
+        self.tests = staged(guard, nest.loops)
+        #: The innermost loop with a test in it.
+        self.tested = max((level for level, test in enumerate(self.tests) if test != sp.true), default=0)
         self.known: dict[sp.Basic, str] = {}
         self.uses: Counter = Counter()
         self.printer = Printer(self.named, writer.names, self.is_integer)
@@ -133,7 +134,7 @@ class _NestWriter:
     def ended(self) -> list[str]:
         """The lines of the innermost open loop, or of what is around all."""
         body, level = self.blocks.pop() + self.after.pop(), len(self.blocks)
-        if not self.guarded or self.tests[level] == sp.true:
+        if level > self.tested or self.tests[level] == sp.true:
             return body
         return [f"if {self.printer.condition(self.tests[level])}:", *(INDENT + line for line in body)]
 
@@ -211,9 +212,7 @@ class _NestWriter:
 
     def level(self, expr: sp.Basic) -> int:
         """The innermost loop that an expression's value depends on."""
-        if self.guarded:
-            return self.depth
-        own = max((self.levels.get(s, 0) for s in variables(expr)), default=0)
+        own = max([self.tested, *(self.levels.get(s, 0) for s in variables(expr))])
         return max([own, *(held(r, self.path) for r in expr.atoms(sp.Indexed))]) if own < self.depth else own
 
     def is_index(self, expr: sp.Basic) -> bool:

@@ -8,7 +8,8 @@ import pytest
 import sympy as sp
 
 import symdfi as sd
-from tests.fuzz.oracle import Jet, OutOfRange, World, closure, number
+from tests.fuzz.oracle import closure, number
+from tests.fuzz.world import Jet, OutOfRange, World
 
 n = sp.Symbol("n", integer=True, positive=True)
 i, j, k, l = sp.symbols("i j k l", integer=True)

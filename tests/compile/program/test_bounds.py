@@ -9,6 +9,7 @@ import pytest
 import sympy as sp
 
 import symdfi as sd
+from symdfi.compile.source.checked import bounds_checked
 
 n, m = sp.symbols("n m", integer=True, positive=True)
 i, j, k = sp.symbols("i j k", integer=True)
@@ -165,3 +166,20 @@ def test_remainders_of_entries() -> None:
     entries, values = np.array([0, 5, -2]), np.arange(1.0, 5.0)
     places = (np.arange(3) + entries) % 4
     assert f(x=values, p=entries)["s"] == pytest.approx(np.sum(places * values[places]))
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        over(sp.Mod(j + n - 1, n) * x[j], j, 0, 1),  # of x[1] it is Mod(n, n)
+        over(sp.KroneckerDelta(0, j) * x[j], j, 1, 1),
+        over(sp.KroneckerDelta(i + j, n) * x[i + j], i, 2, 2).subs(j, 5),
+    ],
+)
+def test_beside_a_factor_of_zero_nothing_is_read(term):
+    """SymPy makes 0 of 0*x[1], which nobody can check then: it is 0, and nothing is read, or it is refused."""
+    at = {"x": X[:1]} if n in term.free_symbols or term.free_symbols else {}
+    with bounds_checked():
+        function = sd.compile({"f": term, "df": sd.gradient(term, x)}, [x])
+        found = function(**at)
+    assert found["f"] == 0 and list(found["df"]) == [0]

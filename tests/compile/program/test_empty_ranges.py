@@ -1,0 +1,89 @@
+"""Where a sum is empty nothing of it is read: neither terms nor bounds of sums inside of it, in whatever order the
+compiler takes them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import symdfi as sd
+from symdfi.compile.program.guards import kept
+from symdfi.compile.program.loops import Loop
+from symdfi.compile.source.checked import bounds_checked
+from tests.fuzz import compare
+from tests.fuzz.expressions import INDICES, Case, c, m, n, p, ptr, world, x, y
+
+i, j, k, l, r, s = INDICES
+entry = p[j + sp.Mod(3 - j, n)]
+
+#: A term with its free indices, and sizes at which entries of ptr or p would be read, or what is stored, out of range.
+CASES = {
+    # The sum over i is a factor of its own, the bounds of the sum over l are read beside it.
+    "bounds beside an empty factor": (
+        sp.Sum(sp.Max(i, sp.Sum(x[sp.Mod(l, n)], (l, 0, ptr[j + 1]))), (i, j, -1), (j, 0, 1)),
+        (),
+        (1, 1, 2),
+    ),
+    # The sum over s is stored for j = 0..n, where there is an l for any i >= j.
+    "bounds of what is stored": (
+        n * sp.Sum(x[sp.Mod(s, n)], (s, ptr[j], j), (j, 0, i), (l, i, n), (i, 0, m)),
+        (),
+        (2, 4, 1),
+    ),
+    "bounds in a function that is stored": (
+        sp.Sum(sp.sin(sp.Sum(x[sp.Mod(s, n)], (s, ptr[j], j))), (j, 0, i), (l, i, n), (i, 0, m)),
+        (),
+        (2, 4, 1),
+    ),
+    # l of x[j] depends on s, whose bounds are read before.
+    "bounds of an owner": (
+        sp.Sum(sp.Min(c, x[sp.Mod(s - l - 2, n)]), (s, ptr[i], ptr[i + 1] - 1), (l, i + 1, n - 1), (i, 0, m - 1)),
+        (),
+        (2, 4, 1),
+    ),
+    # Conditions are asked in the loop, of an array over i = 1..n - 1.
+    "a stored array without elements": (
+        sp.Sum(sp.Piecewise((n, n >= 2 * k), (sp.Max(y[sp.Mod(i + 2, n)], y[i]), True)), (k, 0, i + 1), (i, 1, n - 1)),
+        (),
+        (1, 1, 2),
+    ),
+    # Of two conditions the one with an entry is tested last, though the other has a remainder in it.
+    "an entry beside a remainder": (
+        sp.Piecewise((x[j] * sp.KroneckerDelta(entry, 0), n >= sp.Mod(j - 5, n) + 4), (0, True)),
+        ((j, sp.S.Zero, n - 1),),
+        (3, 3, 4),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_nothing_is_read_of_an_empty_sum(name):
+    expr, limits, sizes = CASES[name]
+    case = Case(sp.sympify(expr), limits, tuple(world(at, 3) for at in (sizes, (5, 3, 4))), 3)
+    outcome = compare.judge(case)
+    assert outcome.kind == "right", compare.reproduction(case, outcome)
+
+
+def test_an_array_without_elements_is_not_read():
+    """As an argument: w[0..n - 2] has none for n = 1. Its conditions are too many to split the loop by."""
+    w, steps = sp.IndexedBase(sp.Symbol("w", real=True), shape=(n - 1,)), (2, 3, 5, 7)
+    factors = [sp.Piecewise((w[i - 1] + a, (i > 0) & (sp.Mod(i * a, n) > 1)), (x[i], True)) for a in steps]
+    with bounds_checked():
+        f = sd.compile({"f": sp.Sum(sp.Mul(*factors), (i, 0, n - 1))}, [w, x])
+        for size in (1, 2, 5):
+            W, X = np.linspace(0.3, 0.9, size - 1), np.linspace(1.1, 1.7, size)
+            rows = [[W[k - 1] + a if k > 0 and k * a % size > 1 else X[k] for a in steps] for k in range(size)]
+            assert f(w=W, x=X)["f"] == pytest.approx(np.prod(rows, axis=1).sum(), rel=1e-14)
+
+
+def test_what_guards_say_of_a_stored_loop():
+    """j <= i <= n leaves j <= n, n - i >= 0 alone nothing of j."""
+    outer, inner = Loop(i, sp.S.Zero, m), Loop(j, sp.S.Zero, i)
+    stored = Loop(j, sp.S.Zero, m)
+    (found,) = kept((sp.Ge(n, i),), (stored,), (outer, inner))
+    assert found in (sp.Ge(n - j, 0), sp.Le(j - n, 0))
+    assert kept((sp.Ge(n, i),), (stored,), (outer, stored)) == ()
+    # 2i - 1 >= j bounds i from below by (j + 1)/2.
+    (found,) = kept((sp.Ge(n, i),), (stored,), (outer, Loop(j, sp.S.Zero, 2 * i - 1)))
+    assert all(bool(found.subs({n: 3, j: at})) == (at <= 5) for at in range(9))
