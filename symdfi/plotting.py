@@ -36,13 +36,13 @@ def _draw_field(figure: Any, axes: Any, field: Any, time: np.ndarray) -> None:
     space, u, label = [name for name in field.dims if name != "time"], field.values, field.name.replace("$", r"\$")
     if len(space) == 1:
         x = field[space[0]].values
-        image = axes[0].pcolormesh(x, time, u, shading="nearest", cmap="viridis", rasterized=True)
+        image = axes[0].pcolormesh(x, time, u, shading="nearest", rasterized=True, **_colours(u))
         figure.colorbar(image, ax=axes[0], label=label)
         axes[0].set(xlabel=space[0], ylabel="t", title=f"{label}({space[0]}, t)")
         for k in np.unique(np.linspace(0, len(time) - 1, 5).astype(int)):
             axes[1].plot(x, u[k], label=f"t = {time[k]:.3g}")
         axes[1].set(xlabel=space[0], ylabel=label, title="profiles")
-        axes[1].legend(frameon=False, fontsize="small")
+        axes[1].legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
         return
     for axis, k in zip(axes, (0, -1), strict=True):
         x, y = (field[name].values for name in space)
@@ -165,14 +165,17 @@ def plot_space_time(time: np.ndarray, values: np.ndarray, total: np.ndarray, tit
 
 
 def _draw_map(figure: Any, axis: Any, time: np.ndarray, values: np.ndarray, across: str, label: str) -> None:
-    """A map whose colours are symmetric about zero, unless the values have one sign."""
-    largest = float(np.abs(values).max()) or 1.0
-    both = values.min() < -0.02 * largest and values.max() > 0.02 * largest
-    limits = {"vmin": -largest, "vmax": largest, "cmap": "RdBu_r"} if both else {"cmap": "viridis"}
     sites = np.arange(values.shape[1])
-    image = axis.pcolormesh(sites, time, values, shading="nearest", rasterized=True, **limits)
+    image = axis.pcolormesh(sites, time, values, shading="nearest", rasterized=True, **_colours(values))
     figure.colorbar(image, ax=axis, label=label)
     axis.set(xlabel=across, ylabel="time")
+
+
+def _colours(values: np.ndarray) -> dict[str, Any]:
+    """Colours of a map, symmetric about zero unless the values have one sign."""
+    largest = float(np.abs(values).max()) or 1.0
+    both = values.min() < -0.02 * largest and values.max() > 0.02 * largest
+    return {"vmin": -largest, "vmax": largest, "cmap": "RdBu_r"} if both else {"cmap": "viridis"}
 
 
 def _draw_energy(axis: Any, time: np.ndarray, energy: np.ndarray, unit: str = "time") -> None:

@@ -17,7 +17,7 @@ from symdfi.numbers import complexes, reals
 from symdfi.symbolic.complexes import parts
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.given import name_of
-from symdfi.symbolic.sums import normalise
+from symdfi.symbolic.indexed import explicit, normalise
 
 #: A SymPy expression in the variables, or a function of points (n, dim) or (n,); of several fields one each, in a list
 #: or by field; or ``(points, values)``.
@@ -169,7 +169,7 @@ def _compiled(
 ) -> Callable[..., np.ndarray]:
     """An expression as a function of points (n, dim), and of a number for each of ``more`` symbols."""
     variables = (*problem.ansatz.variables, *more)
-    real, imaginary = parts(normalise(sp.sympify(target, strict=True)))
+    real, imaginary = parts(normalise(explicit(sp.sympify(target, strict=True))))
     if imaginary != 0 and not problem.equation.complex[field]:
         raise SymbolicError(f"{what} is complex, but {problem.equation.names[field]} is a real field: {target}")
     function = compile_function({"real": real, "imaginary": imaginary}, list(variables))

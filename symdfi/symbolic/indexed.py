@@ -139,6 +139,22 @@ def partial(expr: sp.Basic, position: int, shown: Callable[[sp.Basic], object] =
     return slope.xreplace({hole: inner})
 
 
+def explicit(expr: sp.Expr) -> sp.Expr:
+    """The expression with the derivatives by symbols that stand in it, ``Derivative(f, x)``, carried out.
+
+    Raises ``SymbolicError`` for a function without a known derivative.
+    """
+
+    def carried_out(node: sp.Derivative) -> sp.Expr:
+        found = node.expr
+        for symbol, count in node.variable_count:
+            for _ in range(int(count)):
+                found = derivative(found, symbol)
+        return found
+
+    return expr.replace(lambda node: isinstance(node, sp.Derivative), carried_out) if expr.has(sp.Derivative) else expr
+
+
 def tangent(expr: sp.Basic, directions: Mapping[Variable, Variable | sp.Expr], ranges: Ranges | None = None) -> sp.Expr:
     """The directional derivative Σ ∂E/∂x[m]·ẋ[m], each variable moving with its direction.
 

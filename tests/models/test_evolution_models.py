@@ -43,7 +43,13 @@ def test_the_step_changes_at_t_start():
     np.testing.assert_allclose(result.dataset["time"], np.linspace(0, 1, 11))
 
 
-@pytest.mark.parametrize("name", ["burgers", "allen_cahn", "advection", "rotating_detonation"])
+def test_solitons_begin_to_meet():
+    result = run("kdv", T=0.8, saves=4)
+    assert dict(result.summary)["reference"] == "exact solution"
+    assert result.dataset["relative_error"].values.max() <= 3e-4
+
+
+@pytest.mark.parametrize("name", ["burgers", "allen_cahn", "advection", "rotating_detonation", "kdv"])
 def test_show(name):
     model = models.load(name)
     assert "Dirac–Frenkel dynamics with inertia" in model.show()

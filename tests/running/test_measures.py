@@ -42,7 +42,8 @@ def test_exact_solutions_and_characteristics():
         return np.cos(np.pi * (points[:, 0] + s["c"] * t)) + np.sin(2 * np.pi * (points[:, 1] - 2 * t) / 3)
 
     u0 = initial(solution.problem)
-    for measure in (Exact(exact), Characteristics(0.5)):  # straight: exact whatever the step
+    moving = sp.cos(sp.pi * (x + sd.t / 2)) + sp.sin(2 * sp.pi * (y - 2 * sd.t) / 3)
+    for measure in (Exact(exact), Exact(moving), Characteristics(0.5)):  # straight: exact whatever the step
         found = measure({"c": 0.5}, solution, u0)
         dims, errors = found.data["relative_error"]
         assert (dims, errors.shape) == ("time", (4,))

@@ -14,6 +14,7 @@ import sympy as sp
 from scipy.linalg import expm
 
 import symdfi as sd
+from symdfi.models import kdv
 from symdfi.running.spectral import SpectralProblem, reference
 
 X = sp.Symbol("x", real=True)
@@ -148,22 +149,11 @@ def singular() -> sd.Problem:
 
 
 def korteweg(points: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """2 ∂²ₓ log(1 + e₁ + e₂ + A e₁ e₂), eᵢ = exp(kᵢ x − kᵢ³ t + ηᵢ), by the largest of its exponents."""
-    k, eta = np.array([1, np.sqrt(5)]), np.array([0, 10.73])
-    one, two = (k[i] * points - k[i] ** 3 * times[:, None] + eta[i] for i in range(2))
-    both = one + two + 2 * np.log((k[1] - k[0]) / (k[1] + k[0]))
-    top = np.maximum.reduce([0 * one, one, two, both])
-    parts = [np.exp(e - top) for e in (0 * one, one, two, both)]
-    slopes = [0.0, k[0], k[1], k.sum()]
-    total = sum(parts)
-    mean, square = (sum(s**n * e for s, e in zip(slopes, parts, strict=True)) / total for n in (1, 2))
-    return 2 * (square - mean**2)
+    return sp.lambdify([kdv.X, sd.t], kdv.SOLITONS.doit(), "numpy", cse=True)(points, times[:, None])
 
 
 def solitons() -> sd.Problem:
-    equation = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), -6 * u * u.diff(X) - u.diff(X, 3)))
-    box = sd.Box([(-10, 20)], periodic=True)
-    return sd.Problem(equation, sd.gaussians([X], 10, period=[30]), box, sd.Grid(600))
+    return kdv.MODEL.problem({"points": 600})
 
 
 # V5, V6: fronts and shocks by periodic networks.

@@ -15,7 +15,7 @@ from symdfi.compile.program.loops import Assignment, Loop, Variable
 from symdfi.compile.program.lower import Program
 from symdfi.errors import CompileError, SymbolicError
 from symdfi.symbolic import given, private
-from symdfi.symbolic.indexed import derivative, normalise
+from symdfi.symbolic.indexed import derivative, explicit, normalise
 from symdfi.symbolic.private import Private
 from symdfi.symbolic.structure import dense
 
@@ -97,7 +97,7 @@ def gradient(expr: sp.Basic, wrt: Variable) -> Gradient:
             f"the expression of a gradient is a {type(expr).__name__}, and a gradient is one of a scalar: compile the "
             "derivatives of an array over its indices, (derivative(expr, x[j]), (i, 0, n - 1), (j, 0, n - 1))"
         )
-    return Gradient(given.expression(expr, "the expression of a gradient"), wrt)
+    return Gradient(explicit(given.expression(expr, "the expression of a gradient")), wrt)
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def hessian(expr: sp.Basic, wrt: Variable, other: Variable | None = None) -> Hes
 
     Raises ``SymbolicError`` for an ``IndexedBase`` without a shape, ``TypeError`` for text.
     """
-    expr = given.expression(expr, "the expression of a Hessian")
+    expr = explicit(given.expression(expr, "the expression of a Hessian"))
     for x in (wrt, other := wrt if other is None else other):
         given.no_text(x, "what a Hessian is taken by")
         if not isinstance(x, sp.Symbol | sp.IndexedBase):
@@ -223,19 +223,19 @@ def read(name: str, output: Any) -> Part:
     if isinstance(output, Gradient | Hessian):
         return output
     if isinstance(output, sp.MatrixBase):
-        return Elements(tuple(output), output.shape)
+        return Elements(tuple(map(explicit, output)), output.shape)
     if isinstance(output, sp.NDimArray):
-        return Elements(tuple(sp.flatten(output)), tuple(map(int, output.shape)))
+        return Elements(tuple(map(explicit, sp.flatten(output))), tuple(map(int, output.shape)))
     if isinstance(output, list):
         return Elements(
-            tuple(given.expression(e, f"entry {k} of {what}") for k, e in enumerate(output)), (len(output),)
+            tuple(explicit(given.expression(e, f"entry {k} of {what}")) for k, e in enumerate(output)), (len(output),)
         )
     if not isinstance(output, tuple | sp.Tuple):
-        return Elements((given.expression(output, what),), ())
+        return Elements((explicit(given.expression(output, what)),), ())
     if not output:
         raise CompileError(f"{what} is empty: give (expr, (i, 0, n - 1), ...)")
     expr, *limits = output
-    return _array(given.expression(expr, what), [_limit(limit, what) for limit in limits])
+    return _array(explicit(given.expression(expr, what)), [_limit(limit, what) for limit in limits])
 
 
 def _limit(limit: Any, what: str) -> tuple[sp.Basic, sp.Expr, sp.Expr]:

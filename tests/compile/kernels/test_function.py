@@ -136,6 +136,24 @@ def test_kinds_of_outputs():
             np.testing.assert_allclose(got[name], np.broadcast_to(value, (*leading, *np.shape(value))), err_msg=name)
 
 
+def test_derivatives_that_stand_in_an_expression():
+    """Derivatives by symbols are carried out, inside sums and of sums too."""
+    slope = sp.Derivative(sp.sin(a * b), (a, 2))
+    outputs = {
+        "y": b * slope,
+        "sum": sp.Derivative(sp.Sum(sp.cos(a * x[i]), (i, 0, n - 1)), a),
+        "each": (sp.Derivative(a * x[i] ** 2, a, evaluate=False), (i, 0, n - 1)),
+        "slope": sd.gradient(sp.Derivative(sp.sin(a * b), a), b),
+    }
+    found = sd.compile(outputs, [a, b, x])(a=0.7, b=1.3, x=[0.5, 2.0])
+    assert found["y"] == pytest.approx(-(1.3**3) * np.sin(0.91), rel=1e-14)
+    assert found["sum"] == pytest.approx(-0.5 * np.sin(0.35) - 2 * np.sin(1.4), rel=1e-14)
+    assert found["each"] == pytest.approx([0.25, 4.0], rel=1e-14)
+    assert found["slope"] == pytest.approx(np.cos(0.91) - 0.91 * np.sin(0.91), rel=1e-14)
+    with pytest.raises(sd.SymbolicError, match="no derivative of f is known"):
+        sd.compile({"y": sp.Derivative(sp.Function("f")(a), a)}, [a])
+
+
 def test_one_output_inside_another():
     root = sp.sqrt(dot)
     f = sd.compile({"y": root, "twice": root, "z": sp.tanh(root), "e": dot}, [x, y])
