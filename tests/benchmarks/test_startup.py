@@ -59,6 +59,25 @@ problem.kernels.rows.function
 print(time.perf_counter() - begin)
 """
 
+NINE_LEVELS = """
+import time
+import sympy as sp, symdfi as sd
+sd.compile, sd.gradient  # loaded when first used
+begin = time.process_time()
+x = r = sp.Symbol("x", real=True)
+for _ in range(9):
+    r = sp.sin(r)*sp.cos(r) + r**2
+sd.compile({"slope": sd.gradient(r, x)}, [x])(x=0.3)
+print(time.process_time() - begin)
+"""
+
+HELP = """
+import resource, subprocess, sys
+subprocess.run([sys.executable, "-m", "symdfi.cli", "--help"], check=True, capture_output=True)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(used.ru_utime + used.ru_stime)
+"""
+
 
 def _median(table, code: str, tmp_path, tag: str, *, cold: bool, runs: int = 3) -> float:
     if not cold:
@@ -101,3 +120,15 @@ def test_mlp_depth(table, tmp_path) -> None:
     six, three, ratio = _cold_pair(table, MLP.format(depth=6), MLP.format(depth=3), tmp_path, runs=5)
     table.figure("mlp compile time, depth 6 / depth 3", f"{ratio:.2f}", "< 2", f"{six:.2f} s / {three:.2f} s")
     table.benchmark.pedantic(lambda: table.fresh_process(MLP.format(depth=3), tmp_path / "again"), rounds=1)
+
+
+def test_nine_levels(table, tmp_path) -> None:
+    seconds = _median(table, NINE_LEVELS, tmp_path, "nine", cold=True)
+    table.figure("gradient of r = sin r cos r + r², nine levels, cold", f"{seconds:.2f} s of CPU", "< 5 s")
+    table.benchmark.pedantic(lambda: None, rounds=1)
+
+
+def test_help(table, tmp_path) -> None:
+    seconds = _median(table, HELP, tmp_path, "help", cold=False)
+    table.figure("symdfi --help", f"{seconds:.2f} s of CPU", "< 0.5 s")
+    table.benchmark.pedantic(lambda: None, rounds=1)
