@@ -11,6 +11,8 @@ from symdfi.symbolic.ansatz import Ansatz
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.networks import Phases, mlp
 
+from .networks import widths
+
 X = sp.Symbol("x", real=True)
 u = sp.Function("u")(t, X)
 
@@ -20,8 +22,5 @@ def network(
 ) -> Ansatz:
     """The periodic network of the layers that the setting ``widths`` gives, as in "9,9,9"; with ``trained_phases`` as
     many of them as the first layer is wide."""
-    try:
-        widths = [int(w) for w in str(settings["widths"]).split(",")]
-    except ValueError:
-        raise ValueError(f"widths = {settings['widths']!r}: write it as 9,9,9") from None
-    return mlp([X], widths, activation, period=[length], embedding=Phases(widths[0]) if trained_phases else None)
+    layers = widths(settings)
+    return mlp([X], layers, activation, period=[length], embedding=Phases(layers[0]) if trained_phases else None)

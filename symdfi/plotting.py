@@ -15,14 +15,18 @@ def plot_field(dataset: Any) -> Any:
     """The fields û(x, t) of an evolution in one space dimension, profiles at five times, and the residual (and the
     error, where the dataset has one).
 
-    Every field has a row. In two dimensions the profiles are maps at the first and last time.
+    Every field has a row. In two dimensions there are maps at the first and last time instead, in more the residual
+    alone.
     """
     from matplotlib.figure import Figure
 
     fields = [name for name, values in dataset.data_vars.items() if values.attrs.get("role") == "field"]
-    rows = max(1, len(fields))
-    figure = Figure(figsize=(12, 3.6 * rows), layout="constrained")
-    grid = figure.subplots(rows, 3, squeeze=False)
+    if not fields:
+        figure = Figure(figsize=(5, 3.6), layout="constrained")
+        _draw_residual(figure.subplots(), dataset)
+        return figure
+    figure = Figure(figsize=(12, 3.6 * len(fields)), layout="constrained")
+    grid = figure.subplots(len(fields), 3, squeeze=False)
     for name, pair in zip(fields, grid, strict=False):
         _draw_field(figure, pair[:2], dataset[name], dataset["time"].values)
     for row in grid[1:]:
@@ -44,11 +48,15 @@ def _draw_field(figure: Any, axes: Any, field: Any, time: np.ndarray) -> None:
         axes[1].set(xlabel=space[0], ylabel=label, title="profiles")
         axes[1].legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
         return
+    x, y = (field[name].values for name in space)
+    # One scale: what fades is seen to fade.
+    ends = u[[0, -1]]
+    colours = {"vmin": ends.min(), "vmax": ends.max(), **_colours(ends)}
+    images = []
     for axis, k in zip(axes, (0, -1), strict=True):
-        x, y = (field[name].values for name in space)
-        image = axis.pcolormesh(x, y, u[k].T, shading="nearest", cmap="viridis", rasterized=True)
-        figure.colorbar(image, ax=axis, label=label)
-        axis.set(xlabel=space[0], ylabel=space[1], title=f"t = {time[k]:.3g}", aspect="equal")
+        images.append(axis.pcolormesh(x, y, u[k].T, shading="nearest", rasterized=True, **colours))
+        axis.set(xlabel=space[0], ylabel=space[1], title=f"{label}, t = {time[k]:.3g}", aspect="equal")
+    figure.colorbar(images[-1], ax=axes)
 
 
 def _draw_residual(axis: Any, dataset: Any) -> None:
@@ -57,11 +65,42 @@ def _draw_residual(axis: Any, dataset: Any) -> None:
     axis.semilogy(time, dataset["residual"].values / rate, label="independent points")
     axis.semilogy(time, dataset["residual_solved"].values / rate, "--", label="solved points")
     label, title = "‖J v − f‖ / ‖f‖", "relative residual"
-    if "relative_error" in dataset:
-        axis.semilogy(time, dataset["relative_error"].values, ":", color="black", label="error of u")
+    errors = [values for values in dataset.data_vars.values() if values.attrs.get("role") == "error"]
+    for values, style in zip(errors, (":", "-."), strict=False):
+        # What begins without an error has none that a logarithm could show.
+        axis.semilogy(time, np.where(values > 0, values, np.nan), style, color="black", label=values.long_name)
         label, title = "relative L²", "residual and error"
     axis.set(xlabel="t", ylabel=label, title=title)
     axis.legend(frameon=False, fontsize="small")
+
+
+def plot_moments(dataset: Any) -> Any:
+    """Mean and variances of a density in many dimensions, with the exact ones where the dataset has them, and errors.
+
+    ``mean`` (time, d), ``covariance`` (time, d, d), ``exact_mean`` and ``exact_covariance``; a line a dimension.
+    """
+    from matplotlib import colormaps
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 3.8), layout="constrained")
+    *axes, last = figure.subplots(1, 3)
+    time = dataset["time"].values
+    for axis, name, label in zip(axes, ("mean", "covariance"), ("mean", "variance"), strict=True):
+        if name not in dataset:
+            axis.set(xlabel="t", title=f"no {label}")
+            continue
+        for key, style in ((name, "-"), (f"exact_{name}", ":")):
+            values = dataset[key].values
+            values = values if values.ndim == 2 else np.diagonal(values, axis1=1, axis2=2)
+            for k, line in enumerate(values.T):
+                color = "black" if style == ":" else colormaps["viridis"](0.9 * k / max(1, values.shape[1] - 1))
+                first = k == 0 or (style == "-" and k == values.shape[1] - 1)
+                text = ("exact" if style == ":" else f"dimension {k + 1}") if first else None
+                axis.plot(time, line, style, color=color, lw=1.2, label=text)
+        axis.set(xlabel="t", title=label)
+        axis.legend(frameon=False, fontsize="small")
+    _draw_residual(last, dataset)
+    return figure
 
 
 #: What a label shows of a name.

@@ -191,8 +191,13 @@ class Solution(Bare):
 
     @functools.cached_property
     def dataset(self) -> Any:
-        """Everything saved as an ``xarray.Dataset``, with û on a uniform grid in one and two dimensions: as "u", or of
-        several fields each under its name."""
+        """Everything saved as an ``xarray.Dataset``, with û on a uniform grid in one and two dimensions, where the
+        domain is finite: as "u", or of several fields each under its name."""
+        return self.as_dataset()
+
+    def as_dataset(self, lipschitz: float | None = None) -> Any:
+        """The ``dataset``, its error bound by a one-sided Lipschitz constant of f that is known, ``bound(lipschitz)``:
+        to estimate it takes the derivative of f, in many dimensions most of all there is to derive."""
         import xarray as xr
 
         data: dict[str, Any] = {
@@ -200,7 +205,7 @@ class Solution(Bare):
             "velocity": (("time", "parameter"), self.velocity),
             **{n: ("time", getattr(self, n)) for n in (*_SCALARS, "step_restriction")},
             **{n: ("step", getattr(self, n)) for n in _STEPS},
-            "error_bound": ("time", *self._shown_bound()),
+            "error_bound": ("time", *self._shown_bound(lipschitz)),
         }
         if self.spectrum is not None:
             data["spectrum"] = (("time", "direction"), self.spectrum)
@@ -209,7 +214,7 @@ class Solution(Bare):
         fields = distinct(self.problem.field_names, taken)
         names = distinct(map(str, self.problem.ansatz.variables), [*taken, *fields])
         bounds = self.problem.domain.bounds
-        if len(bounds) <= 2:
+        if len(bounds) <= 2 and self.problem.domain.finite:
             axes = [np.linspace(a, b, 401 if len(bounds) == 1 else 101) for a, b in bounds]
             points = np.stack([m.ravel() for m in np.meshgrid(*axes, indexing="ij")], axis=1)
             shape = tuple(len(axis) for axis in axes)
@@ -230,10 +235,10 @@ class Solution(Bare):
             },
         )
 
-    def _shown_bound(self) -> tuple[np.ndarray, dict[str, str]]:
-        """The bound and nothing more, or NaN and why there is none."""
+    def _shown_bound(self, lipschitz: float | None) -> tuple[np.ndarray, dict[str, Any]]:
+        """The bound and by which constant, or NaN and why there is none."""
         try:
-            return self.error_bound, {}
+            return self.bound(lipschitz), {} if lipschitz is None else {"lipschitz": float(lipschitz)}
         except (CompileError, ValueError) as error:
             return np.full(len(self.t), np.nan), {"missing": str(error)}
 

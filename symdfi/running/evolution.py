@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 #: The initial value: an expression in the variables, of several fields one each, by field.
 Profile = sp.Expr | Mapping[AppliedUndef, sp.Expr]
 
-#: Settings of every model: the step is ``dt_start`` until ``t_start``, then ``dt``.
+#: Settings of every model: the step is ``dt_start`` until ``t_start``, then ``dt``. ``gamma`` and ``mu`` may be words.
 COMMON: dict[str, float | int | str] = {
     "T": 4.0, "dt": 5e-3, "dt_start": 2.5e-3, "t_start": 0.5, "saves": 40,
-    "points": 500, "gamma": 1e-9, "mu": 0.97, "scheme": "rk4", "seed": 0, "fit_iterations": 400,
+    "points": 500, "gamma": "1e-9", "mu": "0.97", "scheme": "rk4", "seed": 0, "fit_iterations": 400,
 }  # fmt: skip
 _DYNAMICS = "dθ/dt = v,   ε dv/dt = Jᵀ (f − J v),   J = ∂û/∂θ at the points, f the right side there"
 _DYNAMICS_LATEX = r"\dot\theta = v, \qquad \varepsilon \dot v = J^\top (f - J v)"
@@ -49,7 +49,8 @@ class EvolutionModel:
     ``build(settings)`` gives the problem: equation, ansatz, domain, quadrature, parameters and boundary conditions;
     ``profile(settings)`` the initial value; ``start(problem)`` parameters of it where no fit is needed. ``measure``
     says how far a solution is off, by a spectral solution unless given (``running.measures``), and ``picture`` draws
-    the dataset that a run leaves. Every model has the settings ``COMMON``.
+    the dataset that a run leaves. ``lipschitz(settings)`` is a one-sided Lipschitz constant of the right side in L²,
+    where one is known: the error bound is then by it, else by an estimate. Every model has the settings ``COMMON``.
     """
 
     name: str
@@ -61,6 +62,7 @@ class EvolutionModel:
     start: Callable[[Problem], np.ndarray] | None = None
     measure: Measure = field(default_factory=SpectralReference)
     picture: Callable[[Any], Figure] = plot_field
+    lipschitz: Callable[[Settings], float] | None = None
 
     @property
     def settings(self) -> Settings:
@@ -131,7 +133,7 @@ class EvolutionModel:
             solution, steps = evolved(problem, theta, s, by)
         except (ConvergenceError, DivergenceError, SingularMatrixError, Interrupted) as error:
             partial = error.partial
-            error.partial = self._result(partial, rows, None) if partial is not None and len(partial.t) > 1 else None
+            error.partial = self._result(s, partial, rows, None) if partial is not None and len(partial.t) > 1 else None
             raise
         elapsed = perf_counter() - began
         rows += [
@@ -142,8 +144,8 @@ class EvolutionModel:
         try:
             measured = measure(s, solution, u0)
         except KeyboardInterrupt as error:
-            raise Interrupted("interrupted while measuring", partial=self._result(solution, rows, None)) from error
-        return self._result(solution, rows, measured)
+            raise Interrupted("interrupted while measuring", partial=self._result(s, solution, rows, None)) from error
+        return self._result(s, solution, rows, measured)
 
     def _samples(self, problem: Problem, path: Path) -> tuple[InitialValue, tuple[np.ndarray, np.ndarray]]:
         """The periodic function through the samples of a file, and these."""
@@ -155,10 +157,13 @@ class EvolutionModel:
         samples = read(path)
         return periodic(path, samples, *domain.bounds[0]), (samples[:, 0], samples[:, 1])
 
-    def _result(self, solution: Solution, rows: list[tuple[str, str]], measured: Measured | None) -> RunResult:
+    def _result(
+        self, s: Settings, solution: Solution, rows: list[tuple[str, str]], measured: Measured | None
+    ) -> RunResult:
         measured = Measured([]) if measured is None else measured
         rows = [*rows, *measured.rows, ("largest relative residual", f"{solution.relative_residual.max():.2e}")]
-        dataset = solution.dataset.assign(measured.data).assign_attrs(model=self.name, title=self.title)
+        dataset = solution.as_dataset(None if self.lipschitz is None else self.lipschitz(s))
+        dataset = dataset.assign(measured.data).assign_attrs(model=self.name, title=self.title)
         return RunResult(rows, dataset, lambda: self.picture(dataset))
 
 

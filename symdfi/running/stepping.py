@@ -13,18 +13,22 @@ from symdfi.running.settings import Settings
 def stepper(s: Settings) -> DFI:
     """The stepper of the settings: ``gamma`` is a number, or "budget", ``mu`` a number, or "memory"; with both words,
     and the scheme "rk4", it is ``DFI()``. ``ValueError`` for another word."""
-    gamma, mu = _number(s, "gamma", "budget", "0 or more"), _number(s, "mu", "memory", "from 0 to 1")
+    gamma, mu = _number(s, "gamma", "budget", np.finfo(float).max), _number(s, "mu", "memory", 1.0)
     return DFI(gamma=gamma, mu=mu, scheme=str(s["scheme"]))
 
 
-def _number(s: Settings, name: str, word: str, range: str) -> float | None:
+def _number(s: Settings, name: str, word: str, highest: float) -> float | None:
     """A setting's number, None for its word."""
     if s[name] == word:
         return None
     try:
-        return float(s[name])
+        number = float(s[name])
     except ValueError:
-        raise ValueError(f"the setting {name} = {s[name]} must be a number {range}, or {word}") from None
+        number = np.nan
+    if not 0 <= number <= highest:
+        up = "from 0 to 1" if highest == 1 else "0 or more"
+        raise ValueError(f"the setting {name} = {s[name]} must be a number {up}, or {word}")
+    return number
 
 
 def evolved(problem: Problem, theta: np.ndarray, s: Settings, stepper: DFI) -> tuple[Solution, int]:

@@ -122,6 +122,32 @@ class GaussianUnits:
 
     def components(self, values: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """∫|unit| (count,), centres (count, dim), and triangular factors F of the covariances F Fᵀ = (2 WᵀW)⁻¹."""
+        W, dim = self._widths(values), self.dim
+        determinants = np.abs(np.diagonal(W, axis1=1, axis2=2)).prod(axis=1)
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            heights = determinants / np.pi ** (dim / 2) if self.normalized else 1.0
+            shares = np.abs(values["a"]) * heights * np.pi ** (dim / 2) / determinants
+        factors = np.full(W.shape, np.inf)
+        for k in np.flatnonzero(determinants > 0):
+            # W⁻¹ is triangular as W is, so that F differs from it by signs.
+            inverse = np.linalg.inv(W[k]) / np.sqrt(2)
+            factors[k] = inverse * np.sign(np.diag(inverse))
+        return shares, values["b"].reshape(len(W), dim), factors
+
+    def moments(self, values: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Mean (dim,) and covariance (dim, dim) of û as a density, ∫ x û and ∫ (x − mean)(x − mean)ᵀ û over ∫ û; not
+        finite where a unit has no width or ∫ û is 0."""
+        sizes, centres, factors = self.components(values)
+        turns = np.sign(np.diagonal(self._widths(values), axis1=1, axis2=2)).prod(axis=1) if self.normalized else 1.0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            shares = np.sign(values["a"]) * turns * sizes
+            shares = shares / shares.sum()
+            mean = shares @ centres
+            within = np.einsum("k,kde,kfe->df", shares, factors, factors)
+            return mean, within + ((centres - mean).T * shares) @ (centres - mean)
+
+    def _widths(self, values: dict[str, np.ndarray]) -> np.ndarray:
+        """W of every unit, (count, dim, dim)."""
         number, dim = len(values["a"]), self.dim
         W = np.zeros((number, dim, dim))
         if self.covariance == "full" and dim > 1:
@@ -129,16 +155,7 @@ class GaussianUnits:
         else:
             w = values["w"] if self.covariance == "diagonal" and dim > 1 else values["w"].reshape(number, 1)
             W[:, np.arange(dim), np.arange(dim)] = w
-        determinants = np.abs(np.diagonal(W, axis1=1, axis2=2)).prod(axis=1)
-        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            heights = determinants / np.pi ** (dim / 2) if self.normalized else 1.0
-            shares = np.abs(values["a"]) * heights * np.pi ** (dim / 2) / determinants
-        factors = np.full((number, dim, dim), np.inf)
-        for k in np.flatnonzero(determinants > 0):
-            # W⁻¹ is triangular as W is, so that F differs from it by signs.
-            inverse = np.linalg.inv(W[k]) / np.sqrt(2)
-            factors[k] = inverse * np.sign(np.diag(inverse))
-        return shares, values["b"].reshape(number, dim), factors
+        return W
 
 
 def units_of(ansatz: Ansatz) -> GaussianUnits | None:

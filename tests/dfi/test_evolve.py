@@ -103,7 +103,7 @@ def test_heat_in_a_square():
     assert solution.dataset["u"].sel(time=1.0, x=0.0, y=0.0, method="nearest").item() == pytest.approx(
         np.exp(-0.5), abs=1e-4
     )
-    assert len(solution.plot().axes) == 5
+    assert len(solution.plot().axes) == 4  # two maps of one scale, its colours, and the residual
 
 
 def test_the_bound_holds_the_error_of_the_ansatz():

@@ -47,6 +47,25 @@ def test_a_normalized_unit_integrates_to_its_share(covariance):
     np.testing.assert_allclose(ansatz.start.components(values)[0], values["a"], rtol=1e-14)
 
 
+@pytest.mark.parametrize("covariance", ["diagonal", "isotropic", "full"])
+@pytest.mark.parametrize("normalized", [True, False])
+def test_moments(covariance, normalized):
+    """Of units of both signs, one of them turned over by a negative width."""
+    ansatz = sd.gaussians([X, Y], 3, covariance=covariance, normalized=normalized)
+    generator = np.random.default_rng(2)
+    values = ansatz.unpack(generator.uniform(0.7, 1.5, ansatz.count))
+    values["a"] *= [1, -0.3, 0.4]
+    values["w"][2, ...] *= np.array([1, 1, -1] if covariance == "full" else [-1, 1] if covariance == "diagonal" else -1)
+    axis = np.linspace(-24, 26, 401)
+    points = np.stack([part.ravel() for part in np.meshgrid(axis, axis)], axis=1)
+    density = value(ansatz, values, points)
+    mean, within = ansatz.start.moments(values)
+    exact = density @ points / density.sum()
+    np.testing.assert_allclose(mean, exact, rtol=1e-11)
+    away = points - exact
+    np.testing.assert_allclose(within, (away.T * density) @ away / density.sum(), rtol=1e-11, atol=1e-12)
+
+
 def test_what_is_refused():
     with pytest.raises(ValueError, match="covariance = 'round' is none of"):
         sd.gaussians([X], 3, covariance="round")

@@ -1,6 +1,14 @@
 """Ways of measuring a solution: against an exact one, a spectral one, or what characteristics carry along."""
 
-from symdfi.running.measures.base import InitialValue, Measure, Measured, error_rows, of_errors, uniform_points
+from symdfi.running.measures.base import (
+    InitialValue,
+    Measure,
+    Measured,
+    error_rows,
+    error_series,
+    of_errors,
+    uniform_points,
+)
 from symdfi.running.measures.characteristics import Characteristics, Flow
 from symdfi.running.measures.exact import Exact
 from symdfi.running.measures.spectral import SpectralReference
@@ -14,6 +22,7 @@ __all__ = [
     "Measured",
     "SpectralReference",
     "error_rows",
+    "error_series",
     "of_errors",
     "uniform_points",
 ]

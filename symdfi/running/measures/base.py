@@ -35,7 +35,12 @@ class Measure(Protocol):
 def of_errors(reference: str, times: np.ndarray, errors: np.ndarray) -> Measured:
     """Relative L² errors (s,) at the saved times, against what ``reference`` says."""
     rows = [("reference", reference), *error_rows("relative L² error", times, errors)]
-    return Measured(rows, {"relative_error": ("time", errors)})
+    return Measured(rows, {"relative_error": error_series("u", errors)})
+
+
+def error_series(of: str, errors: np.ndarray) -> tuple[str, np.ndarray, dict[str, str]]:
+    """Relative errors (s,) for the dataset, drawn with the residual."""
+    return "time", errors, {"role": "error", "long_name": f"error of {of}"}
 
 
 def error_rows(name: str, times: np.ndarray, errors: np.ndarray) -> list[tuple[str, str]]:
