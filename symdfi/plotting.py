@@ -13,25 +13,32 @@ _MOST_LINES = 6
 
 def plot_field(dataset: Any) -> Any:
     """The fields û(x, t) of an evolution in one space dimension, profiles at five times, and the residual (and the
-    error, where the dataset has one).
+    error and the drift of invariants, where the dataset has them).
 
     Every field has a row. In two dimensions there are maps at the first and last time instead, in more the residual
     alone.
     """
     from matplotlib.figure import Figure
 
-    fields = [name for name, values in dataset.data_vars.items() if values.attrs.get("role") == "field"]
+    fields, invariants = (
+        [name for name, values in dataset.data_vars.items() if values.attrs.get("role") == role]
+        for role in ("field", "invariant")
+    )
     if not fields:
         figure = Figure(figsize=(5, 3.6), layout="constrained")
         _draw_residual(figure.subplots(), dataset)
         return figure
-    figure = Figure(figsize=(12, 3.6 * len(fields)), layout="constrained")
-    grid = figure.subplots(len(fields), 3, squeeze=False)
+    rows = max(len(fields), 2 if invariants else 1)
+    figure = Figure(figsize=(12, 3.6 * rows), layout="constrained")
+    grid = figure.subplots(rows, 3, squeeze=False)
     for name, pair in zip(fields, grid, strict=False):
         _draw_field(figure, pair[:2], dataset[name], dataset["time"].values)
-    for row in grid[1:]:
-        row[2].remove()
     _draw_residual(grid[0, 2], dataset)
+    if invariants:
+        _draw_drift(grid[1, 2], dataset, invariants)
+    for axis in grid.flat:
+        if not axis.has_data():
+            axis.remove()
     return figure
 
 
@@ -71,7 +78,16 @@ def _draw_residual(axis: Any, dataset: Any) -> None:
         axis.semilogy(time, np.where(values > 0, values, np.nan), style, color="black", label=values.long_name)
         label, title = "relative L²", "residual and error"
     axis.set(xlabel="t", ylabel=label, title=title)
+    _hide_rounding(axis)
     axis.legend(frameon=False, fontsize="small")
+
+
+def _hide_rounding(axis: Any) -> None:
+    """Cut off what is orders below the rest of its line, as an error that begins at rounding."""
+    medians = [np.nanmedian(y) for y in (line.get_ydata() for line in axis.lines) if np.isfinite(y).any()]
+    lowest = 1e-3 * min((m for m in medians if m > 0), default=0.0)
+    if axis.dataLim.ymin < lowest:
+        axis.set_ylim(bottom=lowest)
 
 
 def plot_moments(dataset: Any) -> Any:
@@ -101,6 +117,16 @@ def plot_moments(dataset: Any) -> Any:
         axis.legend(frameon=False, fontsize="small")
     _draw_residual(last, dataset)
     return figure
+
+
+def _draw_drift(axis: Any, dataset: Any, invariants: Sequence[str]) -> None:
+    """How far what is conserved has moved from its first value."""
+    for name in invariants:
+        values = dataset[name].values
+        drift = np.abs(values - values[0]) / (abs(values[0]) or 1.0)
+        axis.semilogy(dataset["time"].values, np.where(drift > 0, drift, np.nan), label=name)
+    axis.set(xlabel="t", ylabel="|I(t) − I(0)| / |I(0)|", title="drift of what is conserved")
+    axis.legend(frameon=False, fontsize="small")
 
 
 #: What a label shows of a name.

@@ -5,7 +5,7 @@ What is done with it is the same for all and stands here.
 """
 
 from symdfi.running.evolution import COMMON, EvolutionModel
-from symdfi.running.measures import Characteristics, Exact, Measured, SpectralReference
+from symdfi.running.measures import Characteristics, Conserved, Exact, Measured, SpectralReference
 from symdfi.running.mechanics import MechanicsModel
 from symdfi.running.model import Model
 from symdfi.running.report import RunResult
@@ -14,6 +14,7 @@ from symdfi.running.settings import Settings, not_negative, positive
 __all__ = [
     "COMMON",
     "Characteristics",
+    "Conserved",
     "EvolutionModel",
     "Exact",
     "Measured",

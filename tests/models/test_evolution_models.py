@@ -49,7 +49,29 @@ def test_solitons_begin_to_meet():
     assert result.dataset["relative_error"].values.max() <= 3e-4
 
 
-@pytest.mark.parametrize("name", ["burgers", "allen_cahn", "advection", "rotating_detonation", "kdv"])
+def test_a_breather_keeps_its_energy():
+    result = run("sine_gordon", T=1.0, saves=5, widths="4,4", points=160)
+    assert dict(result.summary)["reference"] == "exact solution"
+    assert result.dataset["relative_error"].values.max() <= 2e-3
+    energy = result.dataset["energy"]
+    assert energy.attrs["role"] == "invariant"
+    assert energy.values == pytest.approx(16 * 0.6, rel=1e-5)
+    assert [axis.get_title() for axis in result.figure().axes].count("drift of what is conserved") == 1
+
+
+@pytest.mark.parametrize("settings", [{}, {"squeezing": 1.0, "units": 3, "q": -1.0}])
+def test_a_state_shared_by_equal_units(settings):
+    result = run("schrodinger", T=0.5, saves=5, dt=0.02, dt_start=0.02, **settings)
+    assert result.dataset["relative_error"].values.max() <= 1e-6
+    assert result.dataset["norm"].values == pytest.approx(1, rel=1e-6)
+    s = settings.get("squeezing", 1.6)
+    assert result.dataset["energy"].values == pytest.approx((s + 1 / s) / 4 + (1 + 0.25) / 2, rel=1e-6)
+    assert {"Re ψ(x, t)", "|ψ|²(x, t)"} <= {axis.get_title() for axis in result.figure().axes}
+
+
+@pytest.mark.parametrize(
+    "name", ["burgers", "allen_cahn", "advection", "rotating_detonation", "kdv", "sine_gordon", "schrodinger"]
+)
 def test_show(name):
     model = models.load(name)
     assert "Dirac–Frenkel dynamics with inertia" in model.show()

@@ -14,7 +14,7 @@ import sympy as sp
 from scipy.linalg import expm
 
 import symdfi as sd
-from symdfi.models import kdv
+from symdfi.models import kdv, schrodinger
 from symdfi.running.spectral import SpectralProblem, reference
 
 X = sp.Symbol("x", real=True)
@@ -194,37 +194,8 @@ def breathing(points: np.ndarray, times: np.ndarray) -> np.ndarray:
     return np.stack([4 * np.arctan(height), -4 * K * np.sin(turn) * bell / (1 + height**2)], axis=1)
 
 
-def packets(count: int) -> sd.Ansatz:
-    """Complex Gaussians with momenta."""
-    k = sp.Symbol("k", integer=True)
-    names = [sp.IndexedBase(name, shape=(count,)) for name in ("a", "b", "alpha", "beta", "q", "p")]
-    a, b, alpha, beta, q, p = (name[k] for name in names)
-    terms = (a + sp.I * b) * sp.exp(-(alpha + sp.I * beta) * (X - q) ** 2 / 2 + sp.I * p * (X - q))
-    return sd.Ansatz(sp.Sum(terms, (k, 0, count - 1)), [X], names)
-
-
-def oscillator() -> sd.Problem:
-    psi = sp.Function("psi")(sd.t, X)
-    equation = sd.EvolutionEquation(sp.Eq(psi.diff(sd.t), sp.I / 2 * (psi.diff(X, 2) - X**2 * psi)))
-    return sd.Problem(equation, packets(2), _box(9, periodic=True), sd.Grid(96))
-
-
 def squeezed(points: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """exp(−s x²/2) displaced to (1, ½), by the classical motion of centre and width."""
-    s, q0, p0, time = 1.6, 1.0, 0.5, times[:, None]
-    width = (s * np.cos(time) + 1j * np.sin(time)) / (np.cos(time) + 1j * s * np.sin(time))
-    q, p = q0 * np.cos(time) + p0 * np.sin(time), p0 * np.cos(time) - q0 * np.sin(time)
-    turn = np.unwrap(np.angle(np.cos(times) + 1j * s * np.sin(times)))[:, None]
-    size = (s / np.pi) ** 0.25 * abs(np.cos(time) + 1j * s * np.sin(time)) ** -0.5
-    return size * np.exp(
-        -0.5j * turn + 0.5j * (p * q - p0 * q0) - width * (points - q) ** 2 / 2 + 1j * p * (points - q)
-    )
-
-
-def squeeze(problem: sd.Problem) -> np.ndarray:
-    """The state in two equal halves."""
-    half = (1.6 / np.pi) ** 0.25 / 2
-    return np.repeat([half, 0.0, 1.6, 0.0, 1.0, 0.5], 2)
+    return np.stack([schrodinger.exact(schrodinger.MODEL.settings, points, time) for time in times])
 
 
 # Further cases: a front and a double well, on which the budget was chosen too, and a soliton of light, on which
@@ -266,7 +237,7 @@ def light() -> sd.Problem:
     equation = sd.EvolutionEquation(
         sp.Eq(psi.diff(sd.t), sp.I / 2 * psi.diff(X, 2) + sp.I * psi * sp.conjugate(psi) * psi)
     )
-    return sd.Problem(equation, packets(5), _box(14), sd.Grid(400))
+    return sd.Problem(equation, schrodinger.packets(5), _box(14), sd.Grid(400))
 
 
 def pulse(points: np.ndarray, times: np.ndarray) -> np.ndarray:
@@ -318,7 +289,10 @@ CASES: dict[str, Case] = {
         functools.cache(breather), [4 * sp.atan(K / OMEGA / sp.cosh(K * X)), sp.Integer(0)], 10.0, 0.02,
         np.linspace(-19, 19, 401), breathing,
     ),
-    "V10 squeezed state": Case(functools.cache(oscillator), squeeze, 6.0, 0.005, np.linspace(-8, 8, 201), squeezed),
+    "V10 squeezed state": Case(
+        functools.cache(schrodinger.MODEL.problem), schrodinger.profile(schrodinger.MODEL.settings), 6.0, 0.005,
+        np.linspace(-8, 8, 201), squeezed,
+    ),
     "Fisher's front": Case(
         functools.cache(fisher), SEED, 3.0, 0.015, -2 + 4 * np.arange(256) / 256, _spectral(_FISHER, SEED)
     ),

@@ -1,8 +1,6 @@
 """V10: Schroedinger's equation in a harmonic trap, i psi_t = -psi_xx/2 + x**2 psi/2, from its Lagrangian density.
 
-Gaussians (a + i b) exp(-(alpha + i beta) (x - q)**2/2 + i p (x - q)) stay Gaussians: with width A(0) = s,
-z = cos t + i s sin t, A = (s cos t + i sin t)/z, and psi ~ z**(-1/2) exp(i (p q - p0 q0)/2); (q, p) turn as in the
-classical trap.
+Gaussians stay Gaussians, in the units and by the formulas of the model ``schrodinger``.
 """
 
 import numpy as np
@@ -10,9 +8,9 @@ import pytest
 import sympy as sp
 
 import symdfi as sd
+from symdfi.models import schrodinger
 
-t, x = sd.t, sp.Symbol("x")
-psi = sp.Function("psi")(t, x)
+t, x, psi = sd.t, schrodinger.X, schrodinger.psi
 bar = sp.conjugate(psi)
 DENSITY = sd.LagrangianDensity(
     sp.I / 2 * (bar * psi.diff(t) - psi * bar.diff(t)) - sp.Abs(psi.diff(x)) ** 2 / 2 - x**2 * sp.Abs(psi) ** 2 / 2,
@@ -25,13 +23,7 @@ Q0, P0 = 1.0, 0.5
 
 
 def exact(at, time, s):
-    times = np.linspace(0, time, 4001)
-    turned = np.cos(times) + 1j * s * np.sin(times)
-    z, phase = turned[-1], np.unwrap(np.angle(turned))[-1]
-    width = (s * np.cos(time) + 1j * np.sin(time)) / z
-    q, p = Q0 * np.cos(time) + P0 * np.sin(time), P0 * np.cos(time) - Q0 * np.sin(time)
-    size = (s / np.pi) ** 0.25 * abs(z) ** -0.5 * np.exp(-0.5j * phase + 0.5j * (p * q - P0 * Q0))
-    return size * np.exp(-width * (at - q) ** 2 / 2 + 1j * p * (at - q))
+    return schrodinger.exact({"squeezing": s, "q": Q0, "p": P0}, at, time)
 
 
 def start(s):
@@ -95,12 +87,7 @@ def test_redundant_parameters_are_told(gaussian):
 
 def test_redundant_gaussians_by_dirac_frenkel_dynamics_with_inertia():
     """The squeezed state as the sum of two Gaussians that are the same: half of the directions are redundant."""
-    k = sp.Symbol("k", integer=True)
-    names = [sp.IndexedBase(name, shape=(2,)) for name in ("a", "b", "alpha", "beta", "q", "p")]
-    a, b, alpha, beta, q, p = (name[k] for name in names)
-    terms = (a + sp.I * b) * sp.exp(-(alpha + sp.I * beta) * (x - q) ** 2 / 2 + sp.I * p * (x - q))
-    ansatz = sd.Ansatz(sp.Sum(terms, (k, 0, 1)), [x], names)
-    problem = sd.Problem(DENSITY.evolution(), ansatz, sd.Box([(-9, 9)], periodic=True), sd.Grid(96))
+    problem = sd.Problem(DENSITY.evolution(), schrodinger.packets(2), sd.Box([(-9, 9)], periodic=True), sd.Grid(96))
     theta = np.repeat(start(1.6), 2)
     theta[:2] /= 2
     stepper = sd.DFI(gamma=1e-13, scheme="rk4")

@@ -1,4 +1,5 @@
-"""Ways of measuring a solution: against an exact one, a spectral one, or what characteristics carry along."""
+"""Ways of measuring a solution: against an exact one, a spectral one, or what characteristics carry along; and what is
+conserved."""
 
 from symdfi.running.measures.base import (
     InitialValue,
@@ -10,11 +11,13 @@ from symdfi.running.measures.base import (
     uniform_points,
 )
 from symdfi.running.measures.characteristics import Characteristics, Flow
+from symdfi.running.measures.conserved import Conserved
 from symdfi.running.measures.exact import Exact
 from symdfi.running.measures.spectral import SpectralReference
 
 __all__ = [
     "Characteristics",
+    "Conserved",
     "Exact",
     "Flow",
     "InitialValue",
