@@ -29,7 +29,7 @@ MODEL = EvolutionModel(
     name="allen_cahn",
     title="Allen–Cahn equation",
     description="Reaction drives u to ±1, diffusion keeps the fronts between the phases smooth.",
-    defaults={"kappa": 5e-3, **COMMON, "dt": 1e-2, "points": 400, "gamma": "1e-10", "widths": "9,9,9"},
+    defaults={"kappa": 5e-3, **COMMON, "dt": 1e-2, "points": 400, "gamma": 1e-10, "widths": "9,9,9"},
     build=build,
     profile=lambda s: PROFILE,
 )

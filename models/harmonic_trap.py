@@ -106,7 +106,7 @@ MODEL = EvolutionModel(
     defaults={
         "d": 8, "alpha": 0.25, "D": 0.01, "units": 4, **COMMON, "T": 8.0, "dt": 5e-2, "dt_start": 5e-2, "saves": 80,
         # What γ leaves out of a velocity sets units apart that began alike.
-        "points": 512, "gamma": "1e-12", "mu": "memory",
+        "points": 512, "gamma": 1e-12, "mu": "memory",
     },
     build=build,
     profile=profile,

@@ -58,7 +58,7 @@ MODEL = EvolutionModel(
     defaults={
         # A tight fit leaves weak directions, in which θ moves fast at first.
         **COMMON, "T": 2.0, "dt": 1.25e-2, "dt_start": 2.5e-3, "t_start": 0.1, "points": 56,
-        "gamma": "1e-10", "mu": "memory", "fit_iterations": 60, "widths": "12,12",
+        "gamma": 1e-10, "mu": "memory", "fit_iterations": 60, "widths": "12,12",
     },
     build=build,
     profile=lambda s: sp.exp(-((x - CENTRE) ** 2 + y**2) / SQUARED_WIDTH),

@@ -98,6 +98,9 @@ def test_run_writes_to_runs(tmp_path, monkeypatch):
         (["run", "coupled_oscillators", "--set", "seed=-1"], "the setting seed = -1 must be 0 or more"),
         (["run", "coupled_oscillators", "--set", "stiffness=-1"], "the setting stiffness = -1.0 must be 0 or more"),
         (["run", "advection", "--set", "units=0"], "the number must be positive"),
+        (["run", "burgers", "--set", "mu=full"], "mu = full must be a number from 0 to 1, or memory"),
+        (["run", "heat", "--set", "gamma=-1"], "gamma = -1 must be a number 0 or more, or budget"),
+        (["run", "heat", "--initial", "u0.csv"], "the domain of heat is no circle"),
         (["show", "pendulum", "--latex", "--source"], "not both"),
     ],
 )

@@ -22,7 +22,7 @@ from symdfi.running.measures import InitialValue, Measure, Measured, SpectralRef
 from symdfi.running.report import RunResult
 from symdfi.running.samples import periodic, read
 from symdfi.running.settings import Settings, not_negative, positive
-from symdfi.running.stepping import evolved, stepper
+from symdfi.running.stepping import WORDS, evolved, stepper
 from symdfi.symbolic.coordinates import t
 
 if TYPE_CHECKING:
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 #: The initial value: an expression in the variables, of several fields one each, by field.
 Profile = sp.Expr | Mapping[AppliedUndef, sp.Expr]
 
-#: Settings of every model: the step is ``dt_start`` until ``t_start``, then ``dt``. ``gamma`` and ``mu`` may be words.
+#: Settings of every model: the step is ``dt_start`` until ``t_start``, then ``dt``.
 COMMON: dict[str, float | int | str] = {
     "T": 4.0, "dt": 5e-3, "dt_start": 2.5e-3, "t_start": 0.5, "saves": 40,
-    "points": 500, "gamma": "1e-9", "mu": "0.97", "scheme": "rk4", "seed": 0, "fit_iterations": 400,
+    "points": 500, "gamma": 1e-9, "mu": 0.97, "scheme": "rk4", "seed": 0, "fit_iterations": 400,
 }  # fmt: skip
 _DYNAMICS = "dθ/dt = v,   ε dv/dt = Jᵀ (f − J v),   J = ∂û/∂θ at the points, f the right side there"
 _DYNAMICS_LATEX = r"\dot\theta = v, \qquad \varepsilon \dot v = J^\top (f - J v)"
@@ -66,7 +66,8 @@ class EvolutionModel:
 
     @property
     def settings(self) -> Settings:
-        return self.defaults
+        """The settings with their defaults; those that may be a number or a word as text."""
+        return {**self.defaults, **{name: str(self.defaults[name]) for name in WORDS}}
 
     def problem(self, settings: Settings | None = None) -> Problem:
         """The problem at the given settings. ``ValueError`` for a bad one."""
@@ -97,10 +98,12 @@ class EvolutionModel:
             "Initial value": _equations([u.func(0, *u.args[1:]) for u in equation.fields], values),
             "Ansatz": _equations(hats, outputs),
         }
+        if problem.boundary.conditions:
+            parts["Boundary conditions"] = [one.condition for one in problem.boundary.conditions]
         if latex:
             return "\n".join([in_latex(parts), "% Dirac-Frenkel dynamics with inertia", _DYNAMICS_LATEX])
         dynamics = f"Dirac–Frenkel dynamics with inertia\n{_DYNAMICS}"
-        sizes = f"{problem.ansatz.count} parameters, {len(problem.points)} points"
+        sizes = f"{_domain(problem)}\n{problem.ansatz.count} parameters, {len(problem.points)} points"
         return "\n\n".join([self.title, self.description, pretty(parts), dynamics, sizes])
 
     def run(self, settings: Settings, initial: Path | None = None) -> RunResult:
@@ -169,6 +172,15 @@ class EvolutionModel:
 
 def _equations(left: Sequence[sp.Expr], right: Sequence[sp.Expr]) -> list[sp.Basic]:
     return [sp.Eq(*sides, evaluate=False) for sides in zip(left, right, strict=True)]
+
+
+def _domain(problem: Problem) -> str:
+    """The domain in words, axes that are alike together."""
+    axes = zip(problem.ansatz.variables, problem.domain.bounds, problem.domain.periodic, strict=True)
+    found: dict[str, list[str]] = {}
+    for x, (low, high), around in axes:
+        found.setdefault(f"from {low:.4g} to {high:.4g}{', periodic' * around}", []).append(str(x))
+    return "\n".join(f"{', '.join(names)} {ends}" for ends, names in found.items())
 
 
 def _at_points(problem: Problem, profile: Profile) -> InitialValue:

@@ -9,17 +9,20 @@ from symdfi.dfi.schemes import Motion
 from symdfi.errors import ConvergenceError, DivergenceError, Interrupted, SingularMatrixError
 from symdfi.running.settings import Settings
 
+#: Settings that may be a word in place of a number: what is then left to the stepper.
+WORDS = {"gamma": "budget", "mu": "memory"}
+
 
 def stepper(s: Settings) -> DFI:
     """The stepper of the settings: ``gamma`` is a number, or "budget", ``mu`` a number, or "memory"; with both words,
     and the scheme "rk4", it is ``DFI()``. ``ValueError`` for another word."""
-    gamma, mu = _number(s, "gamma", "budget", np.finfo(float).max), _number(s, "mu", "memory", 1.0)
+    gamma, mu = _number(s, "gamma", np.finfo(float).max), _number(s, "mu", 1.0)
     return DFI(gamma=gamma, mu=mu, scheme=str(s["scheme"]))
 
 
-def _number(s: Settings, name: str, word: str, highest: float) -> float | None:
+def _number(s: Settings, name: str, highest: float) -> float | None:
     """A setting's number, None for its word."""
-    if s[name] == word:
+    if s[name] == WORDS[name]:
         return None
     try:
         number = float(s[name])
@@ -27,7 +30,7 @@ def _number(s: Settings, name: str, word: str, highest: float) -> float | None:
         number = np.nan
     if not 0 <= number <= highest:
         up = "from 0 to 1" if highest == 1 else "0 or more"
-        raise ValueError(f"the setting {name} = {s[name]} must be a number {up}, or {word}")
+        raise ValueError(f"the setting {name} = {s[name]} must be a number {up}, or {WORDS[name]}")
     return number
 
 
