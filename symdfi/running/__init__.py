@@ -5,7 +5,7 @@ What is done with it is the same for all and stands here.
 """
 
 from symdfi.running.evolution import COMMON, EvolutionModel
-from symdfi.running.measures import Characteristics, Conserved, Exact, Measured, SpectralReference
+from symdfi.running.measures import Characteristics, Conserved, Exact, Measured, Rivals, SpectralReference
 from symdfi.running.mechanics import MechanicsModel
 from symdfi.running.model import Model
 from symdfi.running.report import RunResult
@@ -20,6 +20,7 @@ __all__ = [
     "Measured",
     "MechanicsModel",
     "Model",
+    "Rivals",
     "RunResult",
     "Settings",
     "SpectralReference",

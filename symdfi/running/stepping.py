@@ -6,6 +6,7 @@ import numpy as np
 
 from symdfi.dfi import DFI, Problem, Solution, evolve
 from symdfi.dfi.schemes import Motion
+from symdfi.dfi.steppers import Stepper
 from symdfi.errors import ConvergenceError, DivergenceError, Interrupted, SingularMatrixError
 from symdfi.running.settings import Settings
 
@@ -34,7 +35,7 @@ def _number(s: Settings, name: str, highest: float) -> float | None:
     return number
 
 
-def evolved(problem: Problem, theta: np.ndarray, s: Settings, stepper: DFI) -> tuple[Solution, int]:
+def evolved(problem: Problem, theta: np.ndarray, s: Settings, stepper: Stepper) -> tuple[Solution, int]:
     """The solution, saved at equal intervals, and how many steps it took: of ``dt_start`` until ``t_start``, then of
     ``dt``, and shorter so that they divide the intervals."""
     saves, end = int(s["saves"]), float(s["T"])

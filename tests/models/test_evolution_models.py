@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from symdfi import models
+import symdfi as sd
+from symdfi import models, results
+from symdfi.plotting import plot_rivals
 
 
 def run(name, initial=None, **settings):
@@ -69,8 +71,58 @@ def test_a_state_shared_by_equal_units(settings):
     assert {"Re ψ(x, t)", "|ψ|²(x, t)"} <= {axis.get_title() for axis in result.figure().axes}
 
 
+@pytest.fixture(scope="module")
+def collision():
+    return run("colliding_waves", T=4.0, saves=8, dt=0.05, dt_start=0.05)
+
+
+def test_waves_collide(collision):
+    """By DFI to rounding; Dirac–Frenkel stays where they meet whatever its threshold, Tikhonov is off at its best."""
+    data = collision.dataset
+    assert data["relative_error"].values.max() <= 1e-12
+    truncated, tikhonov = data["rival_error"].values[:, :, -1]
+    assert (truncated >= 0.5).all()
+    assert 1e-6 <= tikhonov.min() <= 1e-2
+    before = data["time"].values < 2
+    assert data["rival_error"].values[0][:, before].max() <= 1e-12
+    stuck = data["rival_u"].isel(method=0, time=[4, -1]).values
+    assert stuck[1] == pytest.approx(stuck[0], abs=1e-12)
+    assert dict(collision.summary)["Tikhonov, best of 11"].startswith(f"{tikhonov.min():.2e} with γ = ")
+
+
+def test_a_picture_of_rivals(collision, tmp_path):
+    assert len(collision.figure().axes) == 7
+    again = results.load(results.save(collision.dataset, tmp_path / "data.nc"))
+    assert plot_rivals(again).axes[1].get_title().startswith("Dirac–Frenkel")
+    alone = plot_rivals(collision.dataset.drop_vars("rival_error"))  # what a run that was interrupted leaves
+    assert "residual and error" in {axis.get_title() for axis in alone.axes}
+
+
+def test_rivals_that_break_off(monkeypatch):
+    """They are no rivals, and no failure of the run."""
+
+    def step(self, solves, motion, time, h):
+        raise sd.DivergenceError("far off")
+
+    monkeypatch.setattr(sd.DiracFrenkel, "step", step)
+    result = run("colliding_waves", T=0.2, saves=2, dt=0.1, dt_start=0.1)
+    assert np.isnan(result.dataset["rival_error"].values).all()
+    assert dict(result.summary)["Tikhonov, best of 11"] == "none comes to the end"
+    assert len(result.figure().axes) == 7
+
+
 @pytest.mark.parametrize(
-    "name", ["burgers", "allen_cahn", "advection", "rotating_detonation", "kdv", "sine_gordon", "schrodinger"]
+    "name",
+    [
+        "burgers",
+        "allen_cahn",
+        "advection",
+        "rotating_detonation",
+        "kdv",
+        "sine_gordon",
+        "schrodinger",
+        "colliding_waves",
+    ],
 )
 def test_show(name):
     model = models.load(name)

@@ -14,7 +14,7 @@ import sympy as sp
 from scipy.linalg import expm
 
 import symdfi as sd
-from symdfi.models import kdv, schrodinger
+from symdfi.models import colliding_waves, kdv, schrodinger
 from symdfi.running.spectral import SpectralProblem, reference
 
 X = sp.Symbol("x", real=True)
@@ -113,23 +113,13 @@ def advected(problem: Callable[[], sd.Problem]) -> Callable[[np.ndarray, np.ndar
 
 # V2: two waves meet, with and without a difference in width.
 
-M, *THETA = sp.symbols("mu theta1:5")
-
 
 def waves(rho: float) -> sd.Problem:
-    shape = lambda r: sp.exp(-((X - M) ** 2) / (2 * (1 + sp.Float(r))))  # noqa: E731
-    first, second = (shape(r).subs(M, m) for r, m in zip((0, rho), THETA[:2], strict=True))
-    third, fourth = (shape(r).diff(M).subs(M, m) for r, m in zip((0, rho), THETA[2:], strict=True))
-    equations = [sp.Eq(u.diff(sd.t), w), sp.Eq(w.diff(sd.t), u.diff(X, 2))]
-    ansatz = sd.Ansatz([first + second, third - fourth], [X], THETA)
-    return sd.Problem(sd.EvolutionEquation(equations), ansatz, _box(12, periodic=True), sd.Grid(151))
+    return colliding_waves.MODEL.problem({"rho": rho})
 
 
-def crossing(problem: Callable[[], sd.Problem]) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    def truth(points: np.ndarray, times: np.ndarray) -> np.ndarray:
-        return np.stack([problem().evaluate([s - 2, 2 - s, s - 2, 2 - s], points) for s in times])
-
-    return truth
+def crossing(rho: float, points: np.ndarray, times: np.ndarray) -> np.ndarray:
+    return np.stack([colliding_waves.exact({"rho": rho}, points, time) for time in times])
 
 
 # V3: advection and reaction through points where J vanishes.
@@ -258,7 +248,6 @@ def pulsed(problem: sd.Problem) -> np.ndarray:
 
 
 _advection = functools.cache(advection)
-_waves = {rho: functools.cache(functools.partial(waves, rho)) for rho in (0.0, 4.635e-6)}
 _FISHER = SpectralProblem(-2, 2, lambda k: 2 - 1e-2 * k**2, np.ones_like, lambda v: -2 * v**2)
 _ALLEN = SpectralProblem(0, 2 * np.pi, lambda k: 1 - 5e-3 * k**2, np.ones_like, lambda v: -(v**3))
 _BURGERS = SpectralProblem(-1, 1, lambda k: -1e-3 * k**2, lambda k: -0.5j * k, np.square)
@@ -269,9 +258,10 @@ CASES: dict[str, Case] = {
     "V1 Gaussians alike": Case(_advection, alike, 2.0, 0.01, _AXIS, advected(_advection)),
     **{
         f"V2 collision, rho = {rho:g}": Case(
-            problem, lambda _: np.array([-2.0, 2, -2, 2]), 4.0, 0.01, np.linspace(-11, 11, 501), crossing(problem)
+            functools.cache(functools.partial(waves, rho)), lambda _: np.array(colliding_waves.START, dtype=float),
+            4.0, 0.01, np.linspace(-11, 11, 501), functools.partial(crossing, rho),
         )
-        for rho, problem in _waves.items()
+        for rho in (0.0, 4.635e-6)
     },
     "V3 singular points": Case(
         functools.cache(singular), lambda _: np.zeros(2), 6.0, 0.01, _CIRCLE,

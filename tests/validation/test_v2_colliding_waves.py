@@ -1,8 +1,7 @@
 """V2: two equal waves run into one another and through, u_tt = u_xx as two fields (THEORY-DFI, §6a).
 
-    û⁽¹⁾ = φ₀(x; θ₁) + φ_ρ(x; θ₂),  û⁽²⁾ = ∂_μφ₀(x; θ₃) − ∂_μφ_ρ(x; θ₄),  φ_ρ(x; μ) = exp(−(x − μ)²/(2(1 + ρ)))
-
-Where they meet, at t = 2, J loses rank: what cannot follow the exact θ = (−2 + t, 2 − t, −2 + t, 2 − t) sticks there.
+The model is ``colliding_waves``. Where they meet, at t = 2, J loses rank: what cannot follow the exact
+θ = (−2 + t, 2 − t, −2 + t, 2 − t) sticks there.
 The error is the relative L² error of both fields at T = 4.
 """
 
@@ -10,31 +9,18 @@ import functools
 
 import numpy as np
 import pytest
-import sympy as sp
 
 import symdfi as sd
+from symdfi.models import colliding_waves
 
-X, M = sp.symbols("x mu")
-THETA = sp.symbols("theta1:5")
-u, v = (sp.Function(name)(sd.t, X) for name in "uv")
-WAVES = sd.EvolutionEquation([sp.Eq(u.diff(sd.t), v), sp.Eq(v.diff(sd.t), u.diff(X, 2))])
 T = 4.0
-
-
-@functools.cache
-def problem(rho):
-    phi = lambda r: sp.exp(-((X - M) ** 2) / (2 * (1 + sp.Float(r))))  # noqa: E731
-    first = [phi(r).subs(M, m) for r, m in zip((0, rho), THETA[:2], strict=True)]
-    second = [phi(r).diff(M).subs(M, m) for r, m in zip((0, rho), THETA[2:], strict=True)]
-    ansatz = sd.Ansatz([sum(first), second[0] - second[1]], [X], THETA)
-    return sd.Problem(WAVES, ansatz, sd.Box([(-12, 12)], periodic=True), sd.Grid(151))
+problem = functools.cache(lambda rho: colliding_waves.MODEL.problem({"rho": rho}))
 
 
 def error(stepper, rho, h=0.01):
-    p = problem(rho)
-    solution = sd.evolve(p, [-2.0, 2, -2, 2], (0, T), h, stepper, save_every=100)
+    solution = sd.evolve(problem(rho), np.array(colliding_waves.START), (0, T), h, stepper, save_every=100)
     x = np.linspace(-11, 11, 901)
-    exact = p.evaluate([-2 + T, 2 - T, -2 + T, 2 - T], x)
+    exact = colliding_waves.exact({"rho": rho}, x, T)
     return np.linalg.norm(solution.evaluate(x) - exact) / np.linalg.norm(exact)
 
 

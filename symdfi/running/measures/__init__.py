@@ -13,6 +13,7 @@ from symdfi.running.measures.base import (
 from symdfi.running.measures.characteristics import Characteristics, Flow
 from symdfi.running.measures.conserved import Conserved
 from symdfi.running.measures.exact import Exact
+from symdfi.running.measures.rivals import Rivals
 from symdfi.running.measures.spectral import SpectralReference
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "InitialValue",
     "Measure",
     "Measured",
+    "Rivals",
     "SpectralReference",
     "error_rows",
     "error_series",
