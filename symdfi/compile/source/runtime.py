@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -45,19 +46,35 @@ _MATH = ("tan", "asin", "acos", "atan", "asinh", "acosh", "atanh", "erf", "erfc"
 
 def jit(signature: str) -> Callable[[Callable], Callable]:
     """The decorator of every kernel and loop: compiled for one signature, kept beside its source."""
-    return numba.njit(signature, cache=True, fastmath=FASTMATH, error_model="numpy", nogil=True)
+    return _compiled(signature)
 
 
 def inlined(signature: str) -> Callable[[Callable], Callable]:
     """As ``jit``, for a kernel that its one caller takes in: a call costs tens of nanoseconds in arguments."""
-    return numba.njit(signature, cache=True, fastmath=FASTMATH, error_model="numpy", nogil=True, forceinline=True)
+    return _compiled(signature, forceinline=True)
 
 
 def borrowing(signature: str) -> Callable[[Callable], Callable]:
     """As ``jit``, for code that makes no arrays: it does not count references to those it is given, where a count up
     and down again costs a short kernel as much as its arithmetic."""
-    flags: dict[str, Any] = {"_nrt": False}  # not among the options that Numba documents
-    return numba.njit(signature, cache=True, fastmath=FASTMATH, error_model="numpy", nogil=True, **flags)
+    return _compiled(signature, _nrt=False)  # not among the options that Numba documents
+
+
+def _compiled(signature: str, **flags: Any) -> Callable[[Callable], Callable]:
+    options: dict[str, Any] = {"cache": True, "fastmath": FASTMATH, "error_model": "numpy", "nogil": True, **flags}
+    decorate = numba.njit(signature, **options)
+    return lambda function: _found_at_once(decorate(function))
+
+
+def _found_at_once(function: Any) -> Callable:
+    """A function compiled for one signature, which knows its address. Numba looks it up, in 40 µs, whenever the
+    function is passed to another one: steppers take several kernels."""
+    (result,) = function.overloads.values()
+    look_up = function.get_compile_result
+    name = result.fndesc.llvm_cfunc_wrapper_name
+    function.get_compile_result = lambda given: result if given == result.signature else look_up(given)
+    function.__wrapper_address__ = functools.cache(lambda: result.library.get_pointer_to_function(name))
+    return function
 
 
 def compiled_names() -> dict[str, Any]:

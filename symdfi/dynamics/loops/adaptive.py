@@ -21,8 +21,9 @@ INTERPOLATE = f"FunctionType(void({KERNEL}, {I}, {I}, {V}, {M}, float64, float64
 two_sum = cache.load_module("symdfi.dynamics.loops.compensated").two_sum
 
 SAFETY, SMALLEST, LARGEST = 0.9, 0.2, 10.0
-#: Of the PI controller (Hairer, Nørsett & Wanner, II.4 and IV.2): how much the last step's error counts.
-BETA = 0.04
+#: Of the PI controller (Söderlind's PI.4.2): the powers of the errors of this step and the last, times the order. The
+#: smoother sizes are, the fewer steps are rejected where errors vary from step to step.
+THIS, LAST = 0.6, -0.2
 #: Into so many parts a step is divided to look for changes of an event's sign.
 PARTS = 8
 
@@ -98,7 +99,7 @@ def begin(
         clock[s, STEP] = first_step(
             acceleration, order, sizes, ints, y[s], f[s], own, row, clock[s, NOW], t_end, rtol, atol, max_step
         )
-        clock[s, ERROR] = 1e-4
+        clock[s, ERROR] = 1.0
         if values.shape[1] > 0:
             events(sizes, ints, y[s, :n], y[s, n:], own, row, clock[s, NOW], values[s])
 
@@ -231,6 +232,7 @@ def advance(
     for s in range(start, stop):
         own, at, tally = params[s if params.shape[0] > 1 else 0], clock[s], counts[s]
         rows = inputs[s if inputs.shape[0] > 1 else 0]
+        state, lost = y[s], low[s]
         for i in range(n):
             K[0, i] = f[s, i]
         for _ in range(attempts):
@@ -244,7 +246,7 @@ def advance(
                 tally[STATUS] = UNDERFLOW
                 break
             error = attempt(
-                acceleration, sizes, ints, own, rows, t, h, y[s], low[s], K, ahead, rest, work, rtol, atol
+                acceleration, sizes, ints, own, rows, t, h, state, lost, K, ahead, rest, work, rtol, atol
             )  # fmt: skip
             if not error < 1.0:
                 at[STEP] = h * (max(SMALLEST, SAFETY * error ** (-1.0 / order)) if error < np.inf else SMALLEST)
@@ -266,12 +268,12 @@ def advance(
             while upto < times.size and (times[upto] - after) * h <= 0.0:
                 upto += 1
             if total > 0 or kept > 2 + n or (upto > tally[ROW] and times[tally[ROW]] != after):
-                interpolate(acceleration, sizes, ints, own, rows, t, h, y[s], K, ahead, work, F)
+                interpolate(acceleration, sizes, ints, own, rows, t, h, state, K, ahead, work, F)
             if kept > 0:
                 place = trail[s, tally[TRAIL]]
                 place[0], place[1] = t, h
                 for i in range(n):
-                    place[2 + i] = y[s, i]
+                    place[2 + i] = state[i]
                 if kept > 2 + n:
                     for c in range(degree):
                         for i in range(n):
@@ -280,7 +282,7 @@ def advance(
             end = 2.0
             if total > 0:
                 end = find_events(
-                    events, sizes, ints, own, rows[0], t, h, y[s], F, values[s], kinds[s], found[s], tally, work,
+                    events, sizes, ints, own, rows[0], t, h, state, F, values[s], kinds[s], found[s], tally, work,
                     now, ends,
                 )  # fmt: skip
             while tally[ROW] < upto:
@@ -292,18 +294,18 @@ def advance(
                     for i in range(n):
                         out[s, tally[ROW], i] = ahead[i]
                 else:
-                    dense(y[s], F, x, out[s, tally[ROW]])
+                    dense(state, F, x, out[s, tally[ROW]])
                 tally[ROW] += 1
             tally[ACCEPTED] += 1
             if end <= 1.0:
-                dense(y[s], F, end, work)
+                dense(state, F, end, work)
                 for i in range(n):
-                    y[s, i], low[s, i] = work[i], 0.0
+                    state[i], lost[i] = work[i], 0.0
                 at[NOW], at[LOW] = t + end * h, 0.0
                 tally[STATUS] = STOPPED
                 break
             for i in range(n):
-                y[s, i], low[s, i] = ahead[i], rest[i]
+                state[i], lost[i] = ahead[i], rest[i]
                 K[0, i] = K[stages, i]
             at[NOW], at[LOW] = after, off
             if last:
@@ -311,7 +313,7 @@ def advance(
                 break
             factor = LARGEST
             if error > 0.0:
-                factor = SAFETY * error ** (0.2 * BETA - 1.0 / order) * at[ERROR] ** BETA
+                factor = SAFETY * error ** (-THIS / order) * at[ERROR] ** (-LAST / order)
                 factor = min(1.0 if tally[REJECTED] else LARGEST, max(SMALLEST, factor))
             tally[REJECTED] = 0
             at[ERROR] = max(error, 1e-4)
