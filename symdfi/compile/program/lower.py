@@ -13,6 +13,7 @@ from sympy.logic.boolalg import Boolean
 from symdfi.compile.program.guards import Guards, kept, not_empty
 from symdfi.compile.program.levels import is_inside, never_empty
 from symdfi.compile.program.loops import Assignment, Loop, Variable, hull, in_words, ranges, variables
+from symdfi.compile.program.separate import separated
 from symdfi.compile.program.sharing import rebuilt, shared
 from symdfi.compile.program.unroll import unrolled
 from symdfi.errors import CompileError
@@ -21,6 +22,7 @@ from symdfi.symbolic.conditions import implied, in_turn, other_than_relations
 from symdfi.symbolic.indexed import guarded
 from symdfi.symbolic.maps import extreme, inequalities, is_index, is_known
 from symdfi.symbolic.ranges import Limits
+from symdfi.symbolic.sets import never_negative
 from symdfi.symbolic.sums import PlainSum, fresh, renamed
 
 _CONNECTED = (sp.ITE, sp.Xor, sp.Implies, sp.Equivalent)
@@ -47,7 +49,9 @@ class Program:
 
     def assign(self, expr: sp.Basic, loops: tuple[Loop, ...] = ()) -> Assignment:
         """The assignment that holds ``expr`` over ``loops``, made unless an equal one exists."""
-        expr = self._flat(self._plain(unrolled(sp.sympify(expr, strict=True))), loops, ())
+        expr = self._plain(unrolled(sp.sympify(expr, strict=True)))
+        apart = separated(expr, loops) if isinstance(expr, sp.Sum) else None
+        expr = self._flat(expr if apart is None else apart, loops, ())
         self._check_integers(expr)
         names = {loop.index: private.index("a", k) for k, loop in enumerate(loops)}
         loops = tuple(loop.subs(names) for loop in loops)
@@ -159,30 +163,21 @@ class Program:
         ``Σ_kj A_k B_kj C_ja`` is ``Σ_j (Σ_k A_k B_kj) C_ja``: the chain rule through nested sums then costs what
         backpropagation does, not a power of the width that grows with the depth.
         """
-        while len(sums) > 1 and isinstance(expr, sp.Mul) and not expr.has(sp.KroneckerDelta):
-            best: tuple[Loop, tuple[Loop, ...], list[sp.Expr]] | None = None
-            for own in sums:
-                others = loops + tuple(k for k in sums if k is not own)
-                inside = [factor for factor in expr.args if own.index in variables(factor)]
-                if not inside or any(own.index in k.lower.free_symbols | k.upper.free_symbols for k in others):
-                    continue
-                found = set(own.lower.free_symbols | own.upper.free_symbols)
-                deps = self._needed(found.union(*(variables(factor) for factor in inside)), others)
-                unsaid = set(ranges(loops + sums)) - set(ranges(deps))
-                depends = any(guard.free_symbols & unsaid for guard in not_empty(sums))
-                if depends and not _all_inside(inside, own, deps, kept(not_empty(sums), deps, loops + sums)):
-                    continue  # what is read may be there only where the other sums are not empty
-                if len(deps) < len(others) and (best is None or len(deps) < len(best[1])):
-                    best = own, deps, inside
-            if best is None:
+        given = len(sums)
+        while sums and expr != 0 and not expr.has(sp.KroneckerDelta):
+            found = self._first(expr, sums, loops, given > 1)
+            if found is None:
                 break
-            own, deps, inside = best
-            guards = kept(not_empty(sums), deps, loops + sums)
-            index = private.dummy(own.name)
-            body = guarded(sp.Mul(*inside), guards).xreplace({own.index: index})
-            part = PlainSum(body, (index, own.lower, own.upper))
-            outside = [factor for factor in expr.args if factor not in inside]
-            expr = sp.Mul(self.define(part, deps), *outside)
+            own, deps, inside = found
+            outside = [factor for factor in sp.Mul.make_args(expr) if factor not in inside]
+            if inside:
+                guards = kept(not_empty(sums), deps, loops + sums)
+                index = private.dummy(own.name)
+                body = guarded(sp.Mul(*inside), guards).xreplace({own.index: index})
+                part = self.define(PlainSum(body, (index, own.lower, own.upper)), deps)
+            else:
+                part = own.extent
+            expr = sp.Mul(part, *outside)
             sums = tuple(k for k in sums if k is not own)
             read = [(r, loops + sums) for factor in outside for r in factor.atoms(sp.Indexed)]
             read += [(r, loops + sums[:k]) for k, loop in enumerate(sums) for r in loop.entries]
@@ -190,6 +185,34 @@ class Program:
                 # Where nothing is summed nothing is read beside it.
                 expr = guarded(expr, (sp.Ge(own.upper, own.lower),))
         return expr, sums
+
+    def _first(
+        self, expr: sp.Expr, sums: tuple[Loop, ...], loops: tuple[Loop, ...], several: bool
+    ) -> tuple[Loop, tuple[Loop, ...], list[sp.Expr]] | None:
+        """The sum that is best taken before the others, the loops that its part varies with, and the factors that hold
+        its index: none where it only counts. ``several``: the last one leaves a product of totals."""
+        factors = sp.Mul.make_args(expr)
+        best: tuple[Loop, tuple[Loop, ...], list[sp.Expr]] | None = None
+        for own in sums:
+            others = loops + tuple(k for k in sums if k is not own)
+            inside = [factor for factor in factors if own.index in variables(factor)]
+            if any(own.index in k.lower.free_symbols | k.upper.free_symbols for k in others):
+                continue
+            if not inside:
+                extent = own.extent
+                if is_known(extent) and extent.is_polynomial() and never_negative(extent, ranges(others)):
+                    return own, (), []
+                continue
+            found = set(own.lower.free_symbols | own.upper.free_symbols)
+            deps = self._needed(found.union(*(variables(factor) for factor in inside)), others)
+            unsaid = set(ranges(loops + sums)) - set(ranges(deps))
+            depends = any(guard.free_symbols & unsaid for guard in not_empty(sums))
+            if depends and not _all_inside(inside, own, deps, kept(not_empty(sums), deps, loops + sums)):
+                continue  # what is read may be there only where the other sums are not empty
+            last = several and not others and len(inside) < len(factors)
+            if (len(deps) < len(others) or last) and (best is None or len(deps) < len(best[1])):
+                best = own, deps, inside
+        return best
 
     def _flat(self, expr: sp.Expr, loops: tuple[Loop, ...], guards: Guards) -> sp.Expr:
         """``expr`` without sums but, perhaps, one around it.

@@ -197,7 +197,7 @@ def test_one_nest_for_pairs() -> None:
 def test_a_sum_over_a_list_is_no_scalar_of_a_loop_in_it():
     """A total over s is complete after the loop over s, which its reader shares by chance: refused, not read before."""
     p = sp.IndexedBase("p", shape=(n,))
-    inner = sp.Sum(w[p[l]], (e, 0, i), (l, j, j))
+    inner = sp.Sum(w[p[l]] ** (e + 2), (e, 0, i), (l, j, j))
     energy = sp.Sum(sp.Abs(inner), (i, 0, p[j]), (j, 2, 2))
     slope = sd.derivative(energy, w[k])
     with pytest.raises(sd.CompileError, match=r"p\[.*\] cannot be stored"):
