@@ -19,6 +19,7 @@ def plot_field(dataset: Any) -> Any:
     alone.
     """
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     fields, invariants = (
         [name for name, values in dataset.data_vars.items() if values.attrs.get("role") == role]
@@ -29,7 +30,7 @@ def plot_field(dataset: Any) -> Any:
         _draw_residual(figure.subplots(), dataset)
         return figure
     rows = max(len(fields), 2 if invariants else 1)
-    figure = Figure(figsize=(12, 3.6 * rows), layout="constrained")
+    figure = Figure(figsize=(12, 3.6 * rows), layout=ConstrainedLayoutEngine(w_pad=0.1))
     grid = figure.subplots(rows, 3, squeeze=False)
     for name, pair in zip(fields, grid, strict=False):
         _draw_field(figure, pair[:2], dataset[name], dataset["time"].values)
@@ -63,7 +64,7 @@ def _draw_field(figure: Any, axes: Any, field: Any, time: np.ndarray) -> None:
     for axis, k in zip(axes, (0, -1), strict=True):
         images.append(axis.pcolormesh(x, y, u[k].T, shading="nearest", rasterized=True, **colours))
         axis.set(xlabel=space[0], ylabel=space[1], title=f"{label}, t = {time[k]:.3g}", aspect="equal")
-    figure.colorbar(images[-1], ax=axes)
+    figure.colorbar(images[-1], ax=axes, pad=0.01)
 
 
 def _draw_residual(axis: Any, dataset: Any) -> None:
