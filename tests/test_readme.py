@@ -3,7 +3,14 @@
 import re
 from pathlib import Path
 
+from symdfi import models
+
 README = Path(__file__).parents[1] / "README.md"
+
+
+def test_every_model_is_listed() -> None:
+    table = README.read_text(encoding="utf-8").split("| models |")[1].split("\n\n")[0]
+    assert sorted(re.findall(r"`(\w+)`", table)) == models.names()
 
 
 def test_the_code_blocks_run(capsys) -> None:
