@@ -19,9 +19,9 @@ from __future__ import annotations
 import sympy as sp
 
 from symdfi.dfi import Box, Grid, Problem
+from symdfi.fields import LagrangianDensity
 from symdfi.running import COMMON, Conserved, EvolutionModel, Exact, Settings
 from symdfi.symbolic.coordinates import t
-from symdfi.symbolic.density import LagrangianDensity
 
 from .periodic import X, network, u
 

@@ -29,14 +29,15 @@ def plot_field(dataset: Any) -> Any:
         figure = Figure(figsize=(5, 3.6), layout="constrained")
         _draw_residual(figure.subplots(), dataset)
         return figure
-    rows = max(len(fields), 2 if invariants else 1)
-    figure = Figure(figsize=(12, 3.6 * rows), layout=ConstrainedLayoutEngine(w_pad=0.1))
-    grid = figure.subplots(rows, 3, squeeze=False)
+    # The drift stands below the residual, or beside it where there is no second row.
+    rows, columns = len(fields), 4 if invariants and len(fields) == 1 else 3
+    figure = Figure(figsize=(4 * columns, 3.6 * rows), layout=ConstrainedLayoutEngine(w_pad=0.1))
+    grid = figure.subplots(rows, columns, squeeze=False)
     for name, pair in zip(fields, grid, strict=False):
         _draw_field(figure, pair[:2], dataset[name], dataset["time"].values)
     _draw_residual(grid[0, 2], dataset)
     if invariants:
-        _draw_drift(grid[1, 2], dataset, invariants)
+        _draw_drift(grid[0, 3] if rows == 1 else grid[1, 2], dataset, invariants)
     for axis in grid.flat:
         if not axis.has_data():
             axis.remove()
@@ -124,9 +125,9 @@ def _draw_drift(axis: Any, dataset: Any, invariants: Sequence[str]) -> None:
     """How far what is conserved has moved from its first value."""
     for name in invariants:
         values = dataset[name].values
-        drift = np.abs(values - values[0]) / (abs(values[0]) or 1.0)
+        drift = np.abs(values - values[0]) / dataset[name].attrs["scale"]
         axis.semilogy(dataset["time"].values, np.where(drift > 0, drift, np.nan), label=name)
-    axis.set(xlabel="t", ylabel="|I(t) − I(0)| / |I(0)|", title="drift of what is conserved")
+    axis.set(xlabel="t", ylabel="|ΔI| / |I₀|", title="drift of what is conserved")
     axis.legend(frameon=False, fontsize="small")
 
 

@@ -48,7 +48,11 @@ def test_the_step_changes_at_t_start():
 def test_solitons_begin_to_meet():
     result = run("kdv", T=0.8, saves=4)
     assert dict(result.summary)["reference"] == "exact solution"
-    assert result.dataset["relative_error"].values.max() <= 3e-4
+    data, k = result.dataset, np.sqrt([1, 5])
+    assert data["relative_error"].values.max() <= 3e-4
+    for name, of_each in (("mass", 2 * k), ("momentum", k**3 / 3), ("energy", -(k**5) / 5)):
+        assert data[name].values == pytest.approx(of_each.sum(), rel=1e-3)
+    assert [axis.get_title() for axis in result.figure().axes].count("drift of what is conserved") == 1
 
 
 def test_a_breather_keeps_its_energy():

@@ -6,7 +6,7 @@ import sympy as sp
 
 import symdfi as sd
 from symdfi.dfi.target import at_points
-from symdfi.running.measures import Characteristics, Exact, SpectralReference, uniform_points
+from symdfi.running.measures import Characteristics, Conserved, Exact, SpectralReference, uniform_points
 from symdfi.running.measures.characteristics import flow_of, traced_back, wrapped
 
 x, y, c = sp.symbols("x y c", real=True)
@@ -53,6 +53,21 @@ def test_exact_solutions_and_characteristics():
     assert wrong[0] <= 1e-12
     # ‖cos(πx) − cos(π(x − 0.15))‖ over ‖cos + sin‖, the two of which are orthogonal
     assert wrong[-1] == pytest.approx(np.sqrt(2) * np.sin(np.pi * 0.15 / 2), rel=1e-3)
+
+
+def test_what_is_conserved_and_what_is_not():
+    solution = evolved()
+    of = {"square": u**2, "slope": u * u.diff(x), "growth": (u - 2) ** 2 * sp.cos(sp.pi * x)}
+    integrals = {name: sp.Integral(f, (x, -1, 1), (y, 0, 3)) for name, f in of.items()}
+    found = Conserved(Exact(U0), integrals)({}, solution, initial(solution.problem))
+    assert found.data["square"][1] == pytest.approx(6, rel=1e-7)
+    rows = dict(found.rows)
+    assert float(rows["drift of the square"]) <= 1e-7
+    assert float(rows["drift of the growth"]) >= 0.1
+    # ∫u u_x = 0: there is nothing to be relative to
+    assert np.abs(found.data["slope"][1]).max() <= 1e-12
+    assert float(rows["drift of the slope"]) <= 1e-12
+    assert "relative_error" in found.data
 
 
 def test_characteristics_are_read_off_the_equation():

@@ -14,7 +14,7 @@ import sympy as sp
 from scipy.linalg import expm
 
 import symdfi as sd
-from symdfi.models import colliding_waves, kdv, schrodinger
+from symdfi.models import colliding_waves, kdv, schrodinger, sine_gordon
 from symdfi.running.spectral import SpectralProblem, reference
 
 X = sp.Symbol("x", real=True)
@@ -168,20 +168,17 @@ def burgers() -> sd.Problem:
 
 # V10: the sine-Gordon breather by two networks, and the squeezed state of an oscillator by two equal Gaussians.
 
-OMEGA = 0.8
-K = float(np.sqrt(1 - OMEGA**2))
+#: When the breather of the model is at rest.
+REST = 5 * sp.pi / 16
 
 
 def breather() -> sd.Problem:
-    equations = [sp.Eq(u.diff(sd.t), w), sp.Eq(w.diff(sd.t), u.diff(X, 2) - sp.sin(u))]
-    networks = {field: sd.mlp([X], [4, 4], period=[40]) for field in (u, w)}
-    return sd.Problem(sd.EvolutionEquation(equations), networks, _box(20, periodic=True), sd.Grid(320))
+    return sine_gordon.MODEL.problem({"widths": "4,4"})
 
 
 def breathing(points: np.ndarray, times: np.ndarray) -> np.ndarray:
-    turn, bell = OMEGA * times[:, None], 1 / np.cosh(K * points)
-    height = K / OMEGA * np.cos(turn) * bell
-    return np.stack([4 * np.arctan(height), -4 * K * np.sin(turn) * bell / (1 + height**2)], axis=1)
+    exact = sp.lambdify([X, sd.t], list(sine_gordon.EXACT.values()), "numpy")
+    return np.stack(exact(points, times[:, None] + float(REST)), axis=1)
 
 
 def squeezed(points: np.ndarray, times: np.ndarray) -> np.ndarray:
@@ -276,7 +273,7 @@ CASES: dict[str, Case] = {
         functools.cache(burgers), BUMP, 2.0, 0.005, -1 + 2 * np.arange(512) / 512, _spectral(_BURGERS, BUMP)
     ),
     "V10 breather": Case(
-        functools.cache(breather), [4 * sp.atan(K / OMEGA / sp.cosh(K * X)), sp.Integer(0)], 10.0, 0.02,
+        functools.cache(breather), [value.subs(sd.t, REST) for value in sine_gordon.EXACT.values()], 10.0, 0.02,
         np.linspace(-19, 19, 401), breathing,
     ),
     "V10 squeezed state": Case(

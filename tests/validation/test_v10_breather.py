@@ -8,10 +8,9 @@ import pytest
 import sympy as sp
 
 import symdfi as sd
+from symdfi.models import sine_gordon
 
-t, x = sd.t, sp.Symbol("x")
-u = sp.Function("u")(t, x)
-DENSITY = sd.LagrangianDensity(u.diff(t) ** 2 / 2 - u.diff(x) ** 2 / 2 - (1 - sp.cos(u)), [u], [x])
+t, x, u, DENSITY = sd.t, sine_gordon.X, sine_gordon.u, sine_gordon.DENSITY
 OMEGA = 0.8
 K = np.sqrt(1 - OMEGA**2)
 BOX, QUADRATURE = sd.Box([(-40, 40)]), sd.GaussLegendre(16, 40)

@@ -13,11 +13,17 @@ from symdfi.dfi.invariants import Functionals
 from symdfi.running.measures.base import InitialValue, Measure, Measured
 from symdfi.running.settings import Settings
 
+#: The part of what an integral sums up that may be rounding.
+_NOTHING = 1e3 * float(np.finfo(float).eps)
+
 
 @dataclass(frozen=True)
 class Conserved:
     """What ``measure`` finds, and ``invariants`` along the solution: expressions by name in ``Integral``s over the
-    domain, as for ``Conserving``, summed on the problem's quadrature."""
+    domain, as for ``Conserving``, summed on the problem's quadrature.
+
+    A drift is relative to the first value, and absolute where that is 0 but for rounding: ``scale`` in the dataset.
+    """
 
     measure: Measure
     invariants: Mapping[str, sp.Expr]
@@ -26,9 +32,11 @@ class Conserved:
         found = self.measure(settings, solution, u0)
         functionals = Functionals(solution.problem, self.invariants)
         rows, data = list(found.rows), dict(found.data)
-        along = np.array([functionals.at(theta).values for theta in solution.theta]).T
-        for name, values in zip(self.invariants, along, strict=True):
-            drift = np.abs(values - values[0]).max() / (abs(values[0]) or 1.0)
-            rows.append((f"drift of the {name}", f"{drift:.2e}"))
-            data[name] = ("time", values, {"role": "invariant"})
+        moments = [functionals.at(theta) for theta in solution.theta]
+        for k, name in enumerate(self.invariants):
+            values = np.array([moment.values[k] for moment in moments])
+            first = float(abs(values[0]))
+            scale = first if first > _NOTHING * moments[0].scales[k] else 1.0
+            rows.append((f"drift of the {name}", f"{np.abs(values - values[0]).max() / scale:.2e}"))
+            data[name] = ("time", values, {"role": "invariant", "scale": scale})
         return Measured(rows, data)
