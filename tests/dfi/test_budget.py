@@ -56,6 +56,16 @@ def test_a_run_stays_within_the_budget_but_for_a_moment(fronts):
     assert max(over) <= budget.rise
 
 
+def test_below_the_least_where_the_residual_is_small():
+    budget, slow = Budget(), lambda gammas: [1.0 for _ in gammas]
+    last = budget.least
+    assert budget.gamma(slow, last) == budget.gamma(slow, last, 1e-3) == last
+    assert budget.gamma(slow, last, 9.8e-6) == pytest.approx(9.8e-6**2 / 2)
+    assert budget.gamma(slow, last, 1e-9) == last / budget.fall
+    assert budget.gamma(slow, budget.floor, 0.0) == budget.floor
+    assert Budget(least=1e-7, floor=1e-6).gamma(slow, 1e-7, 0.0) == 1e-7
+
+
 def test_one_run_in_two_parts(fronts):
     problem, theta = fronts
     whole = sd.evolve(problem, theta, (0, 0.5), 0.03125)
@@ -106,6 +116,7 @@ def test_with_columns_of_j_alone(fronts):
         (dict(fall=0.5), "fall = 0.5 must be larger than 1"),
         (dict(least=1e-14), "least = 1e-14 must be 1e-12 at least"),
         (dict(least=1e-5), "at most reference = 1e-06"),
+        (dict(floor=0.0), "floor = 0.0 must be 1e-15 at least"),
         (dict(reference=np.nan), "at most reference = nan"),
     ],
 )

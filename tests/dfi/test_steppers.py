@@ -7,7 +7,7 @@ import pytest
 import sympy as sp
 
 import symdfi as sd
-from symdfi.dfi.schemes import Motion
+from symdfi.dfi.schemes import Motion, Stage, Step
 
 X = sp.Symbol("x")
 u = sp.Function("u")(sd.t, X)
@@ -33,6 +33,42 @@ def test_memory_fades_with_the_change_of_the_velocity():
     assert memory.mu(Motion(v, v, -v)) == pytest.approx(1 / 5)
     assert memory.mu(Motion(v, 0 * v, v)) == 0
     assert memory.mu(Motion(v, 0 * v, 0 * v)) == 1
+
+
+def test_memory_fades_with_the_residual():
+    memory = sd.dfi.Memory(kappa=0.5, residual=0.02)
+    v = np.array([3.0, 4.0])
+    assert memory.mu(Motion(v, v, v, {"residual": 0.02})) == pytest.approx(1 / 2)
+    assert memory.mu(Motion(v, v, 0.5 * v, {"residual": 0.04})) == pytest.approx(1 / 6)
+
+
+@pytest.mark.parametrize("trust", [True, False])
+def test_the_residual_belongs_to_the_run(collapsing, trust):
+    """At the first stage of the last step."""
+    problem, theta0 = collapsing
+    solution = sd.evolve(problem, theta0, (0, 0.01), 0.01, sd.DFI(gamma=1e-4, trust=trust, scheme="euler"))
+    rows, f = problem.rows(theta0, 0.0)
+    residual = rows @ solution.velocity[0] - f
+    assert solution.last.own["residual"] == pytest.approx(np.linalg.norm(residual) / np.linalg.norm(f))
+
+
+def test_a_run_that_comes_to_rest_is_not_a_solution(collapsing):
+    """A step that goes astray unless nothing moves."""
+    problem, theta0 = collapsing
+    theta0 = problem.theta(theta0)
+
+    follows = np.linalg.lstsq(*problem.rows(theta0, 0.0), rcond=1e-6)[0]
+
+    def attempt(gamma, mu):
+        v, away = (0 * theta0, 0.0) if gamma > 1 else (follows, 1.0)
+        return Step(Motion(theta0 + away, v), v, (Stage(1.0, theta0, 0.0, v),))
+
+    trust, motion = sd.dfi.Trust(tries=4), Motion(theta0, np.zeros(12))
+    for _ in range(4):
+        motion = trust.step(problem, attempt, motion, 0.1, 1.0, 1e-3).motion
+    assert motion.own["stuck"] == 4
+    with pytest.raises(sd.DivergenceError, match="5 steps on end cannot be trusted at any gamma that moves û"):
+        trust.step(problem, attempt, motion, 0.1, 1.0, 1e-3)
 
 
 def test_trust_raises_gamma_where_a_step_goes_astray_and_lets_it_fall(collapsing):
@@ -61,14 +97,14 @@ def test_what_a_stepper_keeps_survives_resumption(collapsing):
 
 
 def test_a_problem_without_trouble_never_sees_trust(collapsing):
-    """Waves that the ansatz follows: the default is DFI at its least γ."""
+    """Waves that the ansatz follows: the default is DFI, and γ goes down."""
     pde = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), -u.diff(X)))
     a, b = (sp.IndexedBase(n, shape=(3,)) for n in "ab")
     waves = sp.Sum(a[i] * sp.cos((i + 1) * X) + b[i] * sp.sin((i + 1) * X), (i, 0, 2))
     problem = sd.Problem(pde, sd.Ansatz(waves, [X], [a, b]), sd.Box([(0, 2 * np.pi)], periodic=True), sd.Grid(32))
     theta0 = [1, 0.5, 0.2, 0.3, -0.4, 0.1]
     solution = sd.evolve(problem, theta0, (0, 1), 0.05)
-    assert solution.last.own["gamma"] == solution.last.own["budget"] == sd.dfi.Budget().least
+    assert solution.last.own["gamma"] == 0 < solution.last.own["budget"] <= sd.dfi.Budget().least
     x = np.linspace(0, 6, 50)
     np.testing.assert_allclose(solution.evaluate(x), problem.evaluate(theta0, x - 1), atol=1e-5)
 
@@ -80,6 +116,7 @@ def test_a_problem_without_trouble_never_sees_trust(collapsing):
         (dict(tolerance=-1.0), "tolerance = -1.0 must be at least 0"),
         (dict(raised=np.inf), "raised = inf must be at least 1, and finite"),
         (dict(faded=1.5), "faded = 1.5 must lie between 0 and 1"),
+        (dict(still=2.0), "still = 2.0 must lie between 0 and 1"),
         (dict(gain=-0.1), "gain = -0.1 must lie between 0 and 1"),
         (dict(tries=-1), "tries"),
     ],
@@ -92,6 +129,8 @@ def test_trust_refuses_bad_settings(bad, message):
 def test_memory_and_the_stepper_refuse_bad_settings():
     with pytest.raises(ValueError, match="kappa = 0 must be positive"):
         sd.dfi.Memory(0)
+    with pytest.raises(ValueError, match="residual = -1 must be positive"):
+        sd.dfi.Memory(residual=-1)
     with pytest.raises(TypeError, match="mu = 'much' is no number and no Memory"):
         sd.DFI(mu="much")
     with pytest.raises(TypeError, match="trust = 2 is no Trust"):

@@ -24,6 +24,9 @@ class Budget:
     θ grow at the rate of (JᵀJ + γ)⁻¹H, and θ runs to where J is worse still. (The Korteweg–de Vries equation with ten
     Gaussians: from 20 a unit of time at γ = 1e-6 to 200 at 1e-8, for a tenth of the residual.)
 
+    Where û follows f but for a small relative residual ρ, γ goes down further, to ρ²/2 (not below ``floor``): what the
+    residual drives in weak directions, at most ρ‖f‖/(2√γ σ₁), is then no more than the velocity of strong ones, ‖f‖/σ₁.
+
     From step to step γ falls by ``fall`` at most, and rises by ``rise``.
 
     Tried instead, on the cases of tests/validation/cases.py: a γ for all problems (best between 1e-6, Korteweg–de
@@ -37,8 +40,9 @@ class Budget:
     #: A little less than what normal equations serve in the stages of RK4: ``linalg.Auto`` takes QR factors there, with
     #: smaller rounding errors in weak directions (V10's squeezed state: 5e-10, where normal equations give 2e-7).
     least: float = 5e-11
+    floor: float = 1e-13
     rise: float = 3.0
-    fall: float = 1.2
+    fall: float = 1.075
 
     def __post_init__(self) -> None:
         for name in ("factor", "rise", "fall"):
@@ -50,12 +54,14 @@ class Budget:
                 f"least = {self.least} must be 1e-12 at least, and at most reference = {self.reference}, "
                 "which must be finite"
             )
+        if not 1e-15 <= one_real(self.floor, "floor") < np.inf:
+            raise ValueError(f"floor = {self.floor} must be 1e-15 at least, and finite")
 
-    def gamma(self, speeds: Speeds, last: float | None) -> float:
-        """γ of a step, after one of γ = ``last``, None at the start."""
+    def gamma(self, speeds: Speeds, last: float | None, residual: float = 1.0) -> float:
+        """γ of a step, after one of γ = ``last``, None at the start, whose relative residual was ``residual``."""
         if last is None:
             return self._first(speeds)
-        lower = max(last / self.fall, self.least)
+        lower = max(last / self.fall, min(self.least, max(residual**2 / 2, self.floor)))
         allowed, found = speeds([self.reference, lower])
         allowed *= self.factor
         if found <= allowed:

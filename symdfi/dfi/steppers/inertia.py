@@ -12,7 +12,7 @@ from symdfi.dfi.steppers.budget import Budget
 from symdfi.dfi.steppers.field import AnchoredField
 from symdfi.dfi.steppers.memory import Memory
 from symdfi.dfi.steppers.solves import Solves
-from symdfi.dfi.steppers.trust import Trust
+from symdfi.dfi.steppers.trust import Trust, relative_residual
 from symdfi.linalg import AnchoredSolver, Auto, TruncatedSVD
 from symdfi.numbers import one_real
 
@@ -83,7 +83,9 @@ class DFI(Stepper):
         if isinstance(self.gamma, int | float):
             return self.gamma
         budget = self.gamma or Budget()
-        return budget.gamma(solves.speeds(self.solver, motion.theta, time), motion.own.get("budget"))
+        own = motion.own
+        speeds = solves.speeds(self.solver, motion.theta, time)
+        return budget.gamma(speeds, own.get("budget"), own.get("residual", 1.0))
 
     @staticmethod
     def _of_epsilon(epsilon: float, h: float) -> float:
@@ -107,9 +109,12 @@ class DFI(Stepper):
             return scheme.step(self._field(solves, gamma, mu), motion, time, h)
 
         step = attempt(least, mu) if trust is None else trust.step(solves.problem, attempt, motion, h, mu, least)
+        own = dict(step.motion.own)
+        if trust is None and isinstance(memory, Memory):
+            own["residual"] = relative_residual(solves.problem, step.stages[0])
         if self._adapts:
-            step = replace(step, motion=replace(step.motion, own={**step.motion.own, "budget": least}))
-        return step
+            own["budget"] = least
+        return replace(step, motion=replace(step.motion, own=own))
 
     def velocity(self, solves: Solves, motion: Motion, time: float, h: float) -> np.ndarray:
         last = motion.own.get("budget") if self._adapts else None

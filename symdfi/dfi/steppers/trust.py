@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from symdfi.dfi.problem import Problem
-from symdfi.dfi.schemes import Motion, Step
-from symdfi.errors import ConvergenceError, SingularMatrixError
+from symdfi.dfi.schemes import Motion, Stage, Step
+from symdfi.errors import ConvergenceError, DivergenceError, SingularMatrixError
 from symdfi.numbers import count, one_real
 
 #: ``attempt(gamma, mu)``: the step with these. Raises where a solve is singular or its rows are not finite.
@@ -31,6 +31,9 @@ class Trust:
     twice, the excess is the error of the time scheme: γ stays as it was, and so much excess is let pass for a
     while. A raised γ falls back to ``fall``·γ over each trusted step that follows: a tenth in 32 of them. Where it
     falls by halves, weak directions are let loose again before the solution has left the place that made them weak.
+
+    Where γ had to be raised until û hardly moves, ‖r‖ > ``still``·‖f‖, for more than ``tries`` steps on end, a run has
+    come to rest and not to its solution: ``DivergenceError``.
     """
 
     factor: float = 1.5
@@ -40,18 +43,19 @@ class Trust:
     gain: float = 0.3
     tries: int = 10
     fall: float = 0.93
+    still: float = 0.99
 
     def __post_init__(self) -> None:
         for name, low, high in (("factor", 1, np.inf), ("tolerance", 0, np.inf), ("raised", 1, np.inf)):
             if not low <= one_real(getattr(self, name), name) < high:
                 raise ValueError(f"{name} = {getattr(self, name)} must be at least {low}, and finite")
-        for name in ("faded", "gain", "fall"):
+        for name in ("faded", "gain", "fall", "still"):
             if not 0 <= one_real(getattr(self, name), name) <= 1:
                 raise ValueError(f"{name} = {getattr(self, name)} must lie between 0 and 1")
         count(self.tries, "tries", 0)
 
     def step(self, problem: Problem, attempt: Attempt, motion: Motion, h: float, mu: float, least: float) -> Step:
-        """The step from ``motion``, with the γ for the next one, ``least`` or higher, among the motion's own."""
+        """The step from ``motion``; among its own is the γ for the next one, 0 if it need not be higher than least."""
         gamma = max(least, motion.own.get("gamma", least))
         # An excess that γ did not take away is the time scheme's: to try again at every step would double the cost.
         usual = max(self.factor, 2 * motion.own.get("excess", 0.0))
@@ -75,9 +79,17 @@ class Trust:
         if best.step is None:
             assert best.fault is not None
             raise best.fault
+        stuck = motion.own.get("stuck", 0) + 1 if found > least and best.residual > self.still else 0
+        if stuck > self.tries:
+            raise DivergenceError(
+                f"{stuck} steps on end cannot be trusted at any gamma that moves û: at {found:.2g} it follows "
+                f"{1 - best.residual:.1g} of f"
+            )
         own = {
-            "gamma": found if found > gamma else max(least, self.fall * gamma),
+            "gamma": found if found > gamma else self.fall * gamma if self.fall * gamma > least else 0.0,
             "excess": max(left, self.fall * motion.own.get("excess", 0.0)),
+            "residual": best.residual,
+            "stuck": stuck,
         }
         return replace(best.step, motion=replace(best.step.motion, own=own))
 
@@ -88,17 +100,25 @@ class Trust:
             step = attempt(gamma, mu)
             if not np.isfinite(step.motion.theta).all():
                 return _Trial(step, np.inf, 0.0)
-            aim, allowed, rate = before, 0.0, 0.0
+            aim, allowed, rates, residuals = before, 0.0, [], []
             for stage in step.stages:
                 moved, side = problem.tangents(stage.theta, stage.velocity, stage.time, fresh=False)
                 aim = aim + h * stage.weight * side
-                allowed += h * abs(stage.weight) * float(np.linalg.norm(moved - side))
-                rate = rate or float(np.linalg.norm(side))
+                rates.append(float(np.linalg.norm(side)))
+                residuals.append(float(np.linalg.norm(moved - side)))
+                allowed += h * abs(stage.weight) * residuals[-1]
             defect = float(np.linalg.norm(problem.weighted(step.motion.theta, fresh=False) - aim))
         except (SingularMatrixError, ConvergenceError, FloatingPointError, ValueError) as fault:
             # Singular, or rows that are not finite: of a mistake in a scheme the second trial says the same again.
-            return _Trial(None, np.inf, 0.0, fault)
-        return _Trial(step, defect if np.isfinite(defect) else np.inf, allowed + self.tolerance * h * rate)
+            return _Trial(None, np.inf, 0.0, fault=fault)
+        allowed += self.tolerance * h * rates[0]
+        return _Trial(step, defect if np.isfinite(defect) else np.inf, allowed, residuals[0] / max(rates[0], _TINY))
+
+
+def relative_residual(problem: Problem, stage: Stage) -> float:
+    """‖J v − f‖/‖f‖ of a stage."""
+    moved, side = problem.tangents(stage.theta, stage.velocity, stage.time, fresh=False)
+    return float(np.linalg.norm(moved - side)) / max(float(np.linalg.norm(side)), _TINY)
 
 
 @dataclass(frozen=True)
@@ -106,6 +126,8 @@ class _Trial:
     step: Step | None
     defect: float
     allowed: float
+    #: Of the first stage, relative.
+    residual: float = 1.0
     fault: Exception | None = None
 
     def like(self, other: _Trial) -> bool:
