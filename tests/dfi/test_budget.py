@@ -60,7 +60,7 @@ def test_below_the_least_where_the_residual_is_small():
     budget, slow = Budget(), lambda gammas: [1.0 for _ in gammas]
     last = budget.least
     assert budget.gamma(slow, last) == budget.gamma(slow, last, 1e-3) == last
-    assert budget.gamma(slow, last, 9.8e-6) == pytest.approx(9.8e-6**2 / 2)
+    assert budget.gamma(slow, last, 9e-6) == pytest.approx(max(9e-6**2 / 2, last / budget.fall))
     assert budget.gamma(slow, last, 1e-9) == last / budget.fall
     assert budget.gamma(slow, budget.floor, 0.0) == budget.floor
     assert Budget(least=1e-7, floor=1e-6).gamma(slow, 1e-7, 0.0) == 1e-7

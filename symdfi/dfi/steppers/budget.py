@@ -27,7 +27,7 @@ class Budget:
     Where û follows f but for a small relative residual ρ, γ goes down further, to ρ²/2 (not below ``floor``): what the
     residual drives in weak directions, at most ρ‖f‖/(2√γ σ₁), is then no more than the velocity of strong ones, ‖f‖/σ₁.
 
-    From step to step γ falls by ``fall`` at most, and rises by ``rise``.
+    From step to step γ falls by ``fall`` at most (by ``Trust.fall`` where that is slower), and rises by ``rise``.
 
     Tried instead, on the cases of tests/validation/cases.py: a γ for all problems (best between 1e-6, Korteweg–de
     Vries, and 1e-12, Burgers), a residual within 10 % to 100 % of the least one (the breather 4e-2 to 2e-1, here 3e-3),
@@ -42,7 +42,7 @@ class Budget:
     least: float = 5e-11
     floor: float = 1e-13
     rise: float = 3.0
-    fall: float = 1.075
+    fall: float = 1.2
 
     def __post_init__(self) -> None:
         for name in ("factor", "rise", "fall"):

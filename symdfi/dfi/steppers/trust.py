@@ -29,8 +29,9 @@ class Trust:
     driven too fast. The step is then repeated with γ·``raised`` and μ·``faded``, up to ``tries`` times, as long as e
     falls by the share ``gain``, or the velocity has not felt it yet. Where the velocity changes and e does not fall,
     twice, the excess is the error of the time scheme: γ stays as it was, and so much excess is let pass for a
-    while. A raised γ falls back to ``fall``·γ over each trusted step that follows: a tenth in 32 of them. Where it
-    falls by halves, weak directions are let loose again before the solution has left the place that made them weak.
+    while. γ falls to ``fall``·γ at most over each trusted step that follows, a tenth in 32 of them, whoever raised it.
+    Where it falls by halves, weak directions are let loose again before the solution has left the place that made them
+    weak.
 
     Where γ had to be raised until û hardly moves, ‖r‖ > ``still``·‖f‖, for more than ``tries`` steps on end, a run has
     come to rest and not to its solution: ``DivergenceError``.
@@ -55,7 +56,7 @@ class Trust:
         count(self.tries, "tries", 0)
 
     def step(self, problem: Problem, attempt: Attempt, motion: Motion, h: float, mu: float, least: float) -> Step:
-        """The step from ``motion``; among its own is the γ for the next one, 0 if it need not be higher than least."""
+        """The step from ``motion``, with the γ for the next one, ``least`` or higher, among the motion's own."""
         gamma = max(least, motion.own.get("gamma", least))
         # An excess that γ did not take away is the time scheme's: to try again at every step would double the cost.
         usual = max(self.factor, 2 * motion.own.get("excess", 0.0))
@@ -86,7 +87,7 @@ class Trust:
                 f"{1 - best.residual:.1g} of f"
             )
         own = {
-            "gamma": found if found > gamma else self.fall * gamma if self.fall * gamma > least else 0.0,
+            "gamma": found if found > gamma else max(least, self.fall * gamma),
             "excess": max(left, self.fall * motion.own.get("excess", 0.0)),
             "residual": best.residual,
             "stuck": stuck,
