@@ -238,7 +238,7 @@ class Division:
     @staticmethod
     @functools.lru_cache(maxsize=64)
     def of(samples: int, rows: int, p: int) -> Division:
-        most = min(_GROUPS, rows // _FEWEST)
+        most = min(_GROUPS, rows // max(_FEWEST, p))  # sums over p² entries cost as much as p rows
         groups = 1 << (max(most, 1).bit_length() - 1)  # a power of two: for 2, 4, 8 threads all have as many
         ends = np.arange(groups + 1, dtype=np.int64) * samples // groups
         fields, longest = rows // samples, int(np.diff(ends).max())
