@@ -71,6 +71,19 @@ sd.compile({"slope": sd.gradient(r, x)}, [x])(x=0.3)
 print(time.process_time() - begin)
 """
 
+EIGHT_CONDITIONS = """
+import time
+import numpy as np, sympy as sp, symdfi as sd
+sd.compile, sd.gradient  # loaded when first used
+begin = time.process_time()
+n, i = sp.Symbol("n", integer=True, positive=True), sp.Symbol("i", integer=True)
+x = sp.IndexedBase("x", shape=(n,))
+tests = {{k: {test} for k in range(2, 10)}}
+E = sp.Sum(sp.Mul(*(sp.Piecewise((x[i] + k, test), (x[i]**2, True)) for k, test in tests.items())), (i, 0, n - 1))
+sd.compile({{"E": E, "slope": sd.gradient(E, x)}}, [x])(x=np.ones(20))
+print(time.process_time() - begin)
+"""
+
 HELP = """
 import resource, subprocess, sys
 subprocess.run([sys.executable, "-m", "symdfi.cli", "--help"], check=True, capture_output=True)
@@ -125,6 +138,14 @@ def test_mlp_depth(table, tmp_path) -> None:
 def test_nine_levels(table, tmp_path) -> None:
     seconds = _median(table, NINE_LEVELS, tmp_path, "nine", cold=True)
     table.figure("gradient of r = sin r cos r + r², nine levels, cold", f"{seconds:.2f} s of CPU", "< 5 s")
+    table.benchmark.pedantic(lambda: None, rounds=1)
+
+
+def test_eight_conditions(table, tmp_path) -> None:
+    tests = {"indices": "sp.Eq(sp.Mod(i, k), 0) if k % 2 else i > k", "values": "x[i] > sp.Rational(k, 10)"}
+    for name, test in tests.items():
+        seconds = _median(table, EIGHT_CONDITIONS.format(test=test), tmp_path, name, cold=True)
+        table.figure(f"value and gradient under eight conditions on {name}, cold", f"{seconds:.2f} s of CPU", "< 10 s")
     table.benchmark.pedantic(lambda: None, rounds=1)
 
 

@@ -34,7 +34,8 @@ def shared(expr: sp.Basic) -> set[sp.Basic]:
     open_nodes = [node for node in counted if not is_closed(node)]
     holders = Counter(arg for node in open_nodes for arg in node.args)
     found = {node for node, times in holders.items() if times > 1}
-    found |= {arg for node in open_nodes if _own(node) >= MIN_OPERATIONS for arg in node.args}
+    costly = (node for node in open_nodes if not isinstance(node, sp.Add | sp.Mul) and _own(node) >= MIN_OPERATIONS)
+    found |= {arg for node in costly for arg in node.args}
     return {node for node in found if counted[node] >= MIN_OPERATIONS}
 
 

@@ -31,6 +31,8 @@ def test_shared_nodes_are_costly_ones() -> None:
     assert shared(sp.Piecewise((root * x + y * root**3, x < y), (0, True), evaluate=False) + x) == set()
     norm = x**2 + y**2 + (x - y) ** 2 + (x + y) ** 2
     assert shared(sp.sqrt(norm)) == {norm}
+    waves = [sp.sin(k * x) * sp.cos(y) for k in range(1, 12)]
+    assert shared(sp.Add(*waves)) == shared(sp.Mul(*waves[1:])) == {sp.cos(y)}
 
 
 @pytest.mark.parametrize("depth", [1, 2, 5, 8])
