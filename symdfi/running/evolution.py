@@ -50,7 +50,8 @@ class EvolutionModel:
     ``profile(settings)`` the initial value; ``start(problem)`` parameters of it where no fit is needed. ``measure``
     says how far a solution is off, by a spectral solution unless given (``running.measures``), and ``picture`` draws
     the dataset that a run leaves. ``lipschitz(settings)`` is a one-sided Lipschitz constant of the right side in L²,
-    where one is known: the error bound is then by it, else by an estimate. Every model has the settings ``COMMON``.
+    where one is known: the error bound is then by it, else by an estimate. Every model has the settings ``COMMON``, or
+    ``epsilon`` in place of ``gamma`` and ``mu``.
     """
 
     name: str
@@ -67,7 +68,7 @@ class EvolutionModel:
     @property
     def settings(self) -> Settings:
         """The settings with their defaults; those that may be a number or a word as text."""
-        return {**self.defaults, **{name: str(self.defaults[name]) for name in WORDS}}
+        return {**self.defaults, **{name: str(self.defaults[name]) for name in WORDS if name in self.defaults}}
 
     def problem(self, settings: Settings | None = None) -> Problem:
         """The problem at the given settings. ``ValueError`` for a bad one."""

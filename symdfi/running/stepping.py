@@ -8,7 +8,7 @@ from symdfi.dfi import DFI, Problem, Solution, evolve
 from symdfi.dfi.schemes import Motion
 from symdfi.dfi.steppers import Stepper
 from symdfi.errors import ConvergenceError, DivergenceError, Interrupted, SingularMatrixError
-from symdfi.running.settings import Settings
+from symdfi.running.settings import Settings, positive
 
 #: Settings that may be a word in place of a number: what is then left to the stepper.
 WORDS = {"gamma": "budget", "mu": "memory"}
@@ -16,7 +16,11 @@ WORDS = {"gamma": "budget", "mu": "memory"}
 
 def stepper(s: Settings) -> DFI:
     """The stepper of the settings: ``gamma`` is a number, or "budget", ``mu`` a number, or "memory"; with both words,
-    and the scheme "rk4", it is ``DFI()``. ``ValueError`` for another word."""
+    and the scheme "rk4", it is ``DFI()``. With ``epsilon`` in their place it is the equation of inertia itself.
+    ``ValueError`` for another word."""
+    if "epsilon" in s:
+        positive(s, "epsilon")
+        return DFI(epsilon=float(s["epsilon"]), scheme=str(s["scheme"]))
     gamma, mu = _number(s, "gamma", np.finfo(float).max), _number(s, "mu", 1.0)
     return DFI(gamma=gamma, mu=mu, scheme=str(s["scheme"]))
 

@@ -145,6 +145,8 @@ def test_bad_settings_are_refused():
     ):
         with pytest.raises(ValueError, match=f"the setting {setting} = {value} must be positive"):
             run(name, **{setting: value})
+    with pytest.raises(ValueError, match="the setting epsilon = 0.0 must be positive"):
+        run("colliding_waves", epsilon=0.0)
     with pytest.raises(ValueError, match="widths = '9;9': write it as 9,9,9"):
         run("burgers", widths="9;9")
     with pytest.raises(ValueError, match="the setting mu = full must be a number from 0 to 1, or memory"):
