@@ -45,6 +45,14 @@ def test_the_default(name, bound):
     assert CASES[name].error() <= bound
 
 
+@pytest.mark.parametrize("steps", [200, 260, 540])
+@pytest.mark.parametrize("name", ["V2 collision, rho = 0", "V3 singular points"])
+def test_the_default_by_euler(name, steps):
+    """The error of Euler's steps, far above the residuals, is none for more regularisation to cure."""
+    case = CASES[name]
+    assert case.error(sd.DFI(scheme="euler"), dt=case.T / steps) <= 1e-11
+
+
 @pytest.mark.slow
 def test_the_default_against_its_rivals():
     summary, scans, missed = [], [], []

@@ -27,11 +27,11 @@ class Trust:
 
     over the stages of the step. Beyond that û is not linear in θ over a step of this length: weak directions of J are
     driven too fast. The step is then repeated with γ·``raised`` and μ·``faded``, up to ``tries`` times, as long as e
-    falls by the share ``gain``, or the velocity has not felt it yet. Where the velocity changes and e does not fall,
-    twice, the excess is the error of the time scheme: γ stays as it was, and so much excess is let pass for a
-    while. γ falls to ``fall``·γ at most over each trusted step that follows, a tenth in 32 of them, whoever raised it.
-    Where it falls by halves, weak directions are let loose again before the solution has left the place that made them
-    weak.
+    and the residuals together fall by the share ``gain`` (a bias may hide a defect), or the velocity has not felt it
+    yet. Where the velocity changes and they do not fall, twice, the excess is the error of the time scheme: γ stays as
+    it was, and so much excess is let pass for a while. γ falls to ``fall``·γ at most over each trusted step that
+    follows, a tenth in 32 of them, whoever raised it. Where it falls by halves, weak directions are let loose again
+    before the solution has left the place that made them weak.
 
     Where γ had to be raised until û hardly moves, ‖r‖ > ``still``·‖f‖, for more than ``tries`` steps on end, a run has
     come to rest and not to its solution: ``DivergenceError``.
@@ -68,7 +68,7 @@ class Trust:
                 break
             trial, fade = trial * lift, fade * self.faded
             other = self._tried(problem, attempt, before, h, trial, fade)
-            if other.defect < (1 - self.gain) * best.defect:
+            if other.astray < (1 - self.gain) * best.astray:
                 best, found, lift, vain = other, trial, self.raised, 0
             elif other.like(best):
                 lift *= self.raised  # below all singular values of J: nothing has felt it yet
@@ -130,6 +130,10 @@ class _Trial:
     #: Of the first stage, relative.
     residual: float = 1.0
     fault: Exception | None = None
+
+    @property
+    def astray(self) -> float:
+        return self.defect + self.allowed
 
     def like(self, other: _Trial) -> bool:
         """Whether the two move alike."""
