@@ -27,13 +27,14 @@ def test_redundant_gaussians_in_three_dimensions():
 
 @pytest.mark.slow
 def test_redundant_gaussians_in_many_dimensions():
-    """4 units. It fails with 30 at 512 samples: 1350 parameters in 8 dimensions come apart and lose the covariance."""
+    """4 units. With 512 samples for 264 parameters, in 10 dimensions, some runs lose the covariance (0.07) by rounding;
+    with 30 units at 512 samples all do: 1350 parameters in 8 dimensions come apart."""
     rows = []
     for d in (8, 10):
         began = time.process_time()
-        data = run(d=d, saves=20)
+        data = run(d=d, saves=20, points=1024)
         mean, covariance = (float(data[f"{name}_error"].max()) for name in ("mean", "covariance"))
-        rows.append([d, data.sizes["parameter"], 512, mean, covariance, round(time.process_time() - began)])
+        rows.append([d, data.sizes["parameter"], 1024, mean, covariance, round(time.process_time() - began)])
         assert mean <= 1e-3
         assert covariance <= 1e-2
     columns = ["d", "parameters", "samples", "mean", "covariance", "CPU s"]
