@@ -192,18 +192,18 @@ def as_kernel(solve: Callable, arrays: int) -> Callable:
     return compiled(kernel)
 
 
-@pytest.mark.parametrize("inlined", [False, True])
+@pytest.mark.parametrize(("size", "inlined"), [(10, False), (1000, False), (10, True)])
 @pytest.mark.parametrize("name", CASES)
-def test_many_small_systems(table, name: str, inlined: bool) -> None:
-    """n = 10, called from compiled code: by pointer as integrators do, both of them, and against a loop made for the
+def test_many_systems(table, name: str, size: int, inlined: bool) -> None:
+    """Called from compiled code: by pointer as integrators do, both of them, and against a loop made for the
     hand-written solve alone, which has it inlined."""
     case, rng = CASES[name], np.random.default_rng(0)
     kernels = sd.Lagrangian(case.L, list(case.q), list(case.v)).compile()
-    total = case.count[0] * 10 + case.count[1]
-    arrays = tuple(rng.uniform(0.2, 0.8, 10) for _ in case.arrays)
+    total = case.count[0] * size + case.count[1]
+    arrays = tuple(rng.uniform(0.2, 0.8, size) for _ in case.arrays)
     sizes, ints, packed = kernels.pack(dict(zip(case.arrays, arrays, strict=True)), total)
     kernel, over = kernels.acceleration_kernel.function, cache.load_module("symdfi.dynamics.loops.batch").over
-    q, v = rng.uniform(-1, 1, (2, 2000, total))
+    q, v = rng.uniform(-1, 1, (2, 20_000 // size, total))
     found, expected, work = np.empty(q.shape), np.empty(q.shape), np.empty(2 * total)
     times, none = np.zeros(len(q)), np.empty((len(q), 0))
     by_pointer, room = as_kernel(case.hand, len(arrays)), np.empty((len(q), 2 * total))
@@ -221,5 +221,5 @@ def test_many_small_systems(table, name: str, inlined: bool) -> None:
     ours()
     theirs()
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
-    label = f"acceleration, {name}, n = 10, from compiled code / hand-written{', inlined' if inlined else ''}"
+    label = f"acceleration, {name}, n = {size}, from compiled code / hand-written{', inlined' if inlined else ''}"
     table.ratio(label, ours, theirs, "" if inlined else "≤ 2", rounds=31, clock=time.thread_time)
