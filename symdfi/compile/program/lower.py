@@ -16,6 +16,7 @@ from symdfi.compile.program.loops import Assignment, Loop, Variable, hull, in_wo
 from symdfi.compile.program.separate import separated
 from symdfi.compile.program.sharing import rebuilt, shared
 from symdfi.compile.program.unroll import unrolled
+from symdfi.compile.program.values import Finite, maximum, minimum, remainder
 from symdfi.errors import CompileError
 from symdfi.symbolic import private
 from symdfi.symbolic.conditions import implied, in_turn, other_than_relations
@@ -42,6 +43,7 @@ class Program:
         #: What a derivative was taken of: its references must be in range, whether or not it is evaluated itself.
         self.differentiated: dict[Variable, Assignment] = {}
         self._known: dict[tuple, Assignment] = {}
+        self._is_finite = Finite(self.assignments)
 
     def define(self, expr: sp.Basic, loops: tuple[Loop, ...] = ()) -> sp.Expr:
         """Store ``expr`` over ``loops`` and return the reference to it at the loop indices."""
@@ -181,8 +183,10 @@ class Program:
             sums = tuple(k for k in sums if k is not own)
             read = [(r, loops + sums) for factor in outside for r in factor.atoms(sp.Indexed)]
             read += [(r, loops + sums[:k]) for k, loop in enumerate(sums) for r in loop.entries]
-            if not never_empty(own, ranges(loops + sums)) and not all(itertools.starmap(is_inside, read)):
-                # Where nothing is summed nothing is read beside it.
+            if not never_empty(own, ranges(loops + sums)) and not (
+                all(itertools.starmap(is_inside, read)) and all(map(self._is_finite, outside))
+            ):
+                # Where nothing is summed nothing is read beside it, nor is it 0 times what may be no number there.
                 expr = guarded(expr, (sp.Ge(own.upper, own.lower),))
         return expr, sums
 
@@ -336,45 +340,6 @@ def _all_inside(factors: Iterable[sp.Expr], own: Loop, deps: tuple[Loop, ...], g
     given = tuple(expr for guard in guards for expr in inequalities(guard))
     read = set().union(*(factor.atoms(sp.Indexed) for factor in factors))
     return all(is_inside(r, (*deps, own), given) for r in read) and all(is_inside(r, deps, given) for r in own.entries)
-
-
-class maximum(sp.Function):
-    """``Max`` of two values without SymPy's search for the larger one, which takes milliseconds a time."""
-
-    nargs = 2
-
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        a, b = self.args if argindex == 1 else self.args[::-1]
-        return sp.Heaviside(a - b)
-
-    def _sympystr(self, printer) -> str:
-        return f"Max({', '.join(map(printer.doprint, self.args))})"
-
-
-class minimum(sp.Function):
-    """``Min`` of two values."""
-
-    nargs = 2
-
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        a, b = self.args if argindex == 1 else self.args[::-1]
-        return sp.Heaviside(b - a)
-
-    def _sympystr(self, printer) -> str:
-        return f"Min({', '.join(map(printer.doprint, self.args))})"
-
-
-class remainder(sp.Function):
-    """``Mod`` of two values, a - b*floor(a/b), which nothing takes for a map of indices."""
-
-    nargs = 2
-
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        a, b = self.args
-        return sp.S.One if argindex == 1 else -sp.floor(a / b)
-
-    def _sympystr(self, printer) -> str:
-        return f"Mod({', '.join(map(printer.doprint, self.args))})"
 
 
 def is_costly(expr: sp.Basic) -> bool:

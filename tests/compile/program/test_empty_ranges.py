@@ -12,7 +12,7 @@ from symdfi.compile.program.guards import kept
 from symdfi.compile.program.loops import Loop
 from symdfi.compile.source.checked import bounds_checked
 from tests.fuzz import compare
-from tests.fuzz.expressions import INDICES, Case, c, m, n, p, ptr, world, x, y
+from tests.fuzz.expressions import INDICES, Case, c, m, n, p, ptr, world, x, y, z
 
 i, j, k, l, r, s = INDICES
 entry = p[j + sp.Mod(3 - j, n)]
@@ -75,6 +75,41 @@ def test_an_array_without_elements_is_not_read():
             W, X = np.linspace(0.3, 0.9, size - 1), np.linspace(1.1, 1.7, size)
             rows = [[W[k - 1] + a if k > 0 and k * a % size > 1 else X[k] for a in steps] for k in range(size)]
             assert f(w=W, x=X)["f"] == pytest.approx(np.prod(rows, axis=1).sum(), rel=1e-14)
+
+
+FACTORS = {
+    "a reciprocal": (1 / c, (c,)),
+    "a logarithm": (sp.log(c), (c,)),
+    "an exponential": (sp.exp(-1000 * c + 1000), (c,)),
+    "a reciprocal of an element": (y[0] / x[j], (x, y)),
+    "a function of a sum in it": (sp.sqrt(sp.Sum(x[l], (l, 0, j))), (x,)),
+    "a function of a choice": (sp.log(sp.Piecewise((2, j >= 1), (0, True)) + 1), ()),
+    "what is stored over an index": (sp.log(sp.sin(x[j]) ** 2) ** 2, (x,)),
+}
+
+
+@pytest.mark.parametrize("name", FACTORS)
+def test_a_sum_of_no_terms_is_zero_whatever_stands_in_them(name):
+    """A factor taken out of a sum, and what of it is stored where there are terms alone, may be no number, or none of
+    double precision, where there are none."""
+    factor, taken = FACTORS[name]
+    slope = {v: sp.IndexedBase(sp.Symbol(f"d{v}", real=True), shape=v.shape) if v in (x, y) else sp.Symbol(f"d{v}")
+             for v in taken}  # fmt: skip
+    dz = sp.IndexedBase(sp.Symbol("dz", real=True), shape=z.shape)
+    outputs, data = {}, {"x": np.zeros(2), "y": np.ones(2), "c": 0.0, "z": np.ones(1), "dz": np.ones(1)}
+    data |= {"dx": np.ones(2), "dy": np.ones(2), "dc": 1.0}
+    for key, limits in (("once", [(k, 1, m - 1)]), ("twice", [(k, 1, m - 1), (l, 0, j)])):
+        term = sp.Sum(factor * z[k] * sp.sin(l * z[k]) if key == "twice" else factor, *limits)
+        outputs[key] = (term, (j, 0, n - 1))
+        outputs[f"{key}, along"] = (sd.tangent(term, slope | {z: dz}), (j, 0, n - 1))
+        total = sp.Sum(term, (j, 0, n - 1))
+        outputs |= {f"{key}, by {v}": sd.gradient(total, v) for v in taken}
+    arguments = [x, y, z, c, *slope.values(), dz]
+    with bounds_checked():
+        f = sd.compile(outputs, arguments)
+        found = f(**{str(v): data[str(v)] for v in arguments})
+    for key, value in found.items():
+        assert not np.any(value), key  # neither is it NaN
 
 
 def test_what_guards_say_of_a_stored_loop():
