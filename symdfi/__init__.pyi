@@ -27,7 +27,23 @@ from .dfi import (
     resume,
 )
 from .dynamics import DOP853, RK4, Event, ImplicitMidpoint, Lagrangian, SciPy, Trajectory, Verlet, integrate
-from .ep import Centered, Cost, EPTrainer, FixedEnds, OneSided, Orbit, Periodic, extremize
+from .ep import (
+    AtRest,
+    Centered,
+    Cost,
+    EPTrainer,
+    FixedEnds,
+    Galerkin,
+    Infinitesimal,
+    InitialState,
+    Midpoint,
+    OneSided,
+    Orbit,
+    Periodic,
+    Static,
+    Trapezoidal,
+    extremize,
+)
 from .errors import (
     CheckpointError,
     CompileError,
@@ -115,6 +131,13 @@ __all__ = [
     # equilibrium propagation
     "Cost",
     "FixedEnds",
+    "AtRest",
+    "Galerkin",
+    "Infinitesimal",
+    "InitialState",
+    "Midpoint",
+    "Static",
+    "Trapezoidal",
     "Periodic",
     "extremize",
     "Orbit",

@@ -10,22 +10,34 @@ minus sign, dC/dθ = −d/dβ ∫ ∂_θH dt, because ∂_θL at fixed (q, q̇) 
 nudge E + βc and read +∂_θE: that is L = −E and β of the other sign.
 """
 
-from symdfi.ep.boundary import Boundary, FixedEnds, Periodic
+from symdfi.ep.boundary import AtRest, Boundary, FixedEnds, InitialState, Periodic, Static
 from symdfi.ep.cost import Cost
-from symdfi.ep.extremum import Orbit, extremize
-from symdfi.ep.nudging import Centered, Nudging, OneSided
+from symdfi.ep.extremum import extremize
+from symdfi.ep.nudging import Centered, Infinitesimal, Nudging, OneSided
+from symdfi.ep.orbit import Orbit
+from symdfi.ep.rules import Galerkin, Midpoint, Rule, Trapezoidal
+from symdfi.ep.sensitivity import Sensitivity
 from symdfi.ep.trainer import EPTrainer, GradientCheck
 
 __all__ = [
+    "AtRest",
     "Boundary",
     "Centered",
     "Cost",
     "EPTrainer",
     "FixedEnds",
+    "Galerkin",
     "GradientCheck",
+    "Infinitesimal",
+    "InitialState",
+    "Midpoint",
     "Nudging",
     "OneSided",
     "Orbit",
     "Periodic",
+    "Rule",
+    "Sensitivity",
+    "Static",
+    "Trapezoidal",
     "extremize",
 ]

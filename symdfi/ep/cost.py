@@ -15,15 +15,27 @@ from symdfi.symbolic.indexed import Variable
 
 @dataclass(frozen=True, init=False)
 class Cost(Rebuilt):
-    """C = ∫₀ᵀ c(q, q̇, t; y) dt with the running cost c and targets y(t), given with the data."""
+    """C = ∫₀ᵀ c(q, q̇, t; y) dt + Ψ(q(T); y) with the running cost c, the terminal cost Ψ and targets y, given with the
+    data: y(t) in c, their values at T in Ψ. Under ``Static`` there is no time: C = c + Ψ at the equilibrium.
+
+    Raises ``SymbolicError`` for what is no scalar expression, ``TypeError`` for text, which is not evaluated.
+    """
 
     running: sp.Expr
     targets: tuple[Variable, ...]
+    terminal: sp.Expr
 
-    def __init__(self, running: sp.Expr, targets: Sequence[Variable] = ()) -> None:
-        if not isinstance(running, sp.MatrixBase):
-            running = given.expression(running, "a running cost")
-        if not isinstance(running, sp.Expr) or running.is_Matrix:
-            raise SymbolicError(f"a running cost is a scalar expression, not {running!r}")
-        object.__setattr__(self, "running", running)
+    def __init__(
+        self, running: sp.Expr = sp.S.Zero, targets: Sequence[Variable] = (), *, terminal: sp.Expr = sp.S.Zero
+    ) -> None:
+        object.__setattr__(self, "running", _scalar(running, "a running cost"))
+        object.__setattr__(self, "terminal", _scalar(terminal, "a terminal cost"))
         object.__setattr__(self, "targets", given.variables(targets, "targets"))
+
+
+def _scalar(expr: sp.Expr, what: str) -> sp.Expr:
+    if not isinstance(expr, sp.MatrixBase):
+        expr = given.expression(expr, what)
+    if not isinstance(expr, sp.Expr) or expr.is_Matrix:
+        raise SymbolicError(f"{what} is a scalar expression, not {expr!r}")
+    return expr

@@ -1,6 +1,8 @@
-"""The kernels of a nudged Lagrangian: αL + βc at the midpoints of a path, and its derivatives.
+"""The kernels of a nudged system: at points of a path, what its discrete equations and their derivatives are made of.
 
-The weights α and β are inputs, the last two: (1, β) is the nudged Lagrangian, (0, 1) the cost alone.
+The nudged Lagrangian is αL + βc + γΨ, with the running cost c and the terminal cost Ψ, and the forces Q − ∂R/∂v that
+it does not give are nudged by nothing: they count with α. The weights are inputs, the last three, so (1, β, 0) is the
+nudged system at a point in time, (0, 1, 0) the running cost alone, (0, 0, 1) the terminal cost.
 """
 
 from __future__ import annotations
@@ -15,43 +17,49 @@ from symdfi.compile.kernels.groups import Group
 from symdfi.compile.kernels.kernel import CompiledKernel, KernelBuilder
 from symdfi.compile.passes.autodiff import adjoint, gradient_loops, tangent
 from symdfi.compile.passes.jacobian import jacobian
-from symdfi.compile.program.loops import Variable
+from symdfi.compile.program.loops import Assignment, Variable
 from symdfi.dynamics.assembly import Assembly, dense_parts
 from symdfi.dynamics.forces import Sweep
 from symdfi.dynamics.system import Lagrangian
 from symdfi.ep.cost import Cost
 from symdfi.errors import SymbolicError
+from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.given import name_of
 from symdfi.symbolic.indexed import normalise
 from symdfi.symbolic.private import Private, like
 from symdfi.symbolic.structure import dense
+from symdfi.symbolic.sums import PlainSum
 
-ALPHA, BETA = (Private("n", k, real=True) for k in range(2))
+WEIGHTS = tuple(Private("n", k, real=True) for k in range(3))
 
 
-class ActionKernels:
-    """αL + βc and its derivatives, every one over a batch of midpoints (q, v, t), a row a midpoint.
+class PointKernels:
+    """A nudged system and its derivatives, every one over a batch of points (q, v, t), a row a point.
 
-    Raises ``SymbolicError`` for a system with dissipation or generalized forces: it has no action.
+    Raises ``SymbolicError`` for a system with constraints and for a terminal cost that holds a velocity.
     """
 
     def __init__(self, system: Lagrangian, cost: Cost) -> None:
         for constraint in system.constraints:
             raise SymbolicError(f"equilibrium propagation does not support constraints: {constraint.shown}")
-        if system.dissipation != 0 or any(f != 0 for f in system.external_forces):
-            raise SymbolicError(
-                "a system with dissipation or generalized forces is no extremum of an action: equilibrium "
-                "propagation on it needs another scheme"
-            )
         functions = {
             y: Private("y", k, name_of(y), real=True) for k, y in enumerate(cost.targets) if isinstance(y, AppliedUndef)
         }
-        running = system.read(cost.running.xreplace(functions))
+        running, terminal = (system.read(c.xreplace(functions)) for c in (cost.running, cost.terminal))
+        if terminal.has(*system.velocities):
+            raise SymbolicError(f"a terminal cost is a function of q(T), without velocities: {cost.terminal}")
+        self.system = system
         self.targets: tuple[Variable, ...] = tuple(functions.get(y, y) for y in cost.targets)
-        #: L + βc as a system; its parameters are those of L and of c.
+        #: Whether the motion is an extremum of an action.
+        self.has_action = system.dissipation == 0 and all(force == 0 for force in system.external_forces)
+        self.has_terminal = terminal != 0
+        alpha, beta, gamma = WEIGHTS
+        rows = zip(system.coordinates, system.indices, system.external_forces, strict=True)
+        #: L + βc + γΨ as a system; its parameters are those of L, of R and Q, and of the costs.
         self.nudged = Lagrangian(
-            ALPHA * system.L + BETA * running, system.coordinates, system.velocities,
-            inputs=[*system.inputs, *self.targets, ALPHA, BETA],
+            alpha * system.L + beta * running + gamma * terminal, system.coordinates, system.velocities,
+            inputs=[*system.inputs, *self.targets, *WEIGHTS], dissipation=alpha * system.dissipation,
+            forces={q[row] if row else q: alpha * force for q, row, force in rows if force != 0},
         )  # fmt: skip
         self.compiled = self.nudged.compile()
         #: The same system in the symbols that are compiled.
@@ -59,6 +67,8 @@ class ActionKernels:
         self.variables = (*self.model.coordinates, *self.model.velocities)
         groups = {g.name: g for g in self.compiled.groups}
         self._parameters = groups["params"].members
+        #: What is sampled: inputs and targets.
+        self._signals = groups["inputs"].members[: -len(WEIGHTS)]
         #: The parameters with a gradient: all but index arrays.
         self.differentiable: tuple[Variable, ...] = tuple(map(self.compiled.renaming.user, self._parameters))
         once = ("ints", "params")
@@ -69,28 +79,31 @@ class ActionKernels:
 
     @functools.cached_property
     def value(self) -> CompiledKernel:
-        """αL + βc."""
+        """αL + βc + γΨ."""
         builder = self._builder()
         builder.output("value", [builder.program.assign(normalise(self.model.L))], per_sample=True)
         return builder.build()
 
     @functools.cached_property
     def slope(self) -> CompiledKernel:
-        """∂_q and ∂_v."""
+        """G = ∂_qL + Q − ∂_vR, then P = ∂_vL, of the nudged system."""
         builder = self._builder()
-        value = builder.program.assign(normalise(self.model.L)).target
-        _write(builder, self.variables, adjoint(builder.program, value, self.variables))
+        sweep = Sweep(builder.program, self.model)
+        forces = sweep.assigned(sweep.generalized_forces)
+        builder.output("derivative", [*forces, *sweep.momenta], per_sample=True)
         return builder.build()
 
     @functools.cached_property
-    def hessian(self) -> CompiledKernel:
-        """∂_q∂_q, ∂_q∂_v and ∂_v∂_v, each d × d by rows."""
+    def blocks(self) -> CompiledKernel:
+        """∂G/∂q, ∂G/∂v, ∂P/∂q and ∂P/∂v, each d × d by rows."""
         system, builder = self.model, self._builder()
         sweep = Sweep(builder.program, system)
         assembly = Assembly(builder, system.coordinates, system.indices, system.column_indices)
+        forces = sweep.assigned(sweep.generalized_forces)
         for name, rows, columns in (
-            ("qq", sweep.forces, system.coordinates),
-            ("qv", sweep.forces, system.velocities),
+            ("qq", forces, system.coordinates),
+            ("qv", forces, system.velocities),
+            ("vq", sweep.momenta, system.coordinates),
             ("vv", sweep.momenta, system.velocities),
         ):
             moves = {x: (c, sp.S.One) for c, x in enumerate(columns)}
@@ -100,26 +113,63 @@ class ActionKernels:
 
     @functools.cached_property
     def impulse(self) -> CompiledKernel:
-        """∂_θ: the rate of the momentum conjugate to θ."""
+        """∂_θ of αL + βc + γΨ, then by the signals and by t: the rates of the momenta conjugate to them."""
         builder = self._builder()
         value = builder.program.assign(normalise(self.model.L)).target
-        _write(builder, self._parameters, adjoint(builder.program, value, self._parameters))
+        self._derivatives(builder, value)
         return builder.build()
 
     @functools.cached_property
-    def mixed(self) -> CompiledKernel:
-        """∂_θ of the derivative along a direction (λ_q, λ_v), given as one more argument."""
+    def doubled(self) -> CompiledKernel:
+        """The doubled Lagrangian to first order in the difference (λ, μ) of its two copies, which is one more argument,
+
+            W = λ·∂_qL + μ·∂_vL + λ·(Q − ∂_vR):
+
+        ∂_θW, ∂W by the signals and by t, and ∂_qW and ∂_vW.
+        """
         directions = tuple(like(x, "d", k) for k, x in enumerate(self.variables))
         builder = self._builder(Group("direction", directions, batched=True))
-        value = builder.program.assign(normalise(self.model.L)).target
-        moved = tangent(builder.program, value, dict(zip(self.variables, directions, strict=True)))
-        bars = {} if moved is None else adjoint(builder.program, moved, self._parameters)
-        _write(builder, self._parameters, bars)
+        total = self._paired(builder, directions).target
+        self._derivatives(builder, total)
+        _write(builder, "state", self.variables, adjoint(builder.program, total, self.variables))
         return builder.build()
 
+    def _paired(self, builder: KernelBuilder, directions: tuple[Variable, ...]) -> Assignment:
+        """W."""
+        model, program = self.model, builder.program
+        sweep = Sweep(program, model)
+        moved = tangent(program, sweep.lagrangian.target, dict(zip(self.variables, directions, strict=True)))
+        total = sp.S.Zero if moved is None else moved
+        moved_q = directions[: len(model.coordinates)]
+        dissipation = program.assign(normalise(model.dissipation))
+        drag = tangent(program, dissipation.target, dict(zip(model.velocities, moved_q, strict=True)))
+        total -= sp.S.Zero if drag is None else drag
+        for force, row, direction in zip(model.external_forces, model.indices, moved_q, strict=True):
+            if force != 0:
+                total += _over_rows(direction, row, force)
+        return program.assign(normalise(total))
 
-def _write(builder: KernelBuilder, variables: Iterable[Variable], bars: Mapping[Variable, sp.Expr | None]) -> None:
+    def _derivatives(self, builder: KernelBuilder, value: Variable) -> None:
+        """The derivatives of what is stored by parameters, signals and t."""
+        wrt = (*self._parameters, *self._signals, t)
+        bars = adjoint(builder.program, value, wrt)
+        for name, own in (("derivative", self._parameters), ("signals", self._signals), ("time", (t,))):
+            _write(builder, name, own, bars)
+
+
+def _over_rows(direction: Variable, row: tuple[sp.Symbol, ...], force: sp.Expr) -> sp.Expr:
+    """Σ λ·Q over the elements of a coordinate."""
+    if not row:
+        return direction * force
+    assert isinstance(direction, sp.IndexedBase)
+    limits = [(index, sp.S.Zero, extent - 1) for index, extent in zip(row, direction.shape, strict=True)]
+    return PlainSum(direction[row] * force, *reversed(limits))
+
+
+def _write(
+    builder: KernelBuilder, name: str, variables: Iterable[Variable], bars: Mapping[Variable, sp.Expr | None]
+) -> None:
     """The derivatives by ``variables``, one after the other, zero where there is none."""
     assign = builder.program.assign
     parts = [assign(sp.S.Zero if bars.get(x) is None else bars[x], gradient_loops(x)) for x in variables]
-    builder.output("derivative", parts, per_sample=True)
+    builder.output(name, parts, per_sample=True)

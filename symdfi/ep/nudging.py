@@ -1,4 +1,4 @@
-"""Nudging schemes: dC/dθ ≈ Σ_m w_m ∂_θS(β_m), S(β) the action nudged by β (signs: see ``symdfi.ep``)."""
+"""Nudging schemes: the gradient dC/dθ from what a nudge does to ∂_θS (signs: see ``symdfi.ep``)."""
 
 from __future__ import annotations
 
@@ -7,26 +7,75 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from symdfi.ep.discrete import COST
+from symdfi.ep.frame import TwoPoint
+from symdfi.ep.newton import nudge
+from symdfi.ep.orbit import Orbit
+from symdfi.ep.sensitivity import Sensitivity, finite_derivatives, sensitivity
+from symdfi.errors import DivergenceError, SymbolicError
 from symdfi.numbers import one_real
 
 
 class Nudging(abc.ABC):
-    """The nudges of a scheme and their weights."""
+    """A way to nudge a free orbit and to read the gradient off."""
+
+    @abc.abstractmethod
+    def gradient(self, free: Orbit) -> dict[str, np.ndarray]:
+        """dC/dθ by name."""
+
+
+@dataclass(frozen=True)
+class Infinitesimal(Nudging):
+    """The limit β → 0 itself, without bias and without cancellation: one solve with the free orbit's factors. The
+    default.
+
+    The response of the orbit to the nudge where the system has an action, of the doubled system's where it has not, or
+    where the orbit is given by its initial state: there it is the adjoint, in variational form.
+    """
+
+    def gradient(self, free: Orbit) -> dict[str, np.ndarray]:
+        return self.sensitivity(free).params
+
+    def sensitivity(self, free: Orbit) -> Sensitivity:
+        """dC by everything that was given. ``DivergenceError`` for what is not finite."""
+        push = pushed(free)
+        if isinstance(free.linear, TwoPoint) and free.system.has_action:
+            return sensitivity(free, push, free.linear.response(push))
+        return sensitivity(free, push, free.linear.adjoint(push))
+
+
+class Finite(Nudging):
+    """Nudges of finite size, as an experiment makes them: dC/dθ ≈ Σ_m w_m ∂_θS(β_m)."""
+
+    beta: float
+
+    def __post_init__(self) -> None:
+        if not 0 < abs(one_real(self.beta, "the nudge beta")) < np.inf:
+            raise ValueError(f"the nudge beta = {self.beta} must be finite and not zero")
+        if abs(self.beta) < 1 / np.finfo(float).max:
+            raise ValueError(f"the nudge beta = {self.beta} is too small: its inverse is not finite")
 
     @property
     @abc.abstractmethod
     def points(self) -> tuple[tuple[float, float], ...]:
         """Pairs ``(β_m, w_m)``; β = 0 stands for the free phase."""
 
+    def gradient(self, free: Orbit) -> dict[str, np.ndarray]:
+        """Raises ``SymbolicError`` where the estimate would be wrong, ``ConvergenceError`` for a nudge that is too
+        large or too small, ``DivergenceError`` for what is not finite."""
+        refuse_naive(free, type(self).__name__)
+        phases = [(weight, nudge(free, beta) if beta else free) for beta, weight in self.points]
+        terms = [(weight, phase.gradient()) for weight, phase in phases]
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = {name: np.asarray(sum(w * term[name] for w, term in terms)) for name in terms[0][1]}
+        return finite_derivatives(found, free.q)
+
 
 @dataclass(frozen=True)
-class OneSided(Nudging):
+class OneSided(Finite):
     """(∂_θS(β) − ∂_θS(0))/β: bias O(β)."""
 
     beta: float = 1e-3
-
-    def __post_init__(self) -> None:
-        _check(self.beta)
 
     @property
     def points(self) -> tuple[tuple[float, float], ...]:
@@ -34,7 +83,7 @@ class OneSided(Nudging):
 
 
 @dataclass(frozen=True)
-class Centered(Nudging):
+class Centered(Finite):
     """(∂_θS(β) − ∂_θS(−β))/2β: bias O(β²).
 
     None at any β for L quadratic and c linear in the path (a quadratic cost frozen at its error e, c = e·q):
@@ -43,16 +92,28 @@ class Centered(Nudging):
 
     beta: float = 1e-3
 
-    def __post_init__(self) -> None:
-        _check(self.beta)
-
     @property
     def points(self) -> tuple[tuple[float, float], ...]:
         return ((self.beta, 0.5 / self.beta), (-self.beta, -0.5 / self.beta))
 
 
-def _check(beta: float) -> None:
-    if not 0 < abs(one_real(beta, "the nudge beta")) < np.inf:
-        raise ValueError(f"the nudge beta = {beta} must be finite and not zero")
-    if abs(beta) < 1 / np.finfo(float).max:
-        raise ValueError(f"the nudge beta = {beta} is too small: its inverse is not finite")
+def pushed(free: Orbit) -> np.ndarray:
+    """∂C/∂x at all nodes. ``DivergenceError`` where it is not finite."""
+    push = free.system.slope(free.setting, free.q, COST)
+    if not np.isfinite(push).all():
+        raise DivergenceError("the derivative of the cost by the path is not finite", partial=free.q)
+    return push
+
+
+def refuse_naive(free: Orbit, scheme: str) -> None:
+    """``SymbolicError`` where a nudge of the system itself does not give the gradient."""
+    if free.setting.boundary.is_marched:
+        raise SymbolicError(
+            f"{scheme}: free and nudged from the same initial state, the system does not give the gradient, as the "
+            "boundary term ∂_βp·∂_θq at T does not vanish. Use Infinitesimal(), which reads the doubled action"
+        )
+    if not free.system.has_action:
+        raise SymbolicError(
+            f"{scheme}: a system with dissipation or generalized forces is no extremum of an action, and nudged it "
+            "does not give the gradient. Use Infinitesimal(), which reads the doubled action"
+        )

@@ -14,38 +14,95 @@ from __future__ import annotations
 
 import numpy as np
 
-from symdfi.ep.action import DiscreteAction, Numbers
+from symdfi.ep.discrete import FREE, DiscreteSystem
+from symdfi.ep.frame import Linear, TwoPoint
+from symdfi.ep.setting import Setting
 from symdfi.errors import DivergenceError
-from symdfi.linalg import BlockTridiagonalLU
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-def grid_error(action: DiscreteAction, numbers: Numbers, path: np.ndarray, factor: BlockTridiagonalLU) -> float:
+def grid_error(system: DiscreteSystem, setting: Setting, path: np.ndarray, linear: Linear) -> float:
     """|λ_h − λ|/|λ_h| in the softest direction of the path, times the part |η·q|/|q| of the path that lies along it.
 
     η by inverse iteration from the path itself: a soft direction that the path does not take does it no harm. λ is
     δ²S[η] with values, slopes and quadrature of fourth order, at the same path; an error O(h²) of η changes it by
-    O(h⁴). ``nan`` on fewer than four intervals, where there are no such formulas. ``DivergenceError`` where they
-    overflow.
+    O(h⁴). ``nan`` where there is no such estimate: on fewer than four intervals, for rules of higher order than the
+    second, without time and without an action. ``DivergenceError`` where what it is made of overflows.
     """
-    if numbers.steps < 4:
+    if setting.steps < 4 or setting.rule.order != 2 or not (isinstance(linear, TwoPoint) and system.has_action):
         return np.nan
-    free = numbers.boundary.free(path)
+    free = setting.frame.taken(path)
     length = _length(free)
     if length == 0:
         return 0.0
     eta = free
     for _ in range(6):
-        eta = factor.solve(eta / _length(eta))
+        eta = linear.factor.solve(eta / _length(eta))
     # ‖H η‖ of a unit vector, and not ηᵀHη: of a mix of two small eigenvalues of opposite signs that vanishes.
     size, eta = 1 / _length(eta), eta / _length(eta)
-    nodes = numbers.boundary.variation(eta)
-    coarse = action.second_variation(numbers, path, nodes)
-    fine = action.second_variation(numbers, path, nodes, fourth_order=True)
+    nodes = setting.frame.unfold(eta)
+    coarse = _second_variation(system, setting, path, nodes)
+    fine = _fine_variation(system, setting, path, nodes)
     error = float(abs(fine - coarse) / size * abs(np.sum(eta * (free / length))))
     if not np.isfinite(error):
         raise DivergenceError("the action's second variation is not finite in the softest direction", partial=path)
     return error
+
+
+def _second_variation(system: DiscreteSystem, setting: Setting, path: np.ndarray, along: np.ndarray) -> float:
+    """δ²S of the discrete action."""
+    weights, points = setting.weights[: setting.points], system.points(setting, path)
+    flat = system.run(system.kernels.blocks, setting, points, FREE, [path.shape[1] ** 2] * 4)
+    return _form(system.points(setting, along), [rows[: setting.points] for rows in flat], weights)
+
+
+def _fine_variation(system: DiscreteSystem, setting: Setting, path: np.ndarray, along: np.ndarray) -> float:
+    """δ²S by rules of fourth order, at the midpoints."""
+    h, periodic, steps = setting.h, setting.frame.periodic, setting.steps
+    signals = setting.signals_of(*FREE)[: setting.points]
+    if setting.rule.shares_ends:  # sampled at the nodes
+        at_nodes = np.concatenate([signals[::2], signals[-1:]])
+        signals, _ = _fourth_order(at_nodes, h, periodic)
+    times = h * (np.arange(steps) + 0.5)[:, None]
+    at, moved = (_fourth_order(x, h, periodic) for x in (path, along))
+    flat = system.run_at(
+        system.kernels.blocks, setting, at, np.ascontiguousarray(signals), times, [path.shape[1] ** 2] * 4
+    )
+    return _form(moved, flat, h * _quadrature(steps, periodic))
+
+
+def _form(moved: tuple[np.ndarray, np.ndarray], flat: list[np.ndarray], weights: np.ndarray) -> float:
+    """Σ w (ηᵀL_qq η + 2 ηᵀL_qv η̇ + η̇ᵀL_vv η̇)."""
+    q, v = (x[: len(weights)] for x in moved)
+    qq, qv, _, vv = (block.reshape(len(weights), q.shape[1], q.shape[1]) for block in flat)
+    forms = ((q, qq, q), (2 * q, qv, v), (v, vv, v))
+    return float(sum(np.einsum("k,ka,kab,kb", weights, x, block, y, optimize=True) for x, block, y in forms))
+
+
+def _fourth_order(path: np.ndarray, h: float, periodic: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Values and slopes at the midpoints by cubics through four nodes."""
+    if periodic:
+        path = np.concatenate([path[-2:-1], path, path[1:2]])
+    a, b, c, d = path[:-3], path[1:-2], path[2:-1], path[3:]
+    q, v = (9 * (b + c) - a - d) / 16, (27 * (c - b) - (d - a)) / (24 * h)
+    if periodic:
+        return q, v
+    value, slope = np.array([5.0, 15.0, -5.0, 1.0]) / 16, np.array([-23.0, 21.0, 3.0, -1.0]) / (24 * h)
+    first, last = path[:4], path[:-5:-1]
+    return (
+        np.concatenate([(value @ first)[None], q, (value @ last)[None]]),
+        np.concatenate([(slope @ first)[None], v, (-slope @ last)[None]]),
+    )
+
+
+def _quadrature(steps: int, periodic: bool) -> np.ndarray:
+    """Weights at the midpoints, in units of h: the midpoint rule with its ends corrected to fourth order."""
+    weights = np.ones(steps)
+    if not periodic:
+        correction = np.array([2.0, -3.0, 1.0]) / 24
+        weights[:3] += correction
+        weights[-3:] += correction[::-1]
+    return weights
 
 
 def _length(path: np.ndarray) -> float:

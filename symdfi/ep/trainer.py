@@ -2,7 +2,7 @@
 
 Theorem (THEORY-EP, §1): with q^β extremal for S_β under fixed ends or periodicity,
 ``dC/dθ = d/dβ ∂_θS_β(q^β)`` at β = 0: the response, to the nudge, of the impulse of the momentum
-conjugate to θ.
+conjugate to θ. With dissipation, and for initial values, the same of the doubled action (§8).
 """
 
 from __future__ import annotations
@@ -15,12 +15,16 @@ import numpy as np
 
 from symdfi.compile.program.loops import Variable
 from symdfi.dynamics.system import Lagrangian
-from symdfi.ep.action import COST, FREE, DiscreteAction, Signals, finite_derivatives
 from symdfi.ep.boundary import Boundary
 from symdfi.ep.cost import Cost
-from symdfi.ep.extremum import Orbit, check_boundary, nudge, solve
-from symdfi.ep.nudging import Centered, Nudging
-from symdfi.errors import DivergenceError, SymbolicError
+from symdfi.ep.discrete import DiscreteSystem
+from symdfi.ep.extremum import check_boundary, solve
+from symdfi.ep.nudging import Infinitesimal, Nudging, pushed
+from symdfi.ep.orbit import Orbit
+from symdfi.ep.rules import Midpoint, Rule
+from symdfi.ep.sensitivity import Sensitivity, finite_derivatives, sensitivity
+from symdfi.ep.setting import Signals
+from symdfi.errors import SymbolicError
 from symdfi.linalg.blas import one_blas_thread
 from symdfi.numbers import finite_reals, real
 from symdfi.pickling import Rebuilt
@@ -68,11 +72,13 @@ def _distance(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> float
 class EPTrainer(Rebuilt):
     """Gradients of C by the parameters ``trainable`` of a Lagrangian system, without backpropagation in time.
 
-    ``boundary`` is ``FixedEnds`` or ``Periodic``; ``nudging`` a scheme (default centred). Inputs and targets
-    are constants, arrays over the midpoints (steps, *shape), or functions of time. Signs: see ``symdfi.ep``.
+    ``boundary`` is any of ``Periodic``, ``FixedEnds``, ``InitialState``, ``AtRest`` and ``Static``, ``rule`` the
+    discretisation (``Midpoint()`` by default) on ``steps`` intervals, and ``nudging`` a scheme: the infinitesimal nudge
+    by default, exact for any dissipation, or a finite one that models an experiment. Inputs and targets are constants,
+    arrays over the times at which the rule samples (times, *shape), or functions of time. Signs: see ``symdfi.ep``.
 
-    Raises ``SymbolicError`` for a parameter that neither Lagrangian nor cost holds or that is an index array,
-    for a system with dissipation, and for any other boundary condition.
+    Raises ``SymbolicError`` for a parameter that neither system nor cost holds or that is an index array, and for
+    any other boundary condition.
     """
 
     def __init__(
@@ -80,67 +86,68 @@ class EPTrainer(Rebuilt):
         system: Lagrangian,
         cost: Cost,
         boundary: Boundary,
-        steps: int,
+        steps: int | None,
         trainable: Sequence[Variable | str],
         nudging: Nudging | None = None,
+        *,
+        rule: Rule | None = None,
     ) -> None:
         check_boundary(boundary)
-        self.action = DiscreteAction(system, cost)
+        self.discrete = DiscreteSystem(system, cost)
         self.system, self.cost, self.boundary, self.steps = system, cost, boundary, steps
-        self.nudging = nudging if nudging is not None else Centered()
+        self.nudging = nudging if nudging is not None else Infinitesimal()
+        self.rule = rule if rule is not None else Midpoint()
         self.trainable = tuple(name_of(p) for p in trainable)
-        known = [name_of(p) for p in self.action.kernels.differentiable]
+        known = [name_of(p) for p in self.discrete.kernels.differentiable]
         for name in self.trainable:
             if name not in known:
                 raise SymbolicError(
-                    f"{name} is no parameter of Lagrangian or cost that has a gradient: {', '.join(sorted(known))}"
+                    f"{name} is no parameter of system or cost that has a gradient: {', '.join(sorted(known))}"
                 )
 
     def free(
         self, params: Mapping[Any, Any], inputs: Signals | None = None, targets: Signals | None = None,
         guess: np.ndarray | None = None,
     ) -> Orbit:  # fmt: skip
-        """The free phase: the extremal trajectory of S_0, with its cost."""
+        """The free phase: the trajectory without a nudge, with its cost."""
         for kind, given in (("inputs", inputs), ("targets", targets)):
             if given is not None and not isinstance(given, Mapping):
                 raise TypeError(f"{kind} are given by name, as {{y: values}}, not as {type(given).__name__}")
         signals = {**(inputs or {}), **(targets or {})}
-        return solve(self.action, self.boundary, self.steps, params, signals, guess=guess)
+        return solve(self.discrete, self.boundary, self.steps, params, signals, rule=self.rule, guess=guess)
 
     def gradient(
         self, params: Mapping[Any, Any], inputs: Signals | None = None, targets: Signals | None = None,
         guess: np.ndarray | None = None,
     ) -> tuple[float, dict[str, np.ndarray]]:  # fmt: skip
-        """``(C, dC/dθ by name)``: one free phase, and a nudged one for every β of the scheme.
+        """``(C, dC/dθ by name)``: one free phase, and what the nudging scheme makes of it.
 
         All of it is finite: ``DivergenceError`` says what is not. Raises ``ConvergenceError`` and
         ``SingularMatrixError`` as ``extremize`` does, and the former for a nudge that is too large or too small,
-        ``ValueError`` for a missing, misshapen or non-finite parameter, input or target.
+        ``ValueError`` for a missing, misshapen or non-finite parameter, input or target, ``SymbolicError`` for a finite
+        nudge where it would give a wrong gradient.
         """
         free = self.free(params, inputs, targets, guess)
         return free.cost, self.response(free)
 
+    @one_blas_thread()
     def response(self, free: Orbit) -> dict[str, np.ndarray]:
-        """dC/dθ by equilibrium propagation: Σ_m w_m ∂_θS(β_m), by name."""
-        phases = [(weight, nudge(free, beta) if beta else free) for beta, weight in self.nudging.points]
-        terms = [(weight, phase.gradient()) for weight, phase in phases]
-        with np.errstate(over="ignore", invalid="ignore"):
-            found = {name: np.asarray(sum(w * term[name] for w, term in terms)) for name in self.trainable}
-        return finite_derivatives(found, free.q)
+        """dC/dθ by equilibrium propagation, by name."""
+        return self._chosen(self.nudging.gradient(free))
+
+    @one_blas_thread()
+    def sensitivity(self, free: Orbit) -> Sensitivity:
+        """dC by all parameters, inputs, targets, initial states or ends, and T, by the infinitesimal nudge."""
+        return Infinitesimal().sensitivity(free)
 
     @one_blas_thread()
     def adjoint(self, free: Orbit) -> dict[str, np.ndarray]:
-        """dC/dθ by implicit differentiation: ∂_θC − λ·∂_θ∂_qS with (∂²S/∂q∂q) λ = ∂C/∂q."""
-        action, numbers = free.action, free.numbers
-        push = action.gradient(numbers, free.q, COST)
-        if not np.isfinite(push).all():
-            raise DivergenceError("the derivative of the cost by the path is not finite", partial=free.q)
-        lam = free.factor.solve_transposed(push)
-        explicit = action.parameter_gradient(numbers, free.q, COST)
-        implicit = action.parameter_gradient(numbers, free.q, FREE, numbers.boundary.variation(lam))
-        with np.errstate(over="ignore", invalid="ignore"):
-            found = {name: explicit[name] - implicit[name] for name in self.trainable}
-        return finite_derivatives(found, free.q)
+        """dC/dθ by implicit differentiation: ∂_θC + Σ λ·∂_θr with (∂r/∂q)ᵀ λ = −∂C/∂q, r the discrete equations."""
+        push = pushed(free)
+        return self._chosen(sensitivity(free, push, free.linear.adjoint(push)).params)
+
+    def _chosen(self, found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {name: found[name] for name in self.trainable}
 
     def check_gradient(
         self, params: Mapping[Any, Any], inputs: Signals | None = None, targets: Signals | None = None,

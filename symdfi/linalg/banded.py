@@ -37,7 +37,8 @@ class BlockTridiagonalLU(Bare):
     periodic
         Whether the chain closes to a ring.
     rcond_min
-        Reciprocal condition number (1-norm) below which the matrix counts as singular.
+        Reciprocal condition number (1-norm) below which the matrix counts as singular. None: only an exact zero
+        among the pivots does, and ``rcond`` is not estimated unless it is asked for, or by ``check``.
 
     Attributes
     ----------
@@ -64,7 +65,7 @@ class BlockTridiagonalLU(Bare):
         upper: ArrayLike,
         periodic: bool = False,
         *,
-        rcond_min: float = 1e-14,
+        rcond_min: float | None = 1e-14,
     ) -> None:
         blocks = {"lower": np.asarray(lower), "diagonal": np.asarray(diagonal), "upper": np.asarray(upper)}
         self.nodes, self.block_size = _shape(blocks, periodic)
@@ -78,12 +79,22 @@ class BlockTridiagonalLU(Bare):
         self.norm = float(np.abs(matrix[self._band :]).sum(axis=0).max())
         gbtrf = get_lapack_funcs("gbtrf", dtype=self._dtype)
         self._lu, self._pivots, info = gbtrf(matrix, self._band, self._band, overwrite_ab=1)
+        self._is_singular = info != 0
+        if rcond_min is not None or self._is_singular:
+            self.check(rcond_min or 0.0)
+
+    @functools.cached_property
+    def rcond(self) -> float:
+        """Estimate of 1 / (||A||_1 ||A^-1||_1)."""
         # Pivots near the smallest numbers overflow the estimate, to inf or nan.
         with np.errstate(over="ignore", invalid="ignore"):
-            inverse_norm = self._inverse_norm() if info == 0 else np.inf
-        self.rcond = 1 / self.norm / inverse_norm if np.isfinite(inverse_norm) else 0.0
+            inverse_norm = np.inf if self._is_singular else self._inverse_norm()
+        return 1 / self.norm / inverse_norm if np.isfinite(inverse_norm) else 0.0
+
+    def check(self, rcond_min: float = 1e-14) -> None:
+        """``SingularMatrixError`` if rcond < rcond_min."""
         if not self.rcond >= max(rcond_min, np.finfo(np.float64).tiny):
-            kind = "ring" if periodic else "chain"
+            kind = "ring" if self.periodic else "chain"
             raise SingularMatrixError(
                 f"block-tridiagonal {kind}, {self.nodes} nodes, {self.block_size} x {self.block_size} "
                 f"blocks, is singular to working precision: rcond = {self.rcond:.2g}, "

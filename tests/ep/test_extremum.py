@@ -11,7 +11,7 @@ from scipy.special import ellipj
 
 import symdfi as sd
 from symdfi.ep import Boundary
-from symdfi.ep.action import DiscreteAction
+from symdfi.ep.discrete import DiscreteSystem
 
 n, e = sp.symbols("n e", integer=True, positive=True)
 i = sp.Symbol("i", integer=True)
@@ -174,7 +174,7 @@ def test_too_few_iterations() -> None:
 def test_singular_potential() -> None:
     kepler = sd.Lagrangian(v**2 / 2 + 1 / q, q, v)
     with pytest.raises(sd.ConvergenceError, match="not finite on the path after 0 Newton steps"):
-        sd.extremize(kepler, sd.FixedEnds(-1.0, 1.0, 1.0), 11)
+        sd.extremize(kepler, sd.FixedEnds(-1.0, 1.0, 1.0), 11, guess=((np.arange(12) - 5.5) / 5.5)[:, None])
 
 
 def test_conjugate_points() -> None:
@@ -212,16 +212,8 @@ def test_equilibrium_is_a_periodic_orbit() -> None:
 # Refused
 
 
-def test_dissipation_and_forces() -> None:
-    damped = sd.Lagrangian(v**2 / 2 - q**2 / 2, q, v, dissipation=v**2 / 2)
-    forced = sd.Lagrangian(v**2 / 2 - q**2 / 2, q, v, forces={q: -v})
-    for system in (damped, forced):
-        with pytest.raises(sd.SymbolicError, match="dissipation or generalized forces"):
-            sd.extremize(system, sd.FixedEnds(0.0, 1.0, 1.0), 10)
-
-
-def test_initial_value_problem() -> None:
-    with pytest.raises(sd.SymbolicError, match="use FixedEnds or Periodic"):
+def test_no_boundary_condition() -> None:
+    with pytest.raises(sd.SymbolicError, match="is no boundary condition: use Periodic"):
         sd.extremize(oscillator, (0.4, 0.0, 2.0), 10, {w: 1.1})  # type: ignore[arg-type]
 
 
@@ -309,7 +301,7 @@ def test_error_of_the_grid_near_a_conjugate_point(steps: int, past: float) -> No
     exact = np.sin(orbit.t) / np.sin(T)
     error = np.abs(orbit.q[:, 0] - exact).max() / np.abs(exact).max()
     assert orbit.grid_error == pytest.approx(error, rel=0.1)
-    assert orbit.rcond == orbit.factor.rcond < 1e-3
+    assert orbit.rcond < 1e-3
 
 
 @pytest.mark.parametrize("past", (-1e-2, 1e-2, 1e-1))
@@ -368,7 +360,7 @@ def test_too_few_steps_for_an_estimate() -> None:
 
 def test_ctrl_c_keeps_the_path_so_far(monkeypatch) -> None:
     """It is a guess from which the extremal trajectory is reached."""
-    boundary, gradient, calls = sd.FixedEnds(0.0, 0.0, 1.0), DiscreteAction.gradient, []
+    boundary, gradient, calls = sd.FixedEnds(0.0, 0.0, 1.0), DiscreteSystem.slope, []
 
     def slow(*args):
         calls.append(args)
@@ -378,7 +370,7 @@ def test_ctrl_c_keeps_the_path_so_far(monkeypatch) -> None:
 
     whole = sd.extremize(bratu, boundary, 30, {w: 3.0})
     with monkeypatch.context() as patch:
-        patch.setattr(DiscreteAction, "gradient", slow)
+        patch.setattr(DiscreteSystem, "slope", slow)
         with pytest.raises(sd.Interrupted, match="interrupted") as raised:
             sd.extremize(bratu, boundary, 30, {w: 3.0})
     path = raised.value.partial

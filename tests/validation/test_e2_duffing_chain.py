@@ -8,7 +8,7 @@ import sympy as sp
 
 import symdfi as sd
 from symdfi.ep import Nudging
-from symdfi.ep.extremum import nudge
+from symdfi.ep.newton import nudge
 
 BETAS = np.array([0.02, 0.01, 0.005, 0.0025])
 PERIOD = 2 * np.pi / 1.7

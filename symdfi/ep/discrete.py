@@ -1,0 +1,185 @@
+"""A discrete nudged system: its equations of motion, its action and cost, and their derivatives.
+
+With nodes x_a, h = T/N and a rule (see ``symdfi.ep.rules``), the equation of node a of an interval is
+
+    r_a = Σ_s h b_s (φ_sa G + φ'_sa P/h),    G = ∂L/∂q + Q − ∂R/∂v,    P = ∂L/∂v,
+
+at the rule's points, summed over the intervals that the node belongs to: the derivative ∂S/∂x_a of the discrete action
+S = Σ h b_s L where there is one, the forced discrete Euler–Lagrange equations (f₁, f₂ of THEORY-EP, section 8) else.
+Every derivative here is exact for it, so the gradient of the discrete cost is what an estimate tends to as β → 0.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from symdfi.compile.kernels import threads
+from symdfi.compile.kernels.groups import count_of
+from symdfi.compile.kernels.kernel import CompiledKernel
+from symdfi.dynamics.system import Lagrangian
+from symdfi.ep.boundary.periodic import PERIODIC
+from symdfi.ep.cost import Cost
+from symdfi.ep.kernels import PointKernels
+from symdfi.ep.setting import Reader, Setting
+from symdfi.errors import DivergenceError
+from symdfi.pickling import Rebuilt
+from symdfi.symbolic.coordinates import t
+from symdfi.symbolic.given import name_of
+
+#: The weights (α, β) of L and of the costs: ``(1, β)`` makes S_β, and these the system alone and the cost alone.
+Weights = tuple[float, float]
+FREE: Weights = (1.0, 0.0)
+COST: Weights = (0.0, 1.0)
+
+
+class DiscreteSystem(Rebuilt):
+    """αS + βC on a time grid, for any weights (α, β), and its derivatives by path, parameters and signals."""
+
+    def __init__(self, system: Lagrangian, cost: Cost | None = None) -> None:
+        self.system = system
+        self.kernels = PointKernels(system, cost if cost is not None else Cost())
+        self.read = Reader(self.kernels).setting
+
+    @property
+    def has_action(self) -> bool:
+        return self.kernels.has_action
+
+    def is_autonomous(self, setting: Setting) -> bool:
+        """Whether the system, with these inputs, does not depend on time."""
+        drive = setting.signals[: setting.points, : int(count_of(self.system.inputs).subs(setting.extents))]
+        return not self.has_time and not np.ptp(drive, axis=0).any()
+
+    @functools.cached_property
+    def has_time(self) -> bool:
+        """Whether L, R or Q hold the time."""
+        exprs = (self.system.L, self.system.dissipation, *self.system.external_forces)
+        return any(t in expr.free_symbols for expr in exprs)
+
+    def check_period(self, setting: Setting) -> None:
+        """``ValueError`` where L, R or Q hold the time and are not periodic with a periodic orbit.
+
+        Decided by G and P at states and times drawn at random, and a period later.
+        """
+        if not (setting.boundary.periodic and self.has_time):
+            return
+        d, count, rng = setting.places.n_dof, 8, np.random.default_rng(0)
+        at = tuple(rng.normal(size=(2, count, d)))
+        rows = rng.integers(setting.points, size=count)
+        signals, times = setting.signals_of(*FREE)[rows], setting.boundary.T * rng.random((count, 1))
+        now, later = (
+            self.run_at(self.kernels.slope, setting, at, signals, times + shift, [2 * d])[0]
+            for shift in (0.0, setting.boundary.T)
+        )
+        # States drawn at random may lie where L has no value: there is nothing to compare.
+        known = np.isfinite(now) & np.isfinite(later)
+        size = np.max(np.abs(now[known]), initial=0.0)
+        if np.any(np.abs(later - now)[known] > PERIODIC * size):
+            raise ValueError(
+                "the system is not periodic: L, or a force, changes with t, but not with the period "
+                f"T = {setting.boundary.T}"
+            )
+
+    # The action and its derivatives: of a path on which they overflow infinite or NaN, if not said otherwise
+
+    def value(self, setting: Setting, path: np.ndarray, weights: Weights = FREE) -> float:
+        """αS + βC. ``DivergenceError`` where it is not finite."""
+        (rows,) = self.run(self.kernels.value, setting, self.points(setting, path), weights, [1])
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = float(setting.weights @ rows[:, 0])
+        if not np.isfinite(total):
+            what = "cost" if weights == COST else "action"
+            raise DivergenceError(f"the {what} of the path is not finite{_where(setting, rows)}", partial=path)
+        return total
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def slope(self, setting: Setting, path: np.ndarray, weights: Weights = FREE) -> np.ndarray:
+        """The equations of all nodes, ``(nodes, d)``: the derivative of αS + βC by them, where there is an action."""
+        d = path.shape[1]
+        (rows,) = self.run(self.kernels.slope, setting, self.points(setting, path), weights, [2 * d])
+        return self.gathered(setting, rows)
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def gathered(self, setting: Setting, rows: np.ndarray) -> np.ndarray:
+        """What stands beside q and v at the points, ``(rows, 2d)``, as it stands beside the nodes: Φᵀ(wG) + Φ'ᵀ(wP)."""
+        rule, steps, h, d = setting.rule, setting.steps, setting.h, rows.shape[1] // 2
+        inner = rows[: setting.points].reshape(steps, -1, 2 * d)
+        by_q, by_v = h * rule.weights * rule.values.T, rule.weights * rule.slopes.T
+        local = by_q @ inner[:, :, :d] + by_v @ inner[:, :, d:]
+        total, m = np.zeros((rule.n_nodes(steps), d)), rule.degree
+        for a in range(m + 1):
+            total[a : a + max(m * (steps - 1), 0) + 1 : max(m, 1)] += local[:, a]
+        if len(rows) > setting.points:
+            total[-1] += rows[-1, :d]
+        return total
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def blocks(self, setting: Setting, path: np.ndarray) -> np.ndarray:
+        """The derivatives of the free system's equations by the nodes, (N, m + 1, m + 1, d, d) of the intervals."""
+        h, d = setting.h, path.shape[1]
+        flat = self.run(self.kernels.blocks, setting, self.points(setting, path), FREE, [d * d] * 4)
+        count = setting.rule.degree + 1
+        found = np.zeros((count, count, setting.steps, d * d))
+        for power, coupling, rows in zip((h, 1.0, 1.0, 1 / h), setting.rule.couplings, flat, strict=True):
+            inner = rows[: setting.points].reshape(setting.steps, -1, d * d)
+            found += np.tensordot(power * coupling, inner, axes=(0, 1))
+        return np.ascontiguousarray(np.moveaxis(found, 2, 0)).reshape(setting.steps, count, count, d, d)
+
+    # Kernels at points
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def points(self, setting: Setting, path: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Values and slopes of a path at the points, each (rows, d)."""
+        rule, steps, d = setting.rule, setting.steps, path.shape[1]
+        local = path[np.arange(steps)[:, None] * rule.degree + np.arange(rule.degree + 1)]
+        q, v = (rule.values @ local).reshape(-1, d), (rule.slopes @ local).reshape(-1, d) / setting.h
+        if len(setting.weights) > len(q):
+            q, v = np.concatenate([q, path[-1:]]), np.concatenate([v, v[-1:]])
+        return q, v
+
+    def run(
+        self, kernel: CompiledKernel, setting: Setting, at: tuple[np.ndarray, np.ndarray], weights: Weights,
+        widths: list[int], *more: np.ndarray,
+    ) -> list[np.ndarray]:  # fmt: skip
+        """A kernel at all points, given values and slopes there: an array (rows, width) an output."""
+        return self.run_at(kernel, setting, at, setting.signals_of(*weights), setting.times, widths, *more)
+
+    def run_at(
+        self, kernel: CompiledKernel, setting: Setting, at: tuple[np.ndarray, np.ndarray], signals: np.ndarray,
+        times: np.ndarray, widths: list[int], *more: np.ndarray,
+    ) -> list[np.ndarray]:  # fmt: skip
+        """A kernel at any states, with signals and times of theirs."""
+        kernel.check(setting.index_values)
+        out = [np.empty((len(signals), width)) for width in widths]
+        arguments = (setting.sizes, setting.ints, *at, setting.params, signals, times, *more)
+        threads.run(kernel.function, len(signals), *arguments, *out)
+        return out
+
+    def momentum(self, setting: Setting, q: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """p = ∂L/∂v at the beginning."""
+        (row,) = self.run_at(self.kernels.slope, setting, (q[None], v[None]), *self.beginning(setting), [2 * q.size])
+        return row[0, q.size :]
+
+    @staticmethod
+    def beginning(setting: Setting) -> tuple[np.ndarray, np.ndarray]:
+        """The signals of the free system, at the first point, and the time t = 0 as kernels take them."""
+        signals = setting.signals[:1].copy()
+        signals[:, -3:] = (1.0, 0.0, 0.0)
+        return signals, np.zeros((1, 1))
+
+    def shapes(self, setting: Setting) -> dict[str, tuple[int, ...]]:
+        """The shapes of the parameters that have a gradient, by name."""
+        shape = self.kernels.compiled.shape
+        return {name_of(p): shape(p, setting.extents) for p in self.kernels.differentiable}
+
+    def signal_shapes(self, setting: Setting) -> dict[str, tuple[int, ...]]:
+        """The shapes of inputs and targets at one time, by name."""
+        shape = self.kernels.compiled.shape
+        return {name_of(x): shape(x, setting.extents) for x in (*self.system.inputs, *self.kernels.targets)}
+
+
+def _where(setting: Setting, rows: np.ndarray) -> str:
+    """The first point with a value that is not finite, in words; nothing if it is the sum that is not."""
+    lost = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    return f" at t = {float(setting.times[lost[0], 0]):.6g}" if lost.size else ""

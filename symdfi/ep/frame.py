@@ -1,0 +1,200 @@
+"""Which nodes of a path are unknown, and which equations they answer to.
+
+A frame turns what stands at all nodes, of shape (nodes, d), into blocks of unknowns and back, and the second
+derivatives of the intervals into a linear system for them, which answers for a whole path at once (``Linear``).
+"""
+
+from __future__ import annotations
+
+import abc
+import functools
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from symdfi.linalg import BlockTridiagonalLU
+
+
+class Linear(Protocol):
+    """The equations of motion linearised about a path, A δx = −push, both at all nodes: what is held does not move."""
+
+    @property
+    def rcond(self) -> float:
+        """The reciprocal condition number."""
+        ...
+
+    def adjoint(self, push: np.ndarray) -> np.ndarray:
+        """λ = −A⁻ᵀ push, at all nodes, zero where no equation stands."""
+        ...
+
+
+class Frame(abc.ABC):
+    """The unknown nodes of a two-point problem in blocks of ``degree`` nodes each."""
+
+    degree: int
+    periodic: bool
+
+    @abc.abstractmethod
+    def placed(self, path: np.ndarray) -> np.ndarray:
+        """The path moved onto what is held."""
+
+    @abc.abstractmethod
+    def taken(self, path: np.ndarray) -> np.ndarray:
+        """The unknown nodes of a path, ``(blocks, degree d)``, zero where one is held."""
+
+    @abc.abstractmethod
+    def fold(self, slope: np.ndarray, share: float = 0.0) -> np.ndarray:
+        """The derivative by all nodes as one by the unknown ones, ``(blocks, degree d)``; with ``share`` times the
+        momenta that are given at the ends."""
+
+    @abc.abstractmethod
+    def unfold(self, unknown: np.ndarray) -> np.ndarray:
+        """The variation of all nodes for one of the unknown ones."""
+
+    @abc.abstractmethod
+    def factor(self, blocks: np.ndarray) -> BlockTridiagonalLU:
+        """The factors of the matrix made of the second derivatives (N, m + 1, m + 1, d, d) of the intervals."""
+
+
+@dataclass(frozen=True)
+class TwoPoint:
+    """``Linear`` by the factors of all unknowns together."""
+
+    frame: Frame
+    factor: BlockTridiagonalLU
+
+    @property
+    def rcond(self) -> float:
+        return self.factor.rcond
+
+    def response(self, push: np.ndarray) -> np.ndarray:
+        """δx = −A⁻¹ push."""
+        return -self.frame.unfold(self.factor.solve(self.frame.fold(push)))
+
+    def adjoint(self, push: np.ndarray) -> np.ndarray:
+        return -self.frame.unfold(self.factor.solve_transposed(self.frame.fold(push)))
+
+
+@dataclass(frozen=True)
+class Ring(Frame):
+    """A closed path: the last node is the first."""
+
+    degree: int
+    periodic = True
+
+    def placed(self, path: np.ndarray) -> np.ndarray:
+        return np.concatenate([path[:-1], path[:1]])
+
+    def taken(self, path: np.ndarray) -> np.ndarray:
+        return path[:-1].reshape((len(path) - 1) // self.degree, -1)
+
+    def fold(self, slope: np.ndarray, share: float = 0.0) -> np.ndarray:
+        own = slope[:-1].copy()
+        own[0] += slope[-1]
+        return own.reshape(len(own) // self.degree, -1)
+
+    def unfold(self, unknown: np.ndarray) -> np.ndarray:
+        own = unknown.reshape(len(unknown) * self.degree, -1)
+        return np.concatenate([own, own[:1]])
+
+    def factor(self, blocks: np.ndarray) -> BlockTridiagonalLU:
+        diagonal, upper, lower, last = _grouped(blocks)
+        shape = diagonal.shape
+        diagonal[:, 0, :, 0, :] += np.roll(last, 1, axis=0)
+        parts = (np.roll(lower, 1, axis=0), diagonal, upper)
+        size = shape[1] * shape[2]
+        return BlockTridiagonalLU(*(p.reshape(-1, size, size) for p in parts), periodic=True, rcond_min=None)
+
+
+@dataclass(frozen=True)
+class Open(Frame):
+    """A path with two ends, of which some coordinates are held at ``first`` and ``last`` (NaN where they are not), and
+    the momenta of the others given."""
+
+    degree: int
+    nodes: int
+    first: np.ndarray
+    last: np.ndarray
+    p_first: np.ndarray
+    p_last: np.ndarray
+    periodic = False
+
+    @functools.cached_property
+    def held(self) -> np.ndarray:
+        """(nodes, d): what does not move."""
+        held = np.zeros((self.nodes, self.first.size), bool)
+        held[0] |= ~np.isnan(self.first)
+        held[-1] |= ~np.isnan(self.last)
+        return held
+
+    @functools.cached_property
+    def _grouped_held(self) -> np.ndarray:
+        """``held`` in groups of ``degree`` nodes, those beyond the last node with it."""
+        missing = -self.nodes % self.degree
+        padded = np.concatenate([self.held, np.ones((missing, self.first.size), bool)])
+        return padded.reshape(-1, self.degree * self.first.size)
+
+    @functools.cached_property
+    def _span(self) -> slice:
+        """The groups that hold an unknown."""
+        moving = np.flatnonzero(~self._grouped_held.all(axis=1))
+        return slice(int(moving[0]), int(moving[-1]) + 1) if moving.size else slice(0, 0)
+
+    def placed(self, path: np.ndarray) -> np.ndarray:
+        path = path.copy()
+        path[0] = np.where(self.held[0], self.first, path[0])
+        # A single node has both ends.
+        path[-1] = np.where(~np.isnan(self.last), self.last, path[-1])
+        return path
+
+    def taken(self, path: np.ndarray) -> np.ndarray:
+        return self.fold(path)
+
+    def fold(self, slope: np.ndarray, share: float = 0.0) -> np.ndarray:
+        own = np.where(self.held, 0.0, slope)
+        if share:
+            own[0] += share * np.where(self.held[0], 0.0, self.p_first)
+            own[-1] -= share * np.where(self.held[-1], 0.0, self.p_last)
+        padded = np.concatenate([own, np.zeros((-self.nodes % self.degree, own.shape[1]))])
+        return padded.reshape(self._grouped_held.shape)[self._span]
+
+    def unfold(self, unknown: np.ndarray) -> np.ndarray:
+        full = np.zeros(self._grouped_held.shape, unknown.dtype)
+        full[self._span] = unknown
+        return np.where(self.held, 0.0, full.reshape(-1, self.first.size)[: self.nodes])
+
+    def factor(self, blocks: np.ndarray) -> BlockTridiagonalLU:
+        diagonal, upper, lower, last = _grouped(blocks)
+        steps, m, d = diagonal.shape[:3]
+        size, groups = m * d, len(self._grouped_held)
+        full = np.zeros((groups, m, d, m, d))
+        full[:steps] = diagonal
+        full[1:, 0, :, 0, :] += last[: groups - 1]
+        full, span = full.reshape(groups, size, size), self._span
+        upper, lower = (p.reshape(-1, size, size)[: groups - 1] for p in (upper, lower))
+        held, unit = self._grouped_held, float(np.max(np.abs(full), initial=0.0)) or 1.0
+        if held[span].any():
+            moves = ~held
+            full = full * (moves[:, :, None] & moves[:, None, :])
+            full[:, np.arange(size), np.arange(size)] += unit * held
+            upper = upper * (moves[:-1, :, None] & moves[1:, None, :])
+            lower = lower * (moves[1:, :, None] & moves[:-1, None, :])
+        inner = slice(span.start, span.stop - 1)
+        return BlockTridiagonalLU(lower[inner], full[span], upper[inner], rcond_min=None)
+
+
+def _grouped(blocks: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Of groups of an interval's nodes but the last: their own blocks, those with the next group both ways, each
+    (N, m, d, m, d), and the last node's own, (N, d, d), which belongs to the next group."""
+    steps, count, _, d, _ = blocks.shape
+    m = max(count - 1, 1)
+    if count == 1:  # a point in no time
+        zero = np.zeros((steps, 1, d, 1, d))
+        return blocks.transpose(0, 1, 3, 2, 4).copy(), zero, zero, np.zeros((steps, d, d))
+    ordered = blocks.transpose(0, 1, 3, 2, 4)
+    diagonal = ordered[:, :m, :, :m].copy()
+    upper, lower = np.zeros((2, steps, m, d, m, d))
+    upper[:, :, :, 0] = ordered[:, :m, :, m]
+    lower[:, 0] = ordered[:, m, :, :m]
+    return diagonal, upper, lower, blocks[:, m, m]

@@ -1,0 +1,1 @@
+"""Loops that are run from the kernel cache, not imported."""

@@ -1,0 +1,237 @@
+"""Extremal trajectories between two ends, and periodic ones, by Newton's method.
+
+The action is a saddle in general, so it is never descended. Its Hessian is block tridiagonal over the time
+grid, cyclic for periodic orbits; a nudged orbit starts from the free one and reuses its factorisation. Systems without
+an action are solved all the same: their equations are not symmetric.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Iterator
+
+import numpy as np
+
+from symdfi.ep.discrete import COST, FREE, DiscreteSystem, Weights
+from symdfi.ep.frame import TwoPoint
+from symdfi.ep.orbit import Orbit
+from symdfi.ep.setting import Setting
+from symdfi.errors import ConvergenceError, DivergenceError, Interrupted, SingularMatrixError
+from symdfi.linalg import BlockTridiagonalLU
+
+#: The largest ``Orbit.grid_error``. From 1 on the Hessians of the grid and of the continuous action differ in the sign
+#: of an eigenvalue; the estimate itself is good to O(h²), so half of that is on the safe side.
+_GRID_ERROR = 0.5
+#: The least reciprocal condition number of the equations at an orbit.
+_RCOND = 1e-14
+
+
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # what overflows ends in an error that says so
+def newton(system: DiscreteSystem, setting: Setting, path: np.ndarray, tolerance: float, iterations: int) -> Orbit:
+    """The orbit that Newton's method finds from a path. Errors as of ``extremize``."""
+    path = setting.frame.placed(path)
+    with _keeping(path) as kept:
+        slope = _slope(system, setting, path)
+        reach, iteration = _size(path), 0
+        while True:
+            factor = _factorise(system, setting, path, slope, iteration)
+            goal, step = _floor(factor, tolerance) * reach, -factor.solve(slope)
+            if not np.isfinite(goal):
+                raise ConvergenceError(
+                    f"the action's Hessian, of the norm {factor.norm:.3g}, is too large to tell whether max |∂S/∂q| = "
+                    f"{_size(slope):.3g} vanishes on a path of the size {reach:.3g}",
+                    partial=path, residual=_size(slope),
+                )  # fmt: skip
+            if _size(slope) <= goal:
+                break
+            if iteration == iterations:
+                raise ConvergenceError(
+                    f"no extremal trajectory after {iteration} Newton steps: max |∂S/∂q| = {_size(slope):.3g}, "
+                    f"to reach {goal:.3g}; try a better guess or a shorter time",
+                    partial=path, residual=_size(slope),
+                )  # fmt: skip
+            # A path is as exact as the longer of itself and the one it came from by a step.
+            reach = _size(path)
+            path, slope = _advance(system, setting, path, factor, step)
+            reach, iteration = max(reach, _size(path)), iteration + 1
+            kept.append(path)
+        _check_condition(setting, path, slope, factor, iteration)
+        last, rest = _move(system, setting, path, step)
+        if _size(rest) < _size(slope):
+            path, slope = last, rest
+    _check_phase(system, setting, path, factor)
+    orbit = Orbit(system, setting, path, 0.0, _size(slope), iteration, TwoPoint(setting.frame, factor))
+    _check_softness(orbit)
+    return orbit
+
+
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
+def nudge(free: Orbit, beta: float, *, tolerance: float = 1e-12, iterations: int = 100) -> Orbit:
+    """The orbit of S_β near a free one, by chord steps with the free orbit's factorisation.
+
+    They contract by O(β), and go on until max |∂S_β/∂q| is at roundoff. Raises ``ConvergenceError`` if β is
+    too large for that, or so small that the nudge is lost in the roundoff.
+    """
+    system, setting = free.system, free.setting
+    assert isinstance(free.linear, TwoPoint)
+    factor, weights = free.linear.factor, (1.0, beta)
+    push = _size(setting.frame.fold(system.slope(setting, free.q, COST)))
+    rounding = np.finfo(float).eps * factor.norm * _size(free.q)
+    if not np.isfinite(push):
+        raise DivergenceError("the derivative of the cost by the path is not finite", partial=free.q)
+    if push > 0 and abs(beta) * push <= rounding:
+        raise ConvergenceError(
+            f"the orbit nudged by beta = {beta:g} cannot be told from the free one: max |beta ∂C/∂q| = "
+            f"{abs(beta) * push:.3g} is less than the roundoff of ∂S/∂q, {rounding:.3g}; increase beta",
+            partial=free.q, beta=beta,
+        )  # fmt: skip
+    with _keeping(free.q) as kept:
+        path, slope = free.q, _slope(system, setting, free.q, weights)
+        if not np.isfinite(slope).all():
+            raise ConvergenceError(
+                f"the action nudged by beta = {beta:g} is not finite: reduce beta", partial=path, beta=beta
+            )
+        residual, iteration = _size(slope), 0
+        while True:
+            trial, slope = _move(system, setting, path, -factor.solve(slope), weights)
+            if _size(slope) < 0.9 * residual and iteration < iterations:
+                path, residual, iteration = trial, _size(slope), iteration + 1
+                kept.append(path)
+            elif residual <= _floor(factor, tolerance) * _size(path):
+                return Orbit(system, setting, path, beta, residual, iteration, free.linear)
+            else:
+                raise ConvergenceError(
+                    f"the orbit nudged by beta = {beta:g} was not reached from the free one: max |∂S/∂q| = "
+                    f"{residual:.3g} after {iteration} steps; reduce beta",
+                    partial=path, residual=residual, beta=beta,
+                )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _keeping(path: np.ndarray) -> Iterator[deque[np.ndarray]]:
+    """The last of the paths that are appended is the ``partial`` of an interrupt, ``path`` if there is none."""
+    kept = deque([path], maxlen=1)
+    try:
+        yield kept
+    except KeyboardInterrupt as error:
+        raise Interrupted("interrupted on the way to an extremal trajectory", partial=kept[0]) from error
+
+
+def _advance(
+    system: DiscreteSystem, setting: Setting, path: np.ndarray, factor: BlockTridiagonalLU, step: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The path after a Newton step, and its ∂S/∂q.
+
+    The length is the first of 1, 1/2, ..., 1/64 for which H⁻¹∂S/∂q, with H from before the step, shrinks
+    (the natural monotonicity test: Deuflhard, Newton Methods for Nonlinear Problems, 2004, section 3.3). If
+    it does for none, the path is near a fold, and a step of up to three times its size leaves it. That finds
+    most orbits of strongly driven systems from rest, where a descent of |∂S/∂q| is caught in its minima.
+    """
+    for halvings in range(7):
+        length = 0.5**halvings
+        trial, slope = _move(system, setting, path, length * step)
+        if np.isfinite(slope).all() and _size(factor.solve(slope)) < (1 - length / 4) * _size(step):
+            return trial, slope
+    return _move(system, setting, path, step * min(1.0, (3 * _size(path) or np.inf) / (_size(step) or 1.0)))
+
+
+def _move(
+    system: DiscreteSystem, setting: Setting, path: np.ndarray, step: np.ndarray, weights: Weights = FREE
+) -> tuple[np.ndarray, np.ndarray]:
+    """The path after a step of the unknown nodes, and ∂S/∂q there."""
+    moved = path + setting.frame.unfold(step)
+    return moved, _slope(system, setting, moved, weights)
+
+
+def _slope(system: DiscreteSystem, setting: Setting, path: np.ndarray, weights: Weights = FREE) -> np.ndarray:
+    """∂S/∂q by the unknown nodes."""
+    return setting.frame.fold(system.slope(setting, path, weights), weights[0])
+
+
+def _size(array: np.ndarray) -> float:
+    return float(np.max(np.abs(array)))
+
+
+def _floor(factor: BlockTridiagonalLU, tolerance: float) -> float:
+    """What max |∂S/∂q| is held against, for a path of size 1: never below roundoff."""
+    return max(tolerance, 16 * np.finfo(float).eps) * factor.norm
+
+
+def _factorise(
+    system: DiscreteSystem, setting: Setting, path: np.ndarray, slope: np.ndarray, iteration: int
+) -> BlockTridiagonalLU:
+    """LU factors of the action's Hessian, with the physics in the error if it is singular."""
+    blocks = system.blocks(setting, path)
+    if not (np.isfinite(slope).all() and np.isfinite(blocks).all()):
+        raise ConvergenceError(
+            "the derivatives of the action or of the cost are not finite on the path "
+            f"{_progress(slope, iteration)}: try another guess",
+            partial=path, residual=_size(slope),
+        )  # fmt: skip
+    try:
+        return setting.frame.factor(blocks)
+    except SingularMatrixError as error:
+        raise _singular(setting, path, slope, _size(blocks), iteration, error) from error
+
+
+def _check_condition(
+    setting: Setting, path: np.ndarray, slope: np.ndarray, factor: BlockTridiagonalLU, iteration: int
+) -> None:
+    """``SingularMatrixError`` for equations that are singular at the orbit, to working precision."""
+    try:
+        factor.check(_RCOND)
+    except SingularMatrixError as error:
+        raise _singular(setting, path, slope, factor.norm, iteration, error) from error
+
+
+def _singular(
+    setting: Setting, path: np.ndarray, slope: np.ndarray, scale: float, iteration: int, error: SingularMatrixError
+) -> Exception:
+    where = _progress(slope, iteration)
+    if iteration and _size(slope) > 1e-6 * scale * _size(path):
+        return ConvergenceError(
+            f"no extremal trajectory: the action's Hessian is singular on the path {where}; try a better "
+            "guess or a shorter time",
+            partial=path, residual=_size(slope),
+        )  # fmt: skip
+    return SingularMatrixError(
+        f"the Hessian of the action is singular {where}: {_cause(setting)} ({error})", partial=path, rcond=error.rcond
+    )
+
+
+def _progress(slope: np.ndarray, iteration: int) -> str:
+    return f"after {iteration} Newton steps, max |∂S/∂q| = {_size(slope):.3g}"
+
+
+def _cause(setting: Setting) -> str:
+    """Why a Hessian is singular."""
+    if setting.rule.degree == 0:
+        return "an equilibrium that is not alone, or a fold where two of them meet"
+    if setting.frame.periodic:
+        return "a resonance, or an autonomous orbit, whose phase is free"
+    return "the ends are conjugate points (sin ωT = 0 for an oscillator)"
+
+
+def _check_softness(orbit: Orbit) -> None:
+    """``SingularMatrixError`` for an orbit that the grid cannot tell from a conjugate point."""
+    if orbit.grid_error >= _GRID_ERROR:
+        raise SingularMatrixError(
+            f"the Hessian of the action is singular to the accuracy of the grid: {_cause(orbit.setting)}. On "
+            f"{orbit.setting.steps} steps the path is off by {orbit.grid_error:.2g} times its own size; take more "
+            "steps, or another T",
+            partial=orbit.q, rcond=orbit.rcond, grid_error=orbit.grid_error,
+        )  # fmt: skip
+
+
+def _check_phase(system: DiscreteSystem, setting: Setting, path: np.ndarray, factor: BlockTridiagonalLU) -> None:
+    """``SingularMatrixError`` for an orbit that may be shifted in time: periodic, moving, L free of time.
+
+    The grid hides this: on a coarse one the Hessian is far from singular, and its inverse has no meaning.
+    """
+    moves = np.ptp(path, axis=0).max() > 1e-6 * _size(path)
+    if setting.frame.periodic and moves and system.is_autonomous(setting):
+        raise SingularMatrixError(
+            "an autonomous orbit, whose phase is free: the action's Hessian is singular in the continuum",
+            partial=path, rcond=factor.rcond,
+        )  # fmt: skip

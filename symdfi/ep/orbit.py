@@ -1,0 +1,81 @@
+"""Extremal trajectories."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+from symdfi.ep.discrete import COST, DiscreteSystem
+from symdfi.ep.frame import Linear
+from symdfi.ep.setting import Setting
+from symdfi.ep.softness import grid_error
+from symdfi.pickling import Bare
+from symdfi.symbolic.given import name_of
+from symdfi.symbolic.indexed import Variable
+
+
+@dataclass(frozen=True)
+class Orbit(Bare):
+    """A trajectory that meets the discrete equations of motion: nodes ``q`` (nodes, d) at the times ``t``.
+
+    Nudged by ``beta`` it is an extremum of S_β. ``residual`` is max |∂S_β/∂q|, ``iterations`` counts Newton (nudged:
+    chord) steps, and ``linear`` holds the factors of the equations of S_0 at the free orbit.
+    """
+
+    system: DiscreteSystem
+    setting: Setting
+    q: np.ndarray
+    beta: float
+    residual: float
+    iterations: int
+    linear: Linear
+
+    def __repr__(self) -> str:
+        size = f"{len(self.q)} nodes of {self.q.shape[1]} degrees of freedom"
+        return f"Orbit({size}, T = {self.setting.boundary.T:g}, beta = {self.beta:g}, residual = {self.residual:.1e})"
+
+    @property
+    def t(self) -> np.ndarray:
+        return self.setting.rule.node_times(self.setting.steps, self.setting.boundary.T)
+
+    @property
+    def rcond(self) -> float:
+        """The reciprocal condition number of the linearised equations, in the 1-norm; it falls as N⁻² far from
+        conjugate points. Of a trajectory that is marched: the least of its steps."""
+        return self.linear.rcond
+
+    @functools.cached_property
+    def grid_error(self) -> float:
+        """The path's relative error by the grid in its softest direction, an estimate (see ``symdfi.ep.softness``)."""
+        return grid_error(self.system, self.setting, self.q, self.linear)
+
+    @functools.cached_property
+    def value(self) -> float:
+        """The action S_β."""
+        return self.system.value(self.setting, self.q, (1.0, self.beta))
+
+    @functools.cached_property
+    def cost(self) -> float:
+        """C, running and terminal."""
+        return self.system.value(self.setting, self.q, COST)
+
+    def gradient(self) -> dict[str, np.ndarray]:
+        """∂_θS_β at fixed path: the impulse of the momentum conjugate to each parameter, by name."""
+        system, setting = self.system, self.setting
+        shapes = system.shapes(setting)
+        counts = [int(np.prod(shape, dtype=int)) for shape in shapes.values()]
+        widths, at = [sum(counts), setting.signals.shape[1] - 3, 1], system.points(setting, self.q)
+        by_theta, *_ = system.run(system.kernels.impulse, setting, at, (1.0, self.beta), widths)
+        with np.errstate(over="ignore", invalid="ignore"):
+            parts = np.split(setting.weights @ by_theta, np.cumsum(counts)[:-1])
+        return {name: part.reshape(own) for (name, own), part in zip(shapes.items(), parts, strict=False)}
+
+    def __getitem__(self, coordinate: Variable | str) -> np.ndarray:
+        """A coordinate at the nodes, ``(nodes, *shape)``, by symbol, function of time or name."""
+        for name, own, shape in self.setting.places:
+            if name == name_of(coordinate):
+                return self.q[:, own].reshape((-1, *shape))
+        names = ", ".join(name for name, _, _ in self.setting.places)
+        raise KeyError(f"{coordinate} is no coordinate of this system: {names}")

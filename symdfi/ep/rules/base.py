@@ -1,0 +1,66 @@
+"""What a rule of discretisation says of one interval of the time grid."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A discrete action: paths that are polynomials on each interval, and a quadrature of their Lagrangian,
+
+        S = Σ_k h Σ_s b_s L(Σ_a φ_sa x_a, Σ_a φ'_sa x_a / h, t_k + c_s h),    x_a the interval's nodes, a = 0 … m.
+
+    ``values`` φ and ``slopes`` φ' (in units of 1/h) are of shape (s, m + 1), ``weights`` b and ``places`` c of length
+    s, ``nodes`` the places of the m + 1 nodes, the first 0 and the last 1. ``order`` is that of the orbits. Every
+    derivative of the theorem is exact for every such action; what differs is how near it is to the continuous one.
+    """
+
+    values: np.ndarray
+    slopes: np.ndarray
+    weights: np.ndarray
+    places: np.ndarray
+    nodes: np.ndarray
+    order: int
+
+    @property
+    def degree(self) -> int:
+        """m, the number of nodes that an interval adds."""
+        return len(self.nodes) - 1
+
+    @property
+    def shares_ends(self) -> bool:
+        """Whether the points at the two ends of neighbouring intervals are at one time."""
+        return bool(self.places[0] == 0 and self.places[-1] == 1)
+
+    def n_nodes(self, steps: int) -> int:
+        """The number of nodes of a path."""
+        return steps * self.degree + 1
+
+    def node_times(self, steps: int, T: float) -> np.ndarray:
+        """The times of a path's nodes."""
+        starts = np.arange(steps)[:, None]
+        return T * np.append((starts + self.nodes[:-1]).reshape(-1) / steps, 1.0)
+
+    def times(self, steps: int, T: float) -> np.ndarray:
+        """The times at which inputs and targets are sampled, in order, each once."""
+        places = self.places[:-1] if self.shares_ends else self.places
+        found = T * ((np.arange(steps)[:, None] + places).reshape(-1) / steps)
+        return np.append(found, T) if self.shares_ends else found
+
+    def samples(self, steps: int) -> np.ndarray:
+        """Which of ``times`` each point is at, interval by interval."""
+        count = len(self.places)
+        own = np.arange(steps)[:, None] * (count - self.shares_ends)
+        return (own + np.arange(count)).reshape(-1)
+
+    @functools.cached_property
+    def couplings(self) -> np.ndarray:
+        """(4, s, m + 1, m + 1): the products b φφ, b φφ', b φ'φ, b φ'φ' of which an interval's second derivative is
+        made."""
+        b, f, g = self.weights, self.values, self.slopes
+        pairs = ((f, f), (f, g), (g, f), (g, g))
+        return np.array([np.einsum("s,sa,sb->sab", b, one, other) for one, other in pairs])

@@ -1,0 +1,131 @@
+"""Derivatives of the cost by everything that was given, from one solution λ of the linearised equations.
+
+λ is the response of the doubled system (THEORY-EP, section 8) to the nudge: q₋ = βλ to first order in β, which without
+dissipation is the response of the system itself. The nudged doubled action S = Σ_a βλ_a·r_a + βC then gives, for every
+quantity θ that it holds,
+
+    dC/dθ = d/dβ ∂_θS = ∂_θC + Σ_a λ_a·∂_θr_a,
+
+parameters of L, of R and Q and of the costs, inputs, initial states and ends, and T: exactly, for the discrete cost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from symdfi.ep.boundary import InitialState
+from symdfi.ep.discrete import COST, FREE, DiscreteSystem
+from symdfi.ep.frame import Open
+from symdfi.ep.orbit import Orbit
+from symdfi.ep.setting import Setting
+from symdfi.errors import DivergenceError
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """dC/d… of an orbit.
+
+    ``params`` by name; ``signals``, inputs and targets, by name, a row for each time at which the rule samples (a
+    terminal cost reads its targets at the last of them). ``q0`` and ``qT``, by the coordinates that an end holds, and
+    ``p0``, ``pT``, by the momenta given there, are states with NaN where there is nothing given; ``v0`` is by the
+    initial velocity if the momentum followed from one. ``T`` is by the end time at fixed samples, NaN without one.
+    """
+
+    params: dict[str, np.ndarray]
+    signals: dict[str, np.ndarray]
+    q0: np.ndarray
+    v0: np.ndarray
+    p0: np.ndarray
+    qT: np.ndarray
+    pT: np.ndarray
+    T: float
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def sensitivity(free: Orbit, push: np.ndarray, along: np.ndarray) -> Sensitivity:
+    """The derivatives from ``push``, ∂C/∂x, and ``along``, λ, both at all nodes. ``DivergenceError`` naming a parameter
+    by which the derivative is not finite."""
+    system, setting = free.system, free.setting
+    kernels, d = system.kernels, free.q.shape[1]
+    counts = {name: int(np.prod(shape, dtype=int)) for name, shape in system.shapes(setting).items()}
+    widths = [sum(counts.values()), setting.signals.shape[1] - 3, 1]
+    at = system.points(setting, free.q)
+    explicit = system.run(kernels.impulse, setting, at, COST, widths)
+    moved = system.points(setting, along)
+    direction = np.concatenate(moved, axis=1)
+    *implicit, state = system.run(kernels.doubled, setting, at, FREE, [*widths, 2 * d], direction)
+    by_theta, by_signal, by_time = (one + other for one, other in zip(explicit, implicit, strict=True))
+    theta = setting.weights @ by_theta
+    signals = np.zeros((len(setting.rule.times(setting.steps, 1.0)), widths[1]))
+    np.add.at(signals, np.minimum(setting.sampled, len(signals) - 1), setting.weights[:, None] * by_signal)
+    nodes = push + system.gathered(setting, state)
+    begins = setting.boundary if isinstance(setting.boundary, InitialState) else None
+    v0 = np.full(d, np.nan)
+    if begins is not None and (speed := begins.start(setting.places)[1]) is not None:
+        # p0 = ∂L/∂v at the beginning.
+        row = np.concatenate([np.zeros(d), along[0]])[None]
+        start = (free.q[:1], speed[None])
+        extra, first, _, own = system.run_at(
+            kernels.doubled, setting, start, *system.beginning(setting), [*widths, 2 * d], row
+        )
+        theta, v0 = theta + extra[0], own[0, d:]
+        nodes[0] += own[0, :d]
+        signals[0] += first[0]
+    held = setting.frame.held if isinstance(setting.frame, Open) else None
+    nothing = np.full(d, np.nan)
+    if begins is not None:
+        ends = (nodes[0], along[0].copy(), nothing, nothing)
+    elif held is None:
+        ends = (nothing,) * 4
+    else:
+        ends = (
+            np.where(held[0], nodes[0], np.nan), np.where(held[0], np.nan, along[0]),
+            np.where(held[-1], nodes[-1], np.nan), np.where(held[-1], np.nan, -along[-1]),
+        )  # fmt: skip
+    found = Sensitivity(
+        _shaped(theta, system.shapes(setting)), _shaped(signals, system.signal_shapes(setting)), ends[0], v0, ends[1],
+        ends[2], ends[3], _by_end(system, setting, at, moved, state, by_time[:, 0]),
+    )  # fmt: skip
+    finite_derivatives(found.params, free.q)
+    return found
+
+
+def _by_end(
+    system: DiscreteSystem, setting: Setting, at: tuple[np.ndarray, np.ndarray], moved: tuple[np.ndarray, np.ndarray],
+    state: np.ndarray, by_time: np.ndarray,
+) -> float:  # fmt: skip
+    """dC/dT. Where the nodes and λ stay, slopes go as 1/h, times and weights as h: with W of ``PointKernels.doubled``,
+
+        dC/dh = Σ b (λ·G + c − v·∂_v(W + c) + t ∂_t(W + c)),
+
+    and Ψ's dependence on t itself."""
+    if setting.steps == 1:
+        return float("nan")
+    d, count, v = state.shape[1] // 2, setting.points, at[1]
+    (terms,) = system.run(system.kernels.slope, setting, at, FREE, [2 * d])
+    (costs,) = system.run(system.kernels.value, setting, at, COST, [1])
+    (slopes,) = system.run(system.kernels.slope, setting, at, COST, [2 * d])
+    each = np.einsum("ri,ri->r", moved[0], terms[:, :d]) + costs[:, 0]
+    each -= np.einsum("ri,ri->r", v, state[:, d:] + slopes[:, d:])
+    each += setting.times[:, 0] * by_time
+    total = setting.weights[:count] @ each[:count] / setting.boundary.T
+    return float(total + by_time[count:].sum())
+
+
+def _shaped(values: np.ndarray, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """Parts of the last axis by name, in their shapes."""
+    ends = np.cumsum([int(np.prod(shape, dtype=int)) for shape in shapes.values()])
+    parts = np.split(values, ends[:-1], axis=-1)
+    return {
+        name: part.reshape(values.shape[:-1] + own) for (name, own), part in zip(shapes.items(), parts, strict=False)
+    }
+
+
+def finite_derivatives(by_name: dict[str, np.ndarray], path: np.ndarray) -> dict[str, np.ndarray]:
+    """Derivatives by parameters, if they are finite; ``DivergenceError`` naming the first that is not."""
+    for name, values in by_name.items():
+        if not np.isfinite(values).all():
+            raise DivergenceError(f"the derivative by the parameter {name} is not finite on the path", partial=path)
+    return by_name

@@ -1,0 +1,171 @@
+"""What users give of a discrete system, as its kernels take it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symdfi.compile.kernels.groups import count_of, shape_of
+from symdfi.compile.kernels.index_values import IndexValues
+from symdfi.ep.boundary import Boundary, Places
+from symdfi.ep.frame import Frame
+from symdfi.ep.kernels import WEIGHTS, PointKernels
+from symdfi.ep.rules import Rule
+from symdfi.numbers import finite_reals
+from symdfi.symbolic.given import name_of
+
+#: Values by symbol or name: arrays over the times at which the rule samples, constants, or functions of time.
+Signals = Mapping[Any, Any]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A discrete system's numbers: its grid, sizes, parameters, and inputs and targets at the points.
+
+    The points are those of the rule, interval by interval, and where there is a terminal cost one more, at T, a row
+    each in ``signals``, ``times`` (rows, 1) and the quadrature ``weights`` (rows,). ``sampled`` says where among the
+    times of the rule each row is.
+    """
+
+    boundary: Boundary
+    rule: Rule
+    steps: int
+    frame: Frame
+    places: Places
+    extents: Mapping[sp.Symbol, int]
+    index_values: IndexValues
+    sizes: np.ndarray
+    ints: np.ndarray
+    params: np.ndarray
+    signals: np.ndarray
+    times: np.ndarray
+    weights: np.ndarray
+    sampled: np.ndarray
+
+    @property
+    def h(self) -> float:
+        return self.boundary.T / self.steps
+
+    def signals_of(self, alpha: float, beta: float) -> np.ndarray:
+        """The signals at all points with the weights α of the system and β of the costs."""
+        signals = self.signals.copy()
+        signals[:, -3:] = (alpha, beta, 0.0)
+        signals[self.points :, -3:] = (0.0, 0.0, beta)
+        return signals
+
+    @property
+    def points(self) -> int:
+        """The number of points of the rule."""
+        return self.steps * len(self.rule.places)
+
+
+class Reader:
+    """Reads ``Setting``s for a system."""
+
+    def __init__(self, kernels: PointKernels) -> None:
+        self.kernels = kernels
+
+    def setting(
+        self, boundary: Boundary, rule: Rule, steps: int, n_dof: int | None, params: Mapping | None,
+        signals: Signals | None,
+    ) -> Setting:  # fmt: skip
+        """The numbers on a grid. ``ValueError`` for what is missing, unknown, misshapen, not finite."""
+        compiled = self.kernels.compiled
+        used = self._used(params)
+        d = self._length(boundary, n_dof, used)
+        sizes, ints, packed = compiled.pack(used, d)
+        extents = compiled.sizes(d, used)
+        rows = self._sampled(boundary, rule.times(steps, boundary.T), signals, extents)
+        times, sampled = rule.times(steps, boundary.T), rule.samples(steps)
+        weights = np.tile(boundary.T / steps * rule.weights, steps)
+        if self.kernels.has_terminal:
+            times, sampled, weights = np.append(times, boundary.T), np.append(sampled, len(times)), [*weights, 1.0]
+        given = compiled.index_values(d, used)
+        # Here for every kernel: what scatters by an index array skips elements out of range.
+        self.kernels.value.check(given)
+        places = self.places(extents)
+        frame = boundary.frame(places, rule.n_nodes(steps), max(rule.degree, 1))
+        return Setting(
+            boundary, rule, steps, frame, places, extents, given, sizes, ints, packed, rows[sampled],
+            times[sampled].reshape(-1, 1), np.asarray(weights), sampled,
+        )  # fmt: skip
+
+    def places(self, extents: Mapping[sp.Symbol, int]) -> Places:
+        system = self.kernels.nudged
+        shape = self.kernels.compiled.shape
+        return Places(system.coordinates, tuple(shape(q, extents) for q in system.coordinates))
+
+    def _length(self, boundary: Boundary, told: int | None, params: Mapping[str, Any]) -> int:
+        """The length of a state."""
+        own, ends = self._from_params(params), boundary.n_dof
+        if own is not None and ends is not None and own != ends:
+            raise ValueError(f"the ends have {ends} degrees of freedom, the system has {own}")
+        d = next((x for x in (own, ends, told) if x is not None), None)
+        if d is None:
+            raise ValueError(
+                "the number of degrees of freedom does not follow from the parameters: give the sizes among "
+                "them, or a guess (nodes, n_dof)"
+            )
+        return d
+
+    def _from_params(self, given: Mapping[str, Any]) -> int | None:
+        """The length of a state from the shapes, sizes and parameters; None where they leave it open."""
+        total = count_of(self.kernels.nudged.coordinates)
+        total = total.subs({s: int(given[s.name]) for s in self.kernels.nudged.sizes if s.name in given})
+        for p in self.kernels.nudged.parameters:
+            pairs = zip(shape_of(p), np.shape(given.get(name_of(p), 0.0)), strict=False)
+            total = total.subs({extent: own for extent, own in pairs if isinstance(extent, sp.Symbol)})
+        return int(total) if total.is_Integer else None
+
+    def _used(self, params: Mapping | None) -> dict[str, Any]:
+        """The parameters and sizes of the nudged system among the given ones, by name."""
+        nudged = self.kernels.nudged
+        lookup = self.kernels.compiled.lookup
+        given = {name_of(lookup.find(key) or key): value for key, value in (params or {}).items()}
+        known = [name_of(p) for p in nudged.parameters]
+        allowed = {*known, *(s.name for s in nudged.sizes)}
+        for name in sorted(set(given) - allowed - {name_of(p) for p in self.kernels.system.parameters}):
+            raise ValueError(f"{name} is no parameter of this system: {', '.join(known) or 'it has none'}")
+        for name in known:
+            if name not in given:
+                raise ValueError(f"no value for the parameter {name} (needed: {', '.join(known)})")
+            finite_reals(given[name], f"the parameter {name}")
+        return {name: value for name, value in given.items() if name in allowed}
+
+    def _sampled(
+        self, boundary: Boundary, times: np.ndarray, signals: Signals | None, extents: Mapping[sp.Symbol, int]
+    ) -> np.ndarray:
+        """Inputs and targets at the times of the rule and then at T, a column a number, and three for the weights."""
+        given = {name_of(key): value for key, value in (signals or {}).items()}
+        wanted = {name_of(a): ("input", a) for a in self.kernels.system.inputs}
+        wanted |= {name_of(y): ("target", y) for y in self.kernels.targets}
+        for name in sorted(set(given) - set(wanted)):
+            raise ValueError(f"{name} is no input or target: {', '.join(wanted) or 'there is none'}")
+        columns = []
+        for name, (kind, symbol) in wanted.items():
+            if name not in given:
+                raise ValueError(f"no value for the {kind} {name}")
+            value, function = given[name], given[name] if callable(given[name]) else None
+            if function is not None:
+                value = [function(time) for time in (*times, boundary.T)]
+            value, what = finite_reals(value, f"the {kind} {name}"), f"the {kind} {name}"
+            shape = self.kernels.compiled.shape(symbol, extents)
+            count = times.size + (function is not None)
+            if value.shape not in (shape, (count, *shape)):
+                shown = value.shape if function is None else (times.size, *value.shape[1:])
+                raise ValueError(
+                    f"{what} has shape {shown}, expected {shape} or {(times.size, *shape)}, a row for each time of the "
+                    "rule"
+                )
+            varies = value.shape != shape
+            rows = value if varies else np.broadcast_to(value, (times.size, *shape))
+            if kind == "input" and varies:
+                boundary.check_signal(what, rows[: times.size], function, times)
+            # At T the last sample stands for what is sampled before it only.
+            rows = np.concatenate([rows, rows[-1:]]) if len(rows) == times.size else rows
+            columns.append(rows.reshape(times.size + 1, -1))
+        return np.concatenate([*columns, np.empty((times.size + 1, len(WEIGHTS)))], axis=1)
