@@ -11,9 +11,13 @@ are more units than are needed, all alike, so that the normal equations are sing
 
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
 import numpy as np
 import sympy as sp
 from scipy.integrate import solve_ivp
+from scipy.stats import multivariate_normal
 
 from symdfi.dfi import Box, MixtureSamples, Problem, Solution
 from symdfi.plotting import plot_moments
@@ -85,12 +89,17 @@ def exact(s: Settings, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def measure(s: Settings, solution: Solution, u0: InitialValue) -> Measured:
-    """Relative errors of mean and covariance (Frobenius)."""
+    """Relative errors of mean and covariance (Frobenius), and the error of the density in L², on samples."""
     units, ansatz = units_in(solution.problem), solution.problem.ansatz
     pairs = [units.moments(ansatz.unpack(theta)) for theta in solution.theta]
     found = {"mean": np.stack([m for m, _ in pairs]), "covariance": np.stack([C for _, C in pairs])}
-    rows, data = [("reference", "exact moments")], {}
-    for (name, values), truth in zip(found.items(), exact(s, solution.t), strict=True):
+    rows, moments = [("reference", "exact moments")], exact(s, solution.t)
+    densities = dict(
+        zip(solution.t.tolist(), itertools.starmap(multivariate_normal, zip(*moments, strict=True)), strict=True)
+    )
+    absolute = solution.errors(lambda points, time: densities[time].pdf(points))
+    data: dict[str, Any] = {"error": ("time", absolute, {"long_name": "error of rho in L²"})}
+    for (name, values), truth in zip(found.items(), moments, strict=True):
         axes = tuple(range(1, values.ndim))
         errors = np.sqrt(np.square(values - truth).sum(axes) / np.square(truth).sum(axes))
         rows += error_rows(f"relative error of the {name}", solution.t, errors)

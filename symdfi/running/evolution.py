@@ -168,6 +168,11 @@ class EvolutionModel:
         rows = [*rows, *measured.rows, ("largest relative residual", f"{solution.relative_residual.max():.2e}")]
         dataset = solution.as_dataset(None if self.lipschitz is None else self.lipschitz(s))
         dataset = dataset.assign(measured.data).assign_attrs(model=self.name, title=self.title)
+        bound = float(dataset["error_bound"][-1])
+        if "error" in dataset and not np.isnan(bound):
+            error = float(dataset["error"][-1])
+            above = f", {bound / error:.1e} times the error" if error > 0 and np.isfinite(bound) else ""
+            rows.append(("error bound at T", (f"{bound:.2e}" if np.isfinite(bound) else "overflows") + above))
         return RunResult(rows, dataset, lambda: self.picture(dataset))
 
 

@@ -44,10 +44,13 @@ def test_boundary_conditions_are_rows():
 
 
 def test_the_error_bound_is_by_the_constant_that_is_known():
-    data = ROD.run({}).dataset
+    result = ROD.run({})
+    data = result.dataset
+    assert "times the error" in dict(result.summary)["error bound at T"]
     assert data["error_bound"].attrs["lipschitz"] == -1.0
     exact = np.sqrt(np.pi / 2) * np.exp(-data["time"].values)  # ‖sin x‖
-    assert (data["error_bound"].values >= data["relative_error"].values * exact).all()
+    np.testing.assert_allclose(data["error"], data["relative_error"].values * exact, rtol=1e-6)
+    assert (data["error_bound"].values >= data["error"].values).all()
 
 
 def test_settings_that_are_a_number_or_a_word():

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from symdfi.running import EvolutionModel
+from tests.validation import bounds
 
 FILE = Path(__file__).with_name("RESULTS.md")
 _HEAD = """# Measured
@@ -42,15 +44,21 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def run_of(model: EvolutionModel, **settings: float | str) -> tuple[np.ndarray, str]:
-    """The relative errors of a run at its saved times, and a table of it."""
+    """The relative errors of a run at its saved times, which the error bound holds, and tables of it."""
     began = time.process_time()
     result = model.run({**model.settings, **settings})
     errors, rows = result.dataset["relative_error"].values, dict(result.summary)
     columns = ["parameters", "points", "fit", "average", "at T", "CPU s"]
     spent = round(time.process_time() - began)
-    return errors, table(
-        columns, [[rows["parameters"], rows["points"], errors[0], errors[1:].mean(), errors[-1], spent]]
-    )
+    cells = [rows["parameters"], rows["points"], errors[0], errors[1:].mean(), errors[-1], spent]
+    return errors, table(columns, [cells]) + "\n\nThe error bound, absolute in L²:\n\n" + bound_of(result.dataset)
+
+
+def bound_of(dataset: Any) -> str:
+    """A table of the error bound of a run, which must hold its errors."""
+    errors, bound = dataset["error"].values, dataset["error_bound"].values
+    bounds.holds(errors, bound)
+    return table(bounds.COLUMNS, [bounds.row(errors, bound, bounds.by(dataset))])
 
 
 def _cell(value: object) -> str:

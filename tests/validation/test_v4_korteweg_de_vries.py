@@ -8,6 +8,7 @@ to 6e-5, end at 4e-4 to 9e-3 with γ = 1e-8, and invariants kept do not help.
 """
 
 from symdfi import models
+from tests.validation import bounds
 
 
 def test_two_solitons():
@@ -17,3 +18,4 @@ def test_two_solitons():
     assert result.dataset["time"].values[-1] == 4
     assert errors[0] <= 4e-5
     assert max(errors) <= 1e-3
+    bounds.holds(result.dataset["error"].values, result.dataset["error_bound"].values)

@@ -9,6 +9,7 @@ import sympy as sp
 
 import symdfi as sd
 from symdfi.running.spectral import SpectralProblem, reference
+from tests.validation import bounds
 from tests.validation.results import publish, table
 
 KAPPA, T = 5e-3, 4.0
@@ -36,5 +37,13 @@ def test_allen_cahn():
     solution = sd.evolve(problem, theta, (0, T), 0.05, stepper, save_every=10)
     errors = [truth.relative_error(t, lambda x, t=t: solution.evaluate(x, t)) for t in solution.t]
     rows = [["fit", fitted], ["largest", max(errors)], ["mean", float(np.mean(errors))], ["at T", errors[-1]]]
-    publish("V5: Allen–Cahn", f"`{stepper.scheme}`, γ = 1e-12, steps of 0.05.\n\n" + table(["", "error"], rows))
+    absolute, bound = bounds.absolute_errors(solution, truth.x, truth.at), solution.error_bound
+    publish(
+        "V5: Allen–Cahn",
+        f"`{stepper.scheme}`, γ = 1e-12, steps of 0.05.\n\n"
+        + table(["", "error"], rows)
+        + "\n\nThe error bound, absolute in L²:\n\n"
+        + table(bounds.COLUMNS, [bounds.row(absolute, bound, "estimated growth")]),
+    )
     assert max(errors) <= 1e-5
+    bounds.holds(absolute, bound, known=1e-8)

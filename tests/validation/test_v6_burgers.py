@@ -8,6 +8,7 @@ import sympy as sp
 
 import symdfi as sd
 from symdfi.running.spectral import SpectralProblem, reference
+from tests.validation import bounds
 
 NU, T = 1e-3, 4.0
 X, nu = sp.symbols("x nu")
@@ -36,3 +37,5 @@ def test_burgers():
     assert len(truth.x) >= 4 * len(problem.points)
     assert max(errors) <= 5e-5
     assert max(rest.relative_residual) <= 5e-3
+    whole = steep.then(rest)
+    bounds.holds(bounds.absolute_errors(whole, truth.x, truth.at), whole.error_bound, known=2e-5)

@@ -6,6 +6,8 @@ import pytest
 
 import symdfi as sd
 from symdfi.models.heat import EQUATION, MODEL, SQUARE, exact, walled, x, y
+from symdfi.running.measures import uniform_points
+from tests.validation import bounds
 
 SIDE = np.linspace(-np.pi, np.pi, 41)
 POINTS = np.stack(np.meshgrid(SIDE, SIDE), axis=-1).reshape(-1, 2)
@@ -19,6 +21,10 @@ def test_heat(inner, scheme, dt):
     solution = sd.evolve(problem, theta, (0, 4), dt, sd.DFI(scheme=scheme), save_every=round(1 / dt))
     errors = [np.abs(solution.evaluate(POINTS, t) - exact(MODEL.settings, POINTS, t)).max() for t in solution.t]
     assert max(errors) <= 1e-5
+    inside = uniform_points(SQUARE)
+    absolute = bounds.absolute_errors(solution, inside, lambda t: exact(MODEL.settings, inside, t))
+    for bound in (solution.error_bound, solution.bound(MODEL.lipschitz(MODEL.settings))):
+        bounds.holds(absolute, bound)
     walls = POINTS[np.abs(POINTS).max(axis=1) == np.pi]
     # 1 − x²/π² is a rounding error of 1 there, and what it multiplies is of order 1.
     assert np.abs(solution.evaluate(walls)).max() <= 1000 * np.finfo(float).eps

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -32,10 +32,23 @@ class Measure(Protocol):
     def __call__(self, settings: Settings, solution: Solution, u0: InitialValue, /) -> Measured: ...
 
 
-def of_errors(reference: str, times: np.ndarray, errors: np.ndarray) -> Measured:
-    """Relative L² errors (s,) at the saved times, against what ``reference`` says."""
-    rows = [("reference", reference), *error_rows("relative L² error", times, errors)]
-    return Measured(rows, {"relative_error": error_series("u", errors)})
+def of_errors(reference: str, solution: Solution, points: np.ndarray, exact: Iterable[np.ndarray]) -> Measured:
+    """Errors at the saved times against the ``exact`` values there, each as ``Problem.evaluate`` gives them, at
+    ``points`` (n, dim) that are uniform over the domain: relative L² errors, and as "error" ‖û − u‖, in the norm that
+    the error bound is in."""
+    problem = solution.problem
+    root, found = problem.roots(np.full(len(points), problem.domain.volume / len(points))), []
+    for theta, values in zip(solution.theta, exact, strict=True):
+        pairs = zip(np.atleast_2d(values), problem.components.complex, strict=True)
+        fields = [field if both else np.real(field) for field, both in pairs]
+        off = problem.values(theta, points) - problem.components.stacked(fields)
+        found.append((np.linalg.norm(root * off), np.linalg.norm(off) / (np.linalg.norm(values) or 1.0)))
+    absolute, relative = np.array(found).T
+    rows = [("reference", reference), *error_rows("relative L² error", solution.t, relative)]
+    return Measured(rows, {
+        "relative_error": error_series("u", relative),
+        "error": ("time", absolute, {"long_name": "error of u in L²"}),
+    })  # fmt: skip
 
 
 def error_series(of: str, errors: np.ndarray) -> tuple[str, np.ndarray, dict[str, str]]:

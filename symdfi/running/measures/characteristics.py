@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,14 +29,17 @@ class Characteristics:
     step: float
 
     def __call__(self, settings: Settings, solution: Solution, u0: InitialValue, /) -> Measured:
-        problem, feet = solution.problem, uniform_points(solution.problem.domain)
-        points, before, flow, errors = feet, solution.t[0], flow_of(problem), []
-        for t, theta in zip(solution.t, solution.theta, strict=True):
-            # The flow is steady: feet are traced on from those of the time before.
-            feet, before = traced_back(flow, feet, t - before, self.step), t
-            exact = u0(wrapped(problem.domain, feet))
-            errors.append(np.linalg.norm(problem.evaluate(theta, points) - exact) / (np.linalg.norm(exact) or 1.0))
-        return of_errors(f"characteristics, in steps of {self.step:g}", solution.t, np.array(errors))
+        domain, flow = solution.problem.domain, flow_of(solution.problem)
+        points = uniform_points(domain)
+
+        def carried() -> Iterator[np.ndarray]:
+            feet, before = points, solution.t[0]
+            for t in solution.t:
+                # The flow is steady: feet are traced on from those of the time before.
+                feet, before = traced_back(flow, feet, t - before, self.step), t
+                yield u0(wrapped(domain, feet))
+
+        return of_errors(f"characteristics, in steps of {self.step:g}", solution, points, carried())
 
 
 def velocities(equation: EvolutionEquation) -> list[sp.Expr]:

@@ -29,12 +29,8 @@ class Exact:
     def __call__(self, settings: Settings, solution: Solution, u0: InitialValue, /) -> Measured:
         points = uniform_points(solution.problem.domain)
         x = points[:, 0] if points.shape[1] == 1 else points
-        at, errors = self._of(solution.problem, settings), []
-        for t, theta in zip(solution.t.tolist(), solution.theta, strict=True):
-            exact = at(x, t)
-            off = solution.problem.evaluate(theta, points) - exact
-            errors.append(np.linalg.norm(off) / (np.linalg.norm(exact) or 1.0))
-        return of_errors("exact solution", solution.t, np.array(errors))
+        at = self._of(solution.problem, settings)
+        return of_errors("exact solution", solution, points, (at(x, t) for t in solution.t.tolist()))
 
     def _of(self, problem: Problem, settings: Settings) -> Callable[[np.ndarray, float], np.ndarray]:
         """The solution at points and a time."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from symdfi.dfi import Solution
 from symdfi.errors import ConvergenceError, DivergenceError, SymbolicError
 from symdfi.running.measures.base import InitialValue, Measured, of_errors
@@ -34,6 +32,5 @@ class SpectralReference:
             truth = reference(spectral, u0, solution.t, tolerance=self.tolerance, largest=self.largest)
         except (ConvergenceError, DivergenceError, SymbolicError) as error:
             return Measured([("reference", f"none: {error}")])
-        errors = [truth.relative_error(t, lambda x, t=t: solution.evaluate(x, t)) for t in solution.t]
         which = f"spectral, {len(truth.x)} points (half as many: {truth.change:.1e} away)"
-        return of_errors(which, solution.t, np.array(errors))
+        return of_errors(which, solution, truth.x[:, None], map(truth.at, solution.t.tolist()))
