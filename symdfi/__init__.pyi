@@ -31,6 +31,7 @@ from .ep import (
     AtRest,
     Centered,
     Cost,
+    Echo,
     EPTrainer,
     FixedEnds,
     Galerkin,
@@ -144,6 +145,7 @@ __all__ = [
     "OneSided",
     "Centered",
     "EPTrainer",
+    "Echo",
     # errors
     "SymdfiError",
     "SymbolicError",

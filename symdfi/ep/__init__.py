@@ -12,6 +12,7 @@ nudge E + βc and read +∂_θE: that is L = −E and β of the other sign.
 
 from symdfi.ep.boundary import AtRest, Boundary, FixedEnds, InitialState, Periodic, Static
 from symdfi.ep.cost import Cost
+from symdfi.ep.echo import Echo
 from symdfi.ep.extremum import extremize
 from symdfi.ep.nudging import Centered, Infinitesimal, Nudging, OneSided
 from symdfi.ep.orbit import Orbit
@@ -25,6 +26,7 @@ __all__ = [
     "Centered",
     "Cost",
     "EPTrainer",
+    "Echo",
     "FixedEnds",
     "Galerkin",
     "GradientCheck",

@@ -50,10 +50,7 @@ class Finite(Nudging):
     beta: float
 
     def __post_init__(self) -> None:
-        if not 0 < abs(one_real(self.beta, "the nudge beta")) < np.inf:
-            raise ValueError(f"the nudge beta = {self.beta} must be finite and not zero")
-        if abs(self.beta) < 1 / np.finfo(float).max:
-            raise ValueError(f"the nudge beta = {self.beta} is too small: its inverse is not finite")
+        finite_nudge(self.beta)
 
     @property
     @abc.abstractmethod
@@ -97,6 +94,14 @@ class Centered(Finite):
         return ((self.beta, 0.5 / self.beta), (-self.beta, -0.5 / self.beta))
 
 
+def finite_nudge(beta: float) -> None:
+    """``ValueError`` for what is no size of a nudge."""
+    if not 0 < abs(one_real(beta, "the nudge beta")) < np.inf:
+        raise ValueError(f"the nudge beta = {beta} must be finite and not zero")
+    if abs(beta) < 1 / np.finfo(float).max:
+        raise ValueError(f"the nudge beta = {beta} is too small: its inverse is not finite")
+
+
 def pushed(free: Orbit) -> np.ndarray:
     """∂C/∂x at all nodes. ``DivergenceError`` where it is not finite."""
     push = free.system.slope(free.setting, free.q, COST)
@@ -110,7 +115,8 @@ def refuse_naive(free: Orbit, scheme: str) -> None:
     if free.setting.boundary.is_marched:
         raise SymbolicError(
             f"{scheme}: free and nudged from the same initial state, the system does not give the gradient, as the "
-            "boundary term ∂_βp·∂_θq at T does not vanish. Use Infinitesimal(), which reads the doubled action"
+            "boundary term ∂_βp·∂_θq at T does not vanish. Use Infinitesimal(), which reads the doubled action, or "
+            "without dissipation Echo()"
         )
     if not free.system.has_action:
         raise SymbolicError(

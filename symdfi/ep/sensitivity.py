@@ -19,6 +19,7 @@ from symdfi.ep.boundary import InitialState
 from symdfi.ep.discrete import COST, FREE, DiscreteSystem
 from symdfi.ep.frame import Open
 from symdfi.ep.orbit import Orbit
+from symdfi.ep.readout import sampled
 from symdfi.ep.setting import Setting
 from symdfi.errors import DivergenceError
 
@@ -58,21 +59,14 @@ def sensitivity(free: Orbit, push: np.ndarray, along: np.ndarray) -> Sensitivity
     *implicit, state = system.run(kernels.doubled, setting, at, FREE, [*widths, 2 * d], direction)
     by_theta, by_signal, by_time = (one + other for one, other in zip(explicit, implicit, strict=True))
     theta = setting.weights @ by_theta
-    signals = np.zeros((len(setting.rule.times(setting.steps, 1.0)), widths[1]))
-    np.add.at(signals, np.minimum(setting.sampled, len(signals) - 1), setting.weights[:, None] * by_signal)
+    signals = sampled(setting, by_signal)
     nodes = push + system.gathered(setting, state)
     begins = setting.boundary if isinstance(setting.boundary, InitialState) else None
     v0 = np.full(d, np.nan)
-    if begins is not None and (speed := begins.start(setting.places)[1]) is not None:
-        # p0 = ∂L/∂v at the beginning.
-        row = np.concatenate([np.zeros(d), along[0]])[None]
-        start = (free.q[:1], speed[None])
-        extra, first, _, own = system.run_at(
-            kernels.doubled, setting, start, *system.beginning(setting), [*widths, 2 * d], row
-        )
-        theta, v0 = theta + extra[0], own[0, d:]
-        nodes[0] += own[0, :d]
-        signals[0] += first[0]
+    if begins is not None and (start := by_velocity(free, along[0])) is not None:
+        theta, v0 = theta + start.theta, start.v0
+        nodes[0] += start.q0
+        signals[0] += start.signals
     held = setting.frame.held if isinstance(setting.frame, Open) else None
     nothing = np.full(d, np.nan)
     if begins is not None:
@@ -85,11 +79,37 @@ def sensitivity(free: Orbit, push: np.ndarray, along: np.ndarray) -> Sensitivity
             np.where(held[-1], nodes[-1], np.nan), np.where(held[-1], np.nan, -along[-1]),
         )  # fmt: skip
     found = Sensitivity(
-        _shaped(theta, system.shapes(setting)), _shaped(signals, system.signal_shapes(setting)), ends[0], v0, ends[1],
+        shaped(theta, system.shapes(setting)), shaped(signals, system.signal_shapes(setting)), ends[0], v0, ends[1],
         ends[2], ends[3], _by_end(system, setting, at, moved, state, by_time[:, 0]),
     )  # fmt: skip
     finite_derivatives(found.params, free.q)
     return found
+
+
+@dataclass(frozen=True)
+class ByVelocity:
+    """The part of dC/d… that goes by the initial momentum, where it follows from a velocity."""
+
+    theta: np.ndarray
+    signals: np.ndarray
+    q0: np.ndarray
+    v0: np.ndarray
+
+
+def by_velocity(free: Orbit, p0: np.ndarray) -> ByVelocity | None:
+    """dC/dp0 · ∂p0, p0 = ∂L/∂v at (q0, v0), by parameters, signals, q0 and v0; None where p0 itself is given."""
+    system, setting, d = free.system, free.setting, p0.size
+    assert isinstance(setting.boundary, InitialState)
+    speed = setting.boundary.start(setting.places)[1]
+    if speed is None:
+        return None
+    count = sum(int(np.prod(shape, dtype=int)) for shape in system.shapes(setting).values())
+    row = np.concatenate([np.zeros(d), p0])[None]
+    theta, signals, _, state = system.run_at(
+        system.kernels.doubled, setting, (free.q[:1], speed[None]), *system.beginning(setting),
+        [count, setting.signals.shape[1] - 3, 1, 2 * d], row,
+    )  # fmt: skip
+    return ByVelocity(theta[0], signals[0], state[0, :d], state[0, d:])
 
 
 def _by_end(
@@ -114,7 +134,7 @@ def _by_end(
     return float(total + by_time[count:].sum())
 
 
-def _shaped(values: np.ndarray, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+def shaped(values: np.ndarray, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
     """Parts of the last axis by name, in their shapes."""
     ends = np.cumsum([int(np.prod(shape, dtype=int)) for shape in shapes.values()])
     parts = np.split(values, ends[:-1], axis=-1)

@@ -22,12 +22,37 @@ def gather(both, p, values, slopes, weights, h, out):
                 out[a, i] += of_g * both[s, i] + of_p * both[s, d + i]
 
 
-@jit(f"int64({SLOPE}, {BLOCKS}, {I}, {I}, {V}, {M}, {M}, {M}, {M}, {V}, {V}, float64, float64, int64, {M}, {V}, {I})")
+@jit(f"void({V}, {M}, {M}, {M}, float64, {M}, {M})")
+def place(start, moved, values, slopes, h, q, v):
+    """Values and slopes at the points of an interval, its nodes being ``start + moved``."""
+    for s in range(q.shape[0]):
+        for i in range(start.size):
+            shift, slope = 0.0, 0.0
+            for a in range(1, moved.shape[0]):
+                shift += values[s, a] * moved[a, i]
+                slope += slopes[s, a] * moved[a, i]
+            q[s, i], v[s, i] = start[i] + shift, slope / h
+
+
+@jit(f"void({M}, {M}, {V}, {M}, {M}, {V}, float64, {M})")
+def balance(both, source, p, values, slopes, weights, h, out):
+    """``gather`` after the ``source`` at the points has come to G and P."""
+    for s in range(both.shape[0]):
+        for i in range(both.shape[1]):
+            both[s, i] += source[s, i]
+    gather(both, p, values, slopes, weights, h, out)
+
+
+@jit(
+    f"int64({SLOPE}, {BLOCKS}, {I}, {I}, {V}, {M}, {M}, {M}, {M}, {M}, {V}, {V}, float64, float64, int64, {M}, {V}, "
+    f"{I})"
+)
 def forward(
-    slope, blocks, sizes, ints, params, signals, times, values, slopes, weights, nodes, h, tolerance, iterations, path,
-    p, counted,
+    slope, blocks, sizes, ints, params, signals, times, source, values, slopes, weights, nodes, h, tolerance,
+    iterations, path, p, counted,
 ):  # fmt: skip
-    """Fills ``path`` from its first row on, the momentum there being ``p``, which is moved along.
+    """Fills ``path`` from its first row on, the momentum there being ``p``, which is moved along. The ``source``
+    (points, 2d) counts as part of G and P.
 
     Of a path that is to be predicted in the first interval from its second row. Returns the number of intervals done:
     fewer than all where Newton's method did not converge. ``counted[0]`` is the number of its steps.
@@ -38,24 +63,25 @@ def forward(
     qq, qv = np.empty((points, d * d)), np.empty((points, d * d))
     vq, vv = np.empty((points, d * d)), np.empty((points, d * d))
     matrix, residual, flat = np.empty((m * d, m * d)), np.empty((m + 1, d)), np.empty(m * d)
+    # Nodes relative to the first of the interval: their differences keep their digits, and with them the momenta.
+    moved = np.zeros((m + 1, d))
+    for a in range(1, m + 1):
+        for i in range(d):
+            moved[a, i] = path[a, i] - path[0, i]
     for k in range((path.shape[0] - 1) // m):
-        first, own, at = k * m, signals[k * points : (k + 1) * points], times[k * points : (k + 1) * points]
+        first, here = k * m, slice(k * points, (k + 1) * points)
+        own, at, extra = signals[here], times[here], source[here]
         if k > 0:
             back = nodes[m] - nodes[m - 1]
-            for a in range(1, m + 1):
-                for i in range(d):
-                    change = (path[first, i] - path[first - 1, i]) / back
-                    path[first + a, i] = path[first, i] + nodes[a] * change
+            for i in range(d):
+                change = (moved[m, i] - moved[m - 1, i]) / back
+                for a in range(1, m + 1):
+                    moved[a, i] = nodes[a] * change
         converged, last = False, np.inf
         for _ in range(iterations):
-            for s in range(points):
-                for i in range(d):
-                    q[s, i], v[s, i] = 0.0, 0.0
-                    for a in range(m + 1):
-                        q[s, i] += values[s, a] * path[first + a, i]
-                        v[s, i] += slopes[s, a] * path[first + a, i] / h
+            place(path[first], moved, values, slopes, h, q, v)
             slope(0, points, sizes, ints, q, v, params, own, at, both)
-            gather(both, p, values, slopes, weights, h, residual)
+            balance(both, extra, p, values, slopes, weights, h, residual)
             blocks(0, points, sizes, ints, q, v, params, own, at, qq, qv, vq, vv)
             for a in range(m):
                 for i in range(d):
@@ -80,9 +106,9 @@ def forward(
             size, change = 0.0, 0.0
             for a in range(m):
                 for i in range(d):
-                    path[first + a + 1, i] -= flat[a * d + i]
+                    moved[a + 1, i] -= flat[a * d + i]
                     change = max(change, abs(flat[a * d + i]))
-                    size = max(size, abs(path[first + a + 1, i]), abs(path[first, i]))
+                    size = max(size, abs(path[first, i] + moved[a + 1, i]), abs(path[first, i]))
             counted[0] += 1
             if not np.isfinite(change):
                 return k
@@ -93,14 +119,12 @@ def forward(
             last = change
         if not converged:
             return k
-        for s in range(points):
+        for a in range(1, m + 1):
             for i in range(d):
-                q[s, i], v[s, i] = 0.0, 0.0
-                for a in range(m + 1):
-                    q[s, i] += values[s, a] * path[first + a, i]
-                    v[s, i] += slopes[s, a] * path[first + a, i] / h
+                path[first + a, i] = path[first, i] + moved[a, i]
+        place(path[first], moved, values, slopes, h, q, v)
         slope(0, points, sizes, ints, q, v, params, own, at, both)
-        gather(both, p, values, slopes, weights, h, residual)
+        balance(both, extra, p, values, slopes, weights, h, residual)
         p[:] = residual[m]
     return (path.shape[0] - 1) // m
 

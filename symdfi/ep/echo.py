@@ -1,0 +1,147 @@
+"""The echo of a trajectory that is given by its beginning: THEORY-EP, sections 1 and 4."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from symdfi.ep.discrete import COST, FREE
+from symdfi.ep.march import Course, Marched, run
+from symdfi.ep.nudging import Nudging, finite_nudge
+from symdfi.ep.orbit import Orbit
+from symdfi.ep.readout import Readout, readout
+from symdfi.ep.sensitivity import Sensitivity, by_velocity, finite_derivatives, shaped
+from symdfi.errors import ConvergenceError, DivergenceError, SymbolicError
+from symdfi.linalg.blas import one_blas_thread
+
+#: The part of an echo's response that may be of second order in the nudge: the bias is of the order of its square.
+_BEND = 0.2
+
+
+@dataclass(frozen=True)
+class Reflection:
+    """A run from the pinned end to the beginning: its path in the order of time, and q and p at t = 0."""
+
+    path: np.ndarray
+    q: np.ndarray
+    p: np.ndarray
+
+
+@dataclass(frozen=True)
+class Echo(Nudging):
+    """The final state pinned: for ``InitialState`` without dissipation, any rule and any Lagrangian.
+
+    From (q_N, p_N − β∇Ψ) the discrete equations of L + β e·(q, q̇), with e the cost's derivative along the free
+    trajectory, are marched back to t = 0, for β and −β. Nothing is left of the theorem's boundary term at T, and at the
+    beginning, where the two runs end,
+
+        dC/dθ = ∂_β∂_θS,    dC/dq₀ = −∂_βp₀,    dC/dp₀ = ∂_βq₀,
+
+    centred in β: bias O(β²), none for linear systems, and rounding errors of the order of ε/β times the growth of the
+    motion's own. Exact for the discrete cost as β → 0.
+
+    Raises ``SymbolicError`` for any other boundary condition and for dissipation, ``ConvergenceError`` for a nudge that
+    is too large or is lost in rounding, ``DivergenceError`` for what is not finite.
+    """
+
+    beta: float = 1e-5
+
+    def __post_init__(self) -> None:
+        finite_nudge(self.beta)
+
+    def gradient(self, free: Orbit) -> dict[str, np.ndarray]:
+        return self.sensitivity(free).params
+
+    @one_blas_thread()
+    def sensitivity(self, free: Orbit) -> Sensitivity:
+        """dC by parameters, signals, initial state and T."""
+        self._ends(free)
+        system, setting = free.system, free.setting
+        above, below = (self._reflected(free, beta) for beta in (self.beta, -self.beta))
+        _check_spread(free, above.path, below.path, self.beta)
+        share = 0.5 / self.beta
+        q0, p0 = share * (below.p - above.p), share * (above.q - below.q)
+        found = readout(system, setting, free.q, COST)
+        for path, sign in ((above.path, share), (below.path, -share)):
+            found = found.plus(readout(system, setting, path, FREE), sign)
+        return _collected(free, found, q0, p0)
+
+    def return_error(self, free: Orbit) -> float:
+        """How far an echo without a nudge misses the initial state: the larger of max |q − q₀|, in units of the largest
+        |q| on the way, and max |p − p₀|, in units of the larger |p| of the ends. A multiple of rounding, or floating
+        point does not bring the motion back for so long a time: a gradient is good to about this over β."""
+        ends, back = self._ends(free), self._reflected(free, 0.0)
+        sizes = np.max(np.abs(free.q)), np.max(np.abs([ends.p0, ends.pN]))
+        misses = np.max(np.abs(back.q - free.q[0])), np.max(np.abs(back.p - ends.p0))
+        return float(max(miss / (size or 1.0) for miss, size in zip(misses, sizes, strict=True)))
+
+    def _ends(self, free: Orbit) -> Marched:
+        """The momenta at the ends, of a trajectory that has an echo."""
+        if not isinstance(free.linear, Marched):
+            raise SymbolicError(
+                f"{self!r}: an echo is of a trajectory given by its beginning, InitialState or AtRest. Under other "
+                "boundary conditions nudge the system itself, by Centered()"
+            )
+        if not free.system.has_action:
+            raise SymbolicError(
+                f"{self!r}: with dissipation or generalized forces the motion does not retrace itself. Use "
+                "Infinitesimal(), which reads the doubled action"
+            )
+        return free.linear
+
+    def _reflected(self, free: Orbit, beta: float) -> Reflection:
+        """Marched backward with a nudge."""
+        push, at_end = pushes(free)
+        course = Course.forward(free.setting).backward(beta * push)
+        path, p = free.q[::-1].copy(), beta * at_end - self._ends(free).pN
+        try:
+            run(free.system, course, path, p)
+        except ConvergenceError as error:
+            raise ConvergenceError(
+                f"the echo nudged by beta = {beta:g} was lost on the way: {error}", beta=beta
+            ) from error
+        return Reflection(path[::-1], path[-1], -p)
+
+
+def pushes(free: Orbit) -> tuple[np.ndarray, np.ndarray]:
+    """The derivatives of the running cost by q and v at the points, (points, 2d), and that of the terminal cost by
+    q(T). ``DivergenceError`` where they are not finite."""
+    system, setting, d = free.system, free.setting, free.q.shape[1]
+    at = system.points(setting, free.q)
+    (rows,) = system.run(system.kernels.slope, setting, at, COST, [2 * d])
+    if not np.isfinite(rows).all():
+        raise DivergenceError("the derivative of the cost by the path is not finite", partial=free.q)
+    return rows[: setting.points], rows[setting.points :, :d].sum(axis=0)
+
+
+def _check_spread(free: Orbit, above: np.ndarray, below: np.ndarray, beta: float) -> None:
+    """``ConvergenceError`` for echoes that a nudge does not set apart by more than rounding, or not linearly."""
+    spread, size = np.max(np.abs(above - below)) / 2, np.max(np.abs(free.q))
+    bend = np.max(np.abs(above - free.q + below - free.q)) / 2
+    if not bend <= max(_BEND * spread, 1e-6 * size):
+        raise ConvergenceError(
+            f"the echoes nudged by beta = ±{abs(beta):g} are {spread:.3g} from the free trajectory, "
+            f"{bend:.3g} of it not linear in beta; reduce beta",
+            beta=beta,
+        )  # fmt: skip
+    pushed = any(np.any(part) for part in pushes(free))
+    if pushed and spread <= 16 * np.finfo(float).eps * size:
+        raise ConvergenceError(
+            f"the echo nudged by beta = {beta:g} cannot be told from the free trajectory: they are {spread:.3g} apart, "
+            f"of {size:.3g}; increase beta",
+            beta=beta,
+        )  # fmt: skip
+
+
+def _collected(free: Orbit, found: Readout, q0: np.ndarray, p0: np.ndarray) -> Sensitivity:
+    """A sensitivity from derivatives at the end of an echo; what goes by an initial velocity is added."""
+    system, setting, nothing = free.system, free.setting, np.full(q0.size, np.nan)
+    theta, signals, v0 = found.by_theta, found.by_signal.copy(), nothing
+    if (start := by_velocity(free, p0)) is not None:
+        theta, q0, v0 = theta + start.theta, q0 + start.q0, start.v0
+        signals[0] += start.signals
+    params = finite_derivatives(shaped(theta, system.shapes(setting)), free.q)
+    return Sensitivity(
+        params, shaped(signals, system.signal_shapes(setting)), q0, v0, p0, nothing, nothing, found.by_end
+    )
