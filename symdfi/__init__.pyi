@@ -28,6 +28,9 @@ from .dfi import (
 )
 from .dynamics import DOP853, RK4, Event, ImplicitMidpoint, Lagrangian, SciPy, Trajectory, Verlet, integrate
 from .ep import (
+    LBFGS,
+    SGD,
+    Adam,
     AtRest,
     Centered,
     Cost,
@@ -42,6 +45,7 @@ from .ep import (
     Orbit,
     Periodic,
     Static,
+    Training,
     Trapezoidal,
     extremize,
 )
@@ -146,6 +150,10 @@ __all__ = [
     "Centered",
     "EPTrainer",
     "Echo",
+    "SGD",
+    "Adam",
+    "LBFGS",
+    "Training",
     # errors
     "SymdfiError",
     "SymbolicError",

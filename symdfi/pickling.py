@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import pickle
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
@@ -59,3 +60,22 @@ def _frozen(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return type(value), tuple(map(_frozen, value))
     return (type(value), value) if isinstance(value, int | float) else value
+
+
+class Once:
+    """A value for many pieces of work: pickled once, and made anew once in each process that it is sent to."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    @functools.cached_property
+    def _pickled(self) -> bytes:
+        return pickle.dumps(self.value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made_once, (self._pickled,)
+
+
+@functools.lru_cache(maxsize=8)
+def _made_once(pickled: bytes) -> Once:
+    return Once(pickle.loads(pickled))

@@ -324,3 +324,22 @@ def _is_formula(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def plot_training(dataset: Any) -> Any:
+    """Loss, norm of the gradient, and skipped samples where there are some, against the epochs."""
+    from matplotlib.figure import Figure
+
+    skips = bool(dataset["skipped"].values.any())
+    figure = Figure(figsize=(4.4 * (2 + skips), 3.6), layout="constrained")
+    axes, epoch = figure.subplots(1, 2 + skips), dataset["epoch"].values
+    for axis, name, label in zip(axes, ("loss", "gradient_norm"), ("loss", "‖gradient‖"), strict=False):
+        values = dataset[name].values
+        axis.plot(epoch, values, lw=1)
+        axis.set(xlabel="epoch", ylabel=label, title=dataset[name].long_name)
+        if values.size and (values > 0).all():
+            axis.set_yscale("log")
+    if skips:
+        axes[2].step(epoch, dataset["skipped"].values, where="mid", lw=1)
+        axes[2].set(xlabel="epoch", ylabel="samples", title=dataset["skipped"].long_name)
+    return figure

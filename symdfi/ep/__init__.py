@@ -14,19 +14,25 @@ from symdfi.ep.boundary import AtRest, Boundary, FixedEnds, InitialState, Period
 from symdfi.ep.cost import Cost
 from symdfi.ep.echo import Echo
 from symdfi.ep.extremum import extremize
+from symdfi.ep.history import Failure, Training
 from symdfi.ep.nudging import Centered, Infinitesimal, Nudging, OneSided
+from symdfi.ep.optimizers import LBFGS, SGD, Adam
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.rules import Galerkin, Midpoint, Rule, Trapezoidal
 from symdfi.ep.sensitivity import Sensitivity
 from symdfi.ep.trainer import EPTrainer, GradientCheck
 
 __all__ = [
+    "LBFGS",
+    "SGD",
+    "Adam",
     "AtRest",
     "Boundary",
     "Centered",
     "Cost",
     "EPTrainer",
     "Echo",
+    "Failure",
     "FixedEnds",
     "Galerkin",
     "GradientCheck",
@@ -40,6 +46,7 @@ __all__ = [
     "Rule",
     "Sensitivity",
     "Static",
+    "Training",
     "Trapezoidal",
     "extremize",
 ]

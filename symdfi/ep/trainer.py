@@ -8,22 +8,31 @@ conjugate to θ. With dissipation, and for initial values, the same of the doubl
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from symdfi.compile.program.loops import Variable
 from symdfi.dynamics.system import Lagrangian
+from symdfi.ep.batches import Gradient
 from symdfi.ep.boundary import Boundary
 from symdfi.ep.cost import Cost
 from symdfi.ep.discrete import DiscreteSystem
 from symdfi.ep.extremum import check_boundary, solve
+from symdfi.ep.history import Training
 from symdfi.ep.nudging import Infinitesimal, Nudging, pushed
+from symdfi.ep.optimizers import Optimizer
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.rules import Midpoint, Rule
+from symdfi.ep.samples import Data
 from symdfi.ep.sensitivity import Sensitivity, finite_derivatives, sensitivity
 from symdfi.ep.setting import Signals
+from symdfi.ep.training import OnEpoch, Plan
+from symdfi.ep.training import resume as resume_training
+from symdfi.ep.training import train as train_on
 from symdfi.errors import SymbolicError
 from symdfi.linalg.blas import one_blas_thread
 from symdfi.numbers import finite_reals, real
@@ -145,6 +154,51 @@ class EPTrainer(Rebuilt):
         """dC/dθ by implicit differentiation: ∂_θC + Σ λ·∂_θr with (∂r/∂q)ᵀ λ = −∂C/∂q, r the discrete equations."""
         push = pushed(free)
         return self._chosen(sensitivity(free, push, free.linear.adjoint(push)).params)
+
+    def train(
+        self, params: Mapping[Any, Any], data: Data, epochs: int = 100, *, optimizer: Optimizer | None = None,
+        batch: int | None = None, seed: int = 0, gradient: Gradient = None, guess: np.ndarray | None = None,
+        patience: int | None = None, executor: Executor | None = None, checkpoint: str | Path | None = None,
+        checkpoint_every: int = 1, on_epoch: OnEpoch | None = None,
+    ) -> Training:  # fmt: skip
+        """Train the parameters ``trainable`` from ``params`` on, the others given with them: to a small mean of C over
+        the samples.
+
+        ``data`` gives inputs and targets of all samples, arrays whose first axis counts them, ``{f: (samples, times,
+        *shape), y: (samples, *shape)}``, or is a sequence of mappings, one a sample. ``optimizer`` is ``Adam()``,
+        ``SGD(rate, momentum)`` or ``LBFGS()``, each with ``bounds={k: (0, None)}``. Those of first order take the
+        samples in ``batch``es, in a new order each epoch, drawn by ``seed``; an epoch of ``LBFGS`` is an iteration on
+        all of them, after the first, which is the start. ``gradient`` is "adjoint" or a nudging instead of the
+        trainer's own.
+
+        The samples of a batch are shared out over the workers of ``executor`` (any ``concurrent.futures.Executor``),
+        with the same numbers for any number of them. Under boundary conditions at two times the search for a sample's
+        orbit begins with its last one, and where it has none, or that leads nowhere, with ``guess``. Samples that are
+        not solved are skipped, counted, and listed with the reason.
+
+        ``patience`` ends the training after so many epochs without a lower loss, ``on_epoch(epochs, training)`` where
+        it returns True. ``checkpoint`` is a file that keeps the run, written every ``checkpoint_every`` epochs and
+        where it ends: ``resume`` goes on from there.
+
+        Raises ``ValueError`` and ``TypeError`` for bad input; ``ConvergenceError`` where no sample of a batch is solved
+        and ``DivergenceError`` where parameters leave the finite numbers; they, and ``Interrupted`` (Ctrl-C), keep the
+        training up to the last whole epoch as ``partial``.
+        """
+        kept = None if checkpoint is None else Path(checkpoint)
+        plan = Plan(epochs, batch, seed, patience, kept, checkpoint_every)
+        return train_on(self, params, data, plan, optimizer, gradient, guess, executor, on_epoch)
+
+    def resume(
+        self, path: str | Path, data: Data, epochs: int | None = None, *, optimizer: Optimizer | None = None,
+        gradient: Gradient = None, executor: Executor | None = None, on_epoch: OnEpoch | None = None,
+    ) -> Training:  # fmt: skip
+        """The training that was kept by ``train(..., checkpoint=path)``, gone on with from where the file has it: the
+        same to the last bit as if it had not stopped, or further, to more ``epochs``. It is kept on in the file.
+
+        Data, optimizer and gradient are those of the run. Raises ``FileNotFoundError``, ``CheckpointError`` for a file
+        that is no checkpoint, is damaged, or is of another training, and what ``train`` raises.
+        """
+        return resume_training(self, path, data, epochs, optimizer, gradient, executor, on_epoch)
 
     def _chosen(self, found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         return {name: found[name] for name in self.trainable}

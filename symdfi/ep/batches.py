@@ -1,0 +1,192 @@
+"""The loss of a batch of samples and its gradient, the samples solved by the workers of an executor."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from symdfi.dynamics.system import Lagrangian
+from symdfi.ep.boundary import Boundary
+from symdfi.ep.cost import Cost
+from symdfi.ep.nudging import Nudging
+from symdfi.ep.orbit import Orbit
+from symdfi.ep.rules import Rule
+from symdfi.ep.samples import Samples
+from symdfi.ep.setting import Signals
+from symdfi.errors import ConvergenceError, DivergenceError, SingularMatrixError
+from symdfi.linalg.blas import own_threads
+from symdfi.numbers import finite_reals
+from symdfi.pickling import Once
+from symdfi.symbolic.given import name_of
+from symdfi.workers import run
+
+
+class Trainer(Protocol):
+    """What is needed of an ``EPTrainer``."""
+
+    system: Lagrangian
+    cost: Cost
+    boundary: Boundary
+    steps: int | None
+    rule: Rule
+    nudging: Nudging
+    trainable: tuple[str, ...]
+
+    def free(
+        self, params: Mapping[Any, Any], inputs: Signals | None = None, targets: Signals | None = None,
+        guess: np.ndarray | None = None,
+    ) -> Orbit: ...  # fmt: skip
+
+    def response(self, free: Orbit) -> dict[str, np.ndarray]: ...
+
+    def adjoint(self, free: Orbit) -> dict[str, np.ndarray]: ...
+
+
+#: How the gradient of a free orbit is found: by the trainer's nudging, "adjoint", or another nudging.
+Gradient = str | Nudging | None
+
+
+class Packing:
+    """Parameters by name as one θ, and back; those that are not trained are kept."""
+
+    def __init__(self, params: Mapping[Any, Any], trainable: Sequence[str]) -> None:
+        self.given = {name_of(key): value for key, value in params.items()}
+        self.names = tuple(trainable)
+        if not self.names:
+            raise ValueError("there is nothing to train: no parameter is trainable")
+        for name in self.names:
+            if name not in self.given:
+                raise ValueError(f"no value for the parameter {name}")
+        values = {name: finite_reals(self.given[name], f"the parameter {name}") for name in self.names}
+        self.shapes = {name: value.shape for name, value in values.items()}
+        self.start = self.packed(values)
+
+    def packed(self, values: Mapping[str, np.ndarray]) -> np.ndarray:
+        return np.concatenate([np.ravel(values[name]) for name in self.names])
+
+    def params(self, theta: np.ndarray) -> dict[str, Any]:
+        """All parameters by name."""
+        sizes = [int(np.prod(shape, dtype=int)) for shape in self.shapes.values()]
+        parts = np.split(theta, np.cumsum(sizes)[:-1])
+        pairs = zip(self.shapes.items(), parts, strict=True)
+        return {**self.given, **{name: part.reshape(shape) for (name, shape), part in pairs}}
+
+    def bounds(self, bounds: Mapping[Any, tuple[Any, Any]]) -> tuple[np.ndarray, np.ndarray]:
+        """The least and the largest θ. ``ValueError`` for bounds of what is not trained, and for empty ones."""
+        low = {name: np.full(shape, -np.inf) for name, shape in self.shapes.items()}
+        high = {name: np.full(shape, np.inf) for name, shape in self.shapes.items()}
+        for key, pair in bounds.items():
+            name = name_of(key)
+            if name not in self.shapes:
+                raise ValueError(f"bounds of {name}, which is not trained: {', '.join(self.names)} are")
+            if not isinstance(pair, Sequence) or len(pair) != 2:
+                raise ValueError(f"the bounds of {name} are a pair (least, largest), None where there is none")
+            for side, value in zip((low, high), pair, strict=True):
+                if value is not None:
+                    value = finite_reals(value, f"a bound of {name}")
+                    if value.shape not in ((), self.shapes[name]):
+                        raise ValueError(f"a bound of {name} has shape {value.shape}, expected {self.shapes[name]}")
+                    side[name][...] = value
+            if np.any(low[name] > high[name]):
+                raise ValueError(f"the bounds of {name} leave nothing between them")
+        return self.packed(low), self.packed(high)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """At θ, of the samples that were solved: the mean of the costs and of their gradients; the ``paths`` found, and why
+    the others failed, by sample."""
+
+    theta: np.ndarray
+    loss: float
+    gradient: np.ndarray
+    solved: int
+    paths: Mapping[int, np.ndarray]
+    failures: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True)
+class Solved:
+    """What a worker sends back of a sample: its cost, gradient and path, or why there is none."""
+
+    cost: float = np.nan
+    gradient: np.ndarray | None = None
+    path: np.ndarray | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Batches of ``samples``. ``gradient`` says how the gradients are found, ``guess`` where the search for an orbit
+    between two times begins if the sample has not been solved before."""
+
+    trainer: Trainer
+    packing: Packing
+    samples: Samples
+    gradient: Gradient
+    guess: np.ndarray | None
+    executor: Executor | None
+
+    def evaluate(self, theta: np.ndarray, members: Sequence[int], warm: Mapping[int, np.ndarray]) -> Evaluation:
+        """The members of a batch, begun at the paths ``warm`` of earlier solutions. Sums are taken in the samples'
+        order, and are the same for any executor.
+
+        Raises what a sample's data are refused with, and names the sample."""
+        params, members = self.packing.params(theta), sorted(members)
+        task = Once((self.trainer, self.gradient, self.packing.names))
+        parts = [(task, params, self.samples[k], warm.get(k), self.guess) for k in members]
+        total, cost, paths, failures = np.zeros(theta.size), 0.0, {}, []
+        with contextlib.closing(run(solved, parts, self.executor)) as coming:
+            for k in members:
+                try:
+                    found = next(coming)
+                except Exception as error:
+                    error.add_note(f"in sample {k}")
+                    raise
+                if found.gradient is None:
+                    failures.append((k, found.reason))
+                    continue
+                cost, total = cost + found.cost, total + found.gradient
+                if not self.trainer.boundary.is_marched:
+                    paths[k] = found.path
+        count = len(members) - len(failures)
+        with np.errstate(invalid="ignore"):
+            return Evaluation(
+                theta, cost / count if count else np.nan, total / max(count, 1), count, paths, tuple(failures)
+            )
+
+
+def solved(
+    task: Once, params: Mapping[str, Any], signals: Mapping[str, Any], warm: np.ndarray | None,
+    guess: np.ndarray | None,
+) -> Solved:  # fmt: skip
+    """The cost of a sample and its gradient, sought from an earlier solution, and where that leads nowhere anew."""
+    trainer, gradient, names = task.value
+    found = Solved()
+    # On one thread each, whoever calls: rounding is the same then.
+    with own_threads():
+        for begin in (guess,) if warm is None else (warm, guess):
+            try:
+                free = trainer.free(params, signals, guess=begin)
+                by_name = _gradient(trainer, gradient, free)
+                return Solved(free.cost, np.concatenate([np.ravel(by_name[name]) for name in names]), free.q)
+            except (ConvergenceError, DivergenceError, SingularMatrixError) as error:
+                found = Solved(reason=f"{type(error).__name__}: {error}")
+    return found
+
+
+def _gradient(trainer: Trainer, how: Gradient, free: Orbit) -> Mapping[str, np.ndarray]:
+    if how is None:
+        return trainer.response(free)
+    return how.gradient(free) if isinstance(how, Nudging) else trainer.adjoint(free)
+
+
+def check_gradient_choice(how: Any) -> None:
+    """``ValueError`` for what is no way to find a gradient."""
+    if not (how is None or how == "adjoint" or isinstance(how, Nudging)):
+        raise ValueError(f"gradient = {how!r}: None for the trainer's own nudging, a nudging, or 'adjoint'")

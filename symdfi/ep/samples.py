@@ -1,0 +1,70 @@
+"""Data for training: of each sample the inputs and targets, by name."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from symdfi.checkpoints import lasting
+from symdfi.ep.setting import Signals
+from symdfi.numbers import finite_reals
+from symdfi.symbolic.given import name_of
+
+#: Arrays by symbol or name whose first axis counts the samples, or a sequence of what is given of each sample.
+Data = Signals | Sequence[Signals]
+
+
+class Samples:
+    """The samples of ``Data``. In a mapping, numbers and functions of time are common to all samples.
+
+    Raises ``TypeError`` for what is neither a mapping nor a sequence of them, ``ValueError`` where there is no sample,
+    for arrays of different lengths, and for what is not finite.
+    """
+
+    def __init__(self, data: Data) -> None:
+        if isinstance(data, Mapping):
+            self._each = _taken_apart({name_of(key): value for key, value in data.items()})
+        elif isinstance(data, Sequence) and not isinstance(data, str) and all(isinstance(x, Mapping) for x in data):
+            self._each = [{name_of(key): value for key, value in sample.items()} for sample in data]
+        else:
+            raise TypeError(
+                "data are arrays by name, {f: (samples, times), ...}, or a sequence of such mappings, one a sample, "
+                f"not {type(data).__name__}"
+            )
+        if not self._each:
+            raise ValueError("the data hold no sample")
+
+    def __len__(self) -> int:
+        return len(self._each)
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        return self._each[number]
+
+    @property
+    def digest(self) -> str:
+        """What the data are, in short."""
+        found = hashlib.sha256()
+        for sample in self._each:
+            for name, value in sorted(sample.items()):
+                found.update(name.encode() + b"=")
+                found.update(lasting(repr(value)).encode() if callable(value) else np.asarray(value, float).tobytes())
+        return f"{len(self)} samples ({found.hexdigest()[:16]})"
+
+
+def _taken_apart(data: Mapping[str, Any]) -> list[dict[str, Any]]:
+    common, stacked = {}, {}
+    for name, value in data.items():
+        array = None if callable(value) else finite_reals(value, f"the data of {name}")
+        if array is None or array.ndim == 0:
+            common[name] = value
+        else:
+            stacked[name] = array
+    counts = {name: len(array) for name, array in stacked.items()}
+    if len(set(counts.values())) > 1:
+        shown = ", ".join(f"{count} of {name}" for name, count in counts.items())
+        raise ValueError(f"the first axis of the data counts the samples: there are {shown}")
+    total = next(iter(counts.values()), 1)
+    return [{**common, **{name: array[k] for name, array in stacked.items()}} for k in range(total)]

@@ -1,0 +1,186 @@
+"""``train``: parameters of least mean cost over samples; the loop over epochs, for every optimiser."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from symdfi import checkpoints
+from symdfi.checkpoints import lasting
+from symdfi.ep.batches import Batches, Gradient, Packing, Trainer, check_gradient_choice
+from symdfi.ep.descent import Descent
+from symdfi.ep.history import Training
+from symdfi.ep.optimizers import LBFGS, Adam, FirstOrder, Optimizer
+from symdfi.ep.quasi_newton import QuasiNewton
+from symdfi.ep.samples import Data, Samples
+from symdfi.errors import CheckpointError, ConvergenceError, DivergenceError, Interrupted
+from symdfi.numbers import count, finite_reals, reals
+from symdfi.symbolic.given import name_of
+
+#: Called with the number of epochs done and the training so far; True ends it.
+OnEpoch = Callable[[int, Training], Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long, in what batches, and where it is kept."""
+
+    epochs: int
+    batch: int | None
+    seed: int
+    patience: int | None
+    checkpoint: Path | None
+    checkpoint_every: int
+
+    def __post_init__(self) -> None:
+        count(self.epochs, "epochs", 1)
+        count(self.seed, "the seed", 0)
+        count(self.checkpoint_every, "checkpoint_every", 1)
+        for name in ("batch", "patience"):
+            if getattr(self, name) is not None:
+                count(getattr(self, name), name, 1)
+
+
+def train(
+    trainer: Trainer, params: Mapping[Any, Any], data: Data, plan: Plan, optimizer: Optimizer | None,
+    gradient: Gradient, guess: np.ndarray | None, executor: Executor | None, on_epoch: OnEpoch | None,
+) -> Training:  # fmt: skip
+    """See ``EPTrainer.train``."""
+    check_gradient_choice(gradient)
+    packing, samples = Packing(params, trainer.trainable), Samples(data)
+    guess = None if guess is None else finite_reals(guess, "the guess")
+    optimizer = Adam() if optimizer is None else optimizer
+    loop = _loop(Batches(trainer, packing, samples, gradient, guess, executor), optimizer, plan)
+    return _run(loop, plan, packing, on_epoch)
+
+
+def resume(
+    trainer: Trainer, path: str | Path, data: Data, epochs: int | None, optimizer: Optimizer | None,
+    gradient: Gradient, executor: Executor | None, on_epoch: OnEpoch | None,
+) -> Training:  # fmt: skip
+    """See ``EPTrainer.resume``."""
+    check_gradient_choice(gradient)
+    samples, optimizer = Samples(data), Adam() if optimizer is None else optimizer
+    state = checkpoints.read(path, _identity(trainer, optimizer, gradient, samples))
+    packing = Packing(state["params"], trainer.trainable)
+    plan = Plan(**{**state["plan"], "checkpoint": Path(path)})
+    if epochs is not None:
+        plan = dataclasses.replace(plan, epochs=epochs)
+    loop = _loop(Batches(trainer, packing, samples, gradient, state["guess"], executor), optimizer, plan)
+    try:
+        loop.restore(state["progress"])
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} does not hold a training: {error!r}") from error
+    return _run(loop, plan, packing, on_epoch)
+
+
+def _loop(batches: Batches, optimizer: Optimizer, plan: Plan) -> Descent | QuasiNewton:
+    if isinstance(optimizer, FirstOrder):
+        return Descent(batches, optimizer, plan.batch, plan.seed)
+    if not isinstance(optimizer, LBFGS):
+        raise TypeError(f"{optimizer!r} is no optimiser: use SGD, Adam or LBFGS")
+    if plan.batch is not None:
+        raise ValueError("LBFGS takes all samples at once: batch is for SGD and Adam")
+    return QuasiNewton(batches, optimizer)
+
+
+def _run(loop: Descent | QuasiNewton, plan: Plan, packing: Packing, on_epoch: OnEpoch | None) -> Training:
+    """The loop to its end."""
+    from tqdm.auto import tqdm  # slow to import
+
+    batches = loop.batches
+
+    def so_far(message: str) -> Training:
+        return loop.record.training(packing, message, lasting(repr(loop.optimizer)), len(batches.samples))
+
+    def keep() -> None:
+        if plan.checkpoint is None:
+            return
+        trainer, given = batches.trainer, _storable(packing.given)
+        own = dataclasses.asdict(dataclasses.replace(plan, checkpoint=None))
+        state = {
+            **_identity(trainer, loop.optimizer, batches.gradient, batches.samples),
+            "params": given, "plan": own, "guess": batches.guess, "progress": loop.state(),
+        }  # fmt: skip
+        checkpoints.write(state, plan.checkpoint)
+
+    if plan.patience is not None and loop.record.stale >= plan.patience:
+        return so_far(_stale(plan.patience))
+    keep()
+    with tqdm(total=plan.epochs, initial=loop.record.epochs, desc="train", disable=None, leave=False) as bar:
+
+        def after(epochs: int) -> str:
+            """After so many epochs: why to end, if there is a reason."""
+            bar.update()
+            bar.set_postfix_str(f"loss {loop.record.loss[-1]:.4g}", refresh=False)
+            if epochs % plan.checkpoint_every == 0:
+                keep()
+            if on_epoch is not None and on_epoch(epochs, so_far("running")):
+                return "ended by on_epoch"
+            if plan.patience is not None and loop.record.stale >= plan.patience:
+                return _stale(plan.patience)
+            return ""
+
+        try:
+            message = loop.run(plan.epochs, after)
+        except (ConvergenceError, DivergenceError) as error:
+            keep()
+            raise type(error)(f"{error}", partial=so_far("failed"), **error.details) from error
+        except KeyboardInterrupt as error:
+            keep()
+            done = loop.record.epochs
+            raise Interrupted(f"interrupted after {done} epochs", partial=so_far("interrupted")) from error
+    keep()
+    return so_far(message)
+
+
+def _stale(patience: int) -> str:
+    return f"no lower loss in {patience} epochs"
+
+
+def _storable(params: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Parameters as a file holds them: integers as such, which may be indices."""
+    arrays = {name: np.asarray(value) for name, value in params.items()}
+    return {name: a if a.dtype.kind in "iu" else reals(a, f"the parameter {name}") for name, a in arrays.items()}
+
+
+def _identity(trainer: Trainer, optimizer: Optimizer, gradient: Gradient, samples: Samples) -> dict[str, str]:
+    """Of what a training is."""
+    system, cost = trainer.system, trainer.cost
+    forces = ", ".join(map(str, system.external_forces))
+    found = hashlib.sha256()
+    for part in (trainer.boundary, trainer.steps, trainer.rule, trainer.nudging, trainer.trainable, cost):
+        _feed(found, part)
+    return {
+        "system": f"L = {system.lagrangian}, R = {system.dissipation}, Q = ({forces})",
+        "trainer": f"{type(trainer.boundary).__name__} of {trainer.steps} steps ({found.hexdigest()[:16]})",
+        "optimizer": lasting(repr(optimizer)),
+        "gradient": repr(gradient),
+        "data": samples.digest,
+    }
+
+
+def _feed(found: Any, value: Any) -> None:
+    """A value to a hash: by its numbers, and by the fields of what has some."""
+    if isinstance(value, np.ndarray):
+        found.update(f"{value.shape} {value.dtype.str}".encode() + np.ascontiguousarray(value).tobytes())
+    elif isinstance(value, Mapping):
+        for key in sorted(value, key=name_of):
+            found.update(name_of(key).encode())
+            _feed(found, value[key])
+    elif dataclasses.is_dataclass(value):
+        found.update(type(value).__name__.encode())
+        for field in dataclasses.fields(value):
+            _feed(found, getattr(value, field.name))
+    elif isinstance(value, list | tuple):
+        for part in value:
+            _feed(found, part)
+    else:
+        found.update(lasting(repr(value)).encode() + b";")
