@@ -50,12 +50,28 @@ class Case:
         """The relative error of the start."""
         return float(_relative(self.problem().evaluate(self.theta, self.points)[None], self.exact[:1])[0])
 
-    def error(self, stepper: sd.dfi.Stepper | None = None, dt: float | None = None) -> float:
+    def starts(self, count: int) -> list[np.ndarray]:
+        """``theta`` and others that are as good: θ(1 + s n), n normal, with s such that û changes by what ``theta`` is
+        off, by rounding at least. Only one where no such change is felt, as at θ = 0."""
+        base = self.problem().evaluate(self.theta, self.points)
+        found, size, probe = [self.theta], max(self.initial_error, np.finfo(float).eps), 1e-8
+        for seed in range(1, count):
+            change = self.theta * np.random.default_rng(seed).standard_normal(self.theta.size)
+            felt = self.problem().evaluate(self.theta + probe * change, self.points)
+            share = float(_relative(felt[None], base[None])[0]) / probe
+            if share > 0:
+                found.append(self.theta + size / share * change)
+        return found
+
+    def error(
+        self, stepper: sd.dfi.Stepper | None = None, dt: float | None = None, theta: np.ndarray | None = None
+    ) -> float:
         """The error of a run, infinite if it breaks off."""
         each = max(1, round(self.T / SAVES / (dt or self.dt)))
         step = self.T / SAVES / each
         try:
-            solution = sd.evolve(self.problem(), self.theta, (0, self.T), step, stepper, save_every=each)
+            start = self.theta if theta is None else theta
+            solution = sd.evolve(self.problem(), start, (0, self.T), step, stepper, save_every=each)
         except (sd.DivergenceError, sd.SingularMatrixError):
             return np.inf
         with np.errstate(over="ignore", invalid="ignore"):

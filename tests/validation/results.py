@@ -30,6 +30,34 @@ def publish(title: str, body: str, file: Path = FILE) -> None:
     file.write_text(text, encoding="utf-8", newline="\n")
 
 
+def tables(title: str, file: Path = FILE) -> list[list[list[str]]]:
+    """The tables under ``title``, each its lines of cells, the head first; none where there is no such section."""
+    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    section = next((part for part in text.split("\n## ") if part.split("\n", 1)[0] == title), "")
+    found: list[list[list[str]]] = []
+    inside = False
+    for line in section.splitlines():
+        if not line.startswith("|"):
+            inside = False
+            continue
+        if not inside:
+            found.append([])
+        inside = True
+        if not line.startswith("| ---"):
+            found[-1].append([cell.strip() for cell in line.strip().strip("|").split("|")])
+    return found
+
+
+def merged(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], known: Sequence[Sequence[str]], order: Sequence[str]
+) -> list[list[str]]:
+    """``rows`` and those of the ``known`` table that have the same columns and belong to other cases, the first cell,
+    in the ``order`` of cases."""
+    fresh = {row[0] for row in rows}
+    kept = [row for row in known[1:] if row[0] in order and row[0] not in fresh] if known[:1] == [list(columns)] else []
+    return sorted([list(row) for row in [*rows, *kept]], key=lambda row: order.index(row[0]))
+
+
 def _parts(title: str) -> list[str]:
     """A title's first word in letters and number, so that V2 comes before V10."""
     name = title.split(":")[0]
