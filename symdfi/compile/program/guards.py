@@ -21,9 +21,9 @@ def not_empty(sums: tuple[Loop, ...]) -> Guards:
     return tuple(sp.Ge(s.upper, s.lower) for s in sums if s.lower.free_symbols | s.upper.free_symbols)
 
 
-def kept(guards: Guards, deps: tuple[Loop, ...], loops: tuple[Loop, ...]) -> Guards:
+def kept(guards: Guards, deps: tuple[Loop, ...], loops: tuple[Loop, ...], closely: bool = False) -> Guards:
     """What the ``guards`` of a nest of ``loops`` say of ``deps``, those that an element is stored over: outside it the
-    element is never read."""
+    element is never read. ``closely``: also what other indices leave of sizes alone, n >= 2 where 0 < j < i < n."""
     stored, known = ranges(deps), ranges(loops)
     others = {index: bounds for index, bounds in known.items() if index not in stored}
     restricted = (others, *_restricted(others, [loop for loop in loops if loop.index in stored]))
@@ -36,7 +36,7 @@ def kept(guards: Guards, deps: tuple[Loop, ...], loops: tuple[Loop, ...]) -> Gua
         else:
             ends = [extreme(bound, where, True) for bound in inequalities(guard) for where in restricted]
             ends = [end for end in ends if end is not None and is_known(end)]
-            projected = [sp.Ge(end, 0) for end in ends if end.free_symbols & set(stored)]
+            projected = [sp.Ge(end, 0) for end in ends if closely or end.free_symbols & set(stored)]
         for literal in projected:
             if literal != sp.true and not (
                 inequalities(literal) and all(never_negative(bound, stored) for bound in inequalities(literal))

@@ -158,24 +158,30 @@ class Program:
         return renamed(expr.function, names), tuple(Loop(*limit).subs(names) for limit in limits)
 
     def _factor(
-        self, expr: sp.Expr, sums: tuple[Loop, ...], loops: tuple[Loop, ...]
+        self, expr: sp.Expr, sums: tuple[Loop, ...], loops: tuple[Loop, ...], given: Guards = ()
     ) -> tuple[sp.Expr, tuple[Loop, ...]]:
         """Sum one index at a time where the factors that hold it vary with few others.
 
         ``Σ_kj A_k B_kj C_ja`` is ``Σ_j (Σ_k A_k B_kj) C_ja``: the chain rule through nested sums then costs what
-        backpropagation does, not a power of the width that grows with the depth.
+        backpropagation does, not a power of the width that grows with the depth. ``given``: where ``expr`` is asked.
         """
-        given = len(sums)
+        if isinstance(expr, sp.Piecewise) and len(expr.args) == 2 and expr.args[1] == (0, True):
+            value, condition = expr.args[0]
+            if self._is_told(condition) and not condition.free_symbols & set(ranges(loops + sums)):
+                value, sums = self._factor(value, sums, loops, given + implied(condition, self._is_told))
+                return guarded(value, (condition,)), sums
+        several = len(sums) > 1
         while sums and expr != 0 and not expr.has(sp.KroneckerDelta):
-            found = self._first(expr, sums, loops, given > 1)
+            found = self._first(expr, sums, loops, several)
             if found is None:
                 break
             own, deps, inside = found
             outside = [factor for factor in sp.Mul.make_args(expr) if factor not in inside]
             if inside:
-                guards = kept(not_empty(sums), deps, loops + sums)
                 index = private.dummy(own.name)
-                body = guarded(sp.Mul(*inside), guards).xreplace({own.index: index})
+                body = sp.Mul(*inside)
+                guards = self._asked(body, (own,), given + not_empty(sums), deps, loops + sums)
+                body = guarded(body, guards).xreplace({own.index: index})
                 part = self.define(PlainSum(body, (index, own.lower, own.upper)), deps)
             else:
                 part = own.extent
@@ -211,7 +217,7 @@ class Program:
             deps = self._needed(found.union(*(variables(factor) for factor in inside)), others)
             unsaid = set(ranges(loops + sums)) - set(ranges(deps))
             depends = any(guard.free_symbols & unsaid for guard in not_empty(sums))
-            if depends and not _all_inside(inside, own, deps, kept(not_empty(sums), deps, loops + sums)):
+            if depends and not _all_inside(inside, (own,), deps, kept(not_empty(sums), deps, loops + sums)):
                 continue  # what is read may be there only where the other sums are not empty
             last = several and not others and len(inside) < len(factors)
             if (len(deps) < len(others) or last) and (best is None or len(deps) < len(best[1])):
@@ -226,7 +232,7 @@ class Program:
         expr = self._inward(expr) or expr
         if not isinstance(expr, sp.Sum):
             return self._flatten(expr, loops, guards)
-        own = tuple(Loop(*limit) for limit in reversed(expr.limits) if len(limit) == 3)
+        own = self._loops(expr)
         # An index of the sum's own hides one of the same name around it.
         outer = tuple(loop for loop in loops if loop.index not in {k.index for k in own})
         return PlainSum(self._flatten(expr.function, outer + own, guards + not_empty(own)), *expr.limits)
@@ -238,7 +244,7 @@ class Program:
         if isinstance(expr, sp.Sum):
             expr = self._flat(expr, loops, guards)
             deps = self._needed(expr.free_symbols, loops)
-            own = kept(guards, deps, loops)
+            own = self._asked(expr.function, self._loops(expr), guards, deps, loops)
             if own:
                 expr = PlainSum(guarded(expr.function, own), *expr.limits)
             return self.define(expr, deps)
@@ -248,6 +254,11 @@ class Program:
                 return self._flatten(inward, loops, guards)
             return self._branches(expr, guards, lambda e, g: self._flatten(e, loops, g))
         return expr.func(*(self._flatten(arg, loops, guards) for arg in expr.args))
+
+    @staticmethod
+    def _loops(expr: sp.Sum) -> tuple[Loop, ...]:
+        """The loops of a sum, the outermost first."""
+        return tuple(Loop(*limit) for limit in reversed(expr.limits) if len(limit) == 3)
 
     def _inward(self, expr: sp.Expr) -> sp.Expr | None:
         """A sum under a condition on indices as the sum of what is under it, in one nest; None if it is none."""
@@ -331,15 +342,28 @@ class Program:
     def stored(self, expr: sp.Expr, loops: tuple[Loop, ...], guards: Guards) -> sp.Expr:
         """Store ``expr`` over those of the loops that it varies with, where ``guards`` hold: the reference to it."""
         deps = self._needed(variables(expr), loops)
-        return self.define(guarded(expr, kept(guards, deps, loops)), deps)
+        return self.define(guarded(expr, self._asked(expr, (), guards, deps, loops)), deps)
+
+    def _asked(
+        self, expr: sp.Expr, sums: tuple[Loop, ...], guards: Guards, deps: tuple[Loop, ...], loops: tuple[Loop, ...]
+    ) -> Guards:
+        """Where the total of ``expr`` over ``sums`` is stored over ``deps``, which is read within ``loops`` where
+        ``guards`` hold: what these say, and, if it might read out of range or be no number, that of any loop around it
+        there is an iteration. What nothing reads has a derivative of 0, which such a number would spoil."""
+        own = kept(guards, deps, loops)
+        every = guards + not_empty(loops)
+        if all(guard == sp.true for guard in every) or (_all_inside([expr], sums, deps, own) and self._is_finite(expr)):
+            return own
+        return kept(every, deps, loops, True)
 
 
-def _all_inside(factors: Iterable[sp.Expr], own: Loop, deps: tuple[Loop, ...], guards: Guards) -> bool:
-    """Whether all that is read for a sum of ``factors`` over ``own``, stored over ``deps`` where ``guards`` hold, is
+def _all_inside(factors: Iterable[sp.Expr], sums: tuple[Loop, ...], deps: tuple[Loop, ...], guards: Guards) -> bool:
+    """Whether all that is read for sums of ``factors`` over ``sums``, stored over ``deps`` where ``guards`` hold, is
     provably in range."""
     given = tuple(expr for guard in guards for expr in inequalities(guard))
     read = set().union(*(factor.atoms(sp.Indexed) for factor in factors))
-    return all(is_inside(r, (*deps, own), given) for r in read) and all(is_inside(r, deps, given) for r in own.entries)
+    bounds = ((r, deps + sums[:k]) for k, own in enumerate(sums) for r in own.entries)
+    return all(is_inside(r, deps + sums, given) for r in read) and all(is_inside(r, at, given) for r, at in bounds)
 
 
 def is_costly(expr: sp.Basic) -> bool:

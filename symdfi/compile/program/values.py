@@ -50,7 +50,19 @@ class remainder(sp.Function):
 
 #: Of any numbers a number, and none that is too large.
 _FINITE = (sp.Add, sp.Mul, sp.Piecewise, sp.Max, sp.Min, sp.Abs, sp.sign, sp.Heaviside, sp.floor, sp.ceiling, sp.Mod)
-_FINITE += (sp.KroneckerDelta, sp.sin, sp.cos, sp.tanh, sp.atan, sp.asinh, sp.erf, sp.erfc, maximum, minimum)
+_FINITE += (
+    sp.KroneckerDelta,
+    sp.DiracDelta,
+    sp.sin,
+    sp.cos,
+    sp.tanh,
+    sp.atan,
+    sp.asinh,
+    sp.erf,
+    sp.erfc,
+    maximum,
+    minimum,
+)
 
 
 class Finite:

@@ -12,7 +12,7 @@ from symdfi.compile.program.guards import kept
 from symdfi.compile.program.loops import Loop
 from symdfi.compile.source.checked import bounds_checked
 from tests.fuzz import compare
-from tests.fuzz.expressions import INDICES, Case, c, m, n, p, ptr, world, x, y, z
+from tests.fuzz.expressions import INDICES, A, B, Case, c, m, n, p, ptr, world, x, y, z
 
 i, j, k, l, r, s = INDICES
 entry = p[j + sp.Mod(3 - j, n)]
@@ -48,6 +48,26 @@ CASES = {
         (),
         (1, 1, 2),
     ),
+    # x[1] varies with no index: stored outside of loops over 1..n - 1.
+    "stored outside of an empty loop": (
+        sp.Sum(sp.Sum(sp.sin(x[1]) * x[j] * x[k], (k, 1, j)) ** 2, (j, 1, n - 1)),
+        (),
+        (1, 1, 1),
+    ),
+    "stored outside of an empty triangle": (
+        sp.Sum(sp.sin(x[1] * z[k]) * sp.sin(x[i] * x[l]), (l, 1, i), (i, 0, n - 1), (k, 0, m - 1)),
+        (),
+        (1, 1, 1),
+    ),
+    # 1/Σ is stored outside of the loop over j, its derivative is that of a number which nothing reads.
+    "a derivative of what is stored": (
+        sp.Sum(
+            sp.Piecewise((sp.Sum(c**2 / sp.Sum(z[l] ** 2, (l, 0, m - 1)), (k, 1, j)) ** 2, j >= 1), (0, True)),
+            (j, 0, n - 1),
+        ),
+        (),
+        (1, 1, 1),
+    ),
     # Of two conditions the one with an entry is tested last, though the other has a remainder in it.
     "an entry beside a remainder": (
         sp.Piecewise((x[j] * sp.KroneckerDelta(entry, 0), n >= sp.Mod(j - 5, n) + 4), (0, True)),
@@ -75,6 +95,37 @@ def test_an_array_without_elements_is_not_read():
             W, X = np.linspace(0.3, 0.9, size - 1), np.linspace(1.1, 1.7, size)
             rows = [[W[k - 1] + a if k > 0 and k * a % size > 1 else X[k] for a in steps] for k in range(size)]
             assert f(w=W, x=X)["f"] == pytest.approx(np.prod(rows, axis=1).sum(), rel=1e-14)
+
+
+#: x[1] beside an element of a free index.
+BESIDE = {
+    "a product": sp.sin(x[1]) * x[j],
+    "a sum stored": sp.Sum(x[1] * y[k], (k, 0, n - 1)) * y[j],
+    "a sum taken out": sp.Sum(sp.sin(x[1] * z[k]) * sp.sin(x[j] * y[l]), (k, 0, m - 1), (l, 0, n - 1)),
+    "a function of a sum": sp.sin(sp.Sum(x[1] * z[k], (k, 0, m - 1))) * sp.Sum(sp.sin(x[j] * z[k]), (k, 0, m - 1)),
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_nothing_is_read_for_an_array_without_elements(name):
+    """Over j = 1..n - 1, for n = 1."""
+    with bounds_checked():
+        f = sd.compile({"f": (BESIDE[name], (j, 1, n - 1))}, [x, y, z])
+        assert f(x=np.ones(1), y=np.ones(1), z=np.ones(2))["f"].shape == (0,)
+        assert np.all(f(x=np.ones(3), y=np.ones(3), z=np.ones(2))["f"])
+
+
+def test_a_product_under_a_condition_on_sizes_is_summed_index_by_index():
+    """Σ_kl f_k g_l inside a sum over j = 1..n - 1, which may be empty."""
+    inner = sp.Sum(sp.exp(z[k]) * B[0, k] * A[l, 0] * sp.exp(y[l]), (k, 0, m - 1), (l, 0, n - 1))
+    f = sd.compile({"f": sp.Sum(sp.sin(inner) * x[j], (j, 1, n - 1))}, [x, y, z, A, B])
+    assert "_l1" not in f.source  # no loop within another
+    rng = np.random.default_rng(5)
+    for size in (1, 4):
+        X, Y, Z = rng.normal(size=size), rng.normal(size=size), rng.normal(size=3)
+        a, b = rng.normal(size=(size, size)), rng.normal(size=(size, 3))
+        right = np.sin((np.exp(Z) * b[0]).sum() * (a[:, 0] * np.exp(Y)).sum()) * X[1:].sum()
+        assert f(x=X, y=Y, z=Z, A=a, B=b)["f"] == pytest.approx(right, rel=1e-12, abs=1e-13)
 
 
 FACTORS = {
