@@ -28,6 +28,10 @@ from symdfi.pickling import Rebuilt
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.given import name_of
 
+#: So many derivatives by parameters are held at once: what lies in a cache.
+_CHUNK = 2**18
+#: From so many numbers on at the points of a thread, handing over to it pays.
+_WORTH = 2**13
 #: The weights (α, β) of L and of the costs: ``(1, β)`` makes S_β, and these the system alone and the cost alone.
 Weights = tuple[float, float]
 FREE: Weights = (1.0, 0.0)
@@ -145,6 +149,24 @@ class DiscreteSystem(Rebuilt):
         """A kernel at all points, given values and slopes there: an array (rows, width) an output."""
         return self.run_at(kernel, setting, at, setting.signals_of(*weights), setting.times, widths, *more)
 
+    def integrated(
+        self, kernel: CompiledKernel, setting: Setting, at: tuple[np.ndarray, np.ndarray], weights: Weights,
+        widths: list[int], *more: np.ndarray,
+    ) -> list[np.ndarray]:  # fmt: skip
+        """As ``run``, the first output integrated over the points: there may be many parameters, and their rows are
+        never held all at once."""
+        count, signals = len(setting.weights), setting.signals_of(*weights)
+        chunk, total, rest = max(1, _CHUNK // (widths[0] + 1)), np.zeros(widths[0]), []
+        for first in range(0, count, chunk):
+            own = slice(first, first + chunk)
+            q, v = (x[own] for x in at)
+            out = self.run_at(
+                kernel, setting, (q, v), signals[own], setting.times[own], widths, *(x[own] for x in more)
+            )
+            total += setting.weights[own] @ out[0]
+            rest.append(out[1:])
+        return [total, *(np.concatenate(parts) for parts in zip(*rest, strict=True))]
+
     def run_at(
         self, kernel: CompiledKernel, setting: Setting, at: tuple[np.ndarray, np.ndarray], signals: np.ndarray,
         times: np.ndarray, widths: list[int], *more: np.ndarray,
@@ -153,7 +175,8 @@ class DiscreteSystem(Rebuilt):
         kernel.check(setting.index_values)
         out = [np.empty((len(signals), width)) for width in widths]
         arguments = (setting.sizes, setting.ints, *at, setting.params, signals, times, *more)
-        threads.run(kernel.function, len(signals), *arguments, *out)
+        least = max(1, _WORTH // (at[0].shape[1] + sum(widths)))
+        threads.run(kernel.function, len(signals), *arguments, *out, least=least)
         return out
 
     def momentum(self, setting: Setting, q: np.ndarray, v: np.ndarray) -> np.ndarray:

@@ -19,11 +19,6 @@ from symdfi.linalg import BlockTridiagonalLU
 class Linear(Protocol):
     """The equations of motion linearised about a path, A δx = −push, both at all nodes: what is held does not move."""
 
-    @property
-    def rcond(self) -> float:
-        """The reciprocal condition number."""
-        ...
-
     def adjoint(self, push: np.ndarray) -> np.ndarray:
         """λ = −A⁻ᵀ push, at all nodes, zero where no equation stands."""
         ...

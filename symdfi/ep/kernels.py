@@ -17,7 +17,7 @@ from symdfi.compile.kernels.groups import Group
 from symdfi.compile.kernels.kernel import CompiledKernel, KernelBuilder
 from symdfi.compile.passes.autodiff import adjoint, gradient_loops, tangent
 from symdfi.compile.passes.jacobian import jacobian
-from symdfi.compile.program.loops import Assignment, Variable
+from symdfi.compile.program.loops import Variable
 from symdfi.dynamics.assembly import Assembly, dense_parts
 from symdfi.dynamics.forces import Sweep
 from symdfi.dynamics.system import Lagrangian
@@ -27,7 +27,7 @@ from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.given import name_of
 from symdfi.symbolic.indexed import normalise
 from symdfi.symbolic.private import Private, like
-from symdfi.symbolic.structure import dense
+from symdfi.symbolic.structure import Diagonal, dense, structure
 from symdfi.symbolic.sums import PlainSum
 
 WEIGHTS = tuple(Private("n", k, real=True) for k in range(3))
@@ -67,6 +67,11 @@ class PointKernels:
         self.variables = (*self.model.coordinates, *self.model.velocities)
         groups = {g.name: g for g in self.compiled.groups}
         self._parameters = groups["params"].members
+        held = (c.has(p) for c in (running, terminal) for p in self.nudged.parameters)
+        #: Whether the costs hold a parameter.
+        self.has_costed_parameters = any(held)
+        #: Whether they hold the time.
+        self.has_timed_costs = any(t in c.free_symbols for c in (running, terminal))
         #: What is sampled: inputs and targets.
         self._signals = groups["inputs"].members[: -len(WEIGHTS)]
         #: The parameters with a gradient: all but index arrays.
@@ -127,15 +132,39 @@ class PointKernels:
 
         ∂_θW, ∂W by the signals and by t, and ∂_qW and ∂_vW.
         """
-        directions = tuple(like(x, "d", k) for k, x in enumerate(self.variables))
-        builder = self._builder(Group("direction", directions, batched=True))
-        total = self._paired(builder, directions).target
+        builder, total = self._paired()
         self._derivatives(builder, total)
         _write(builder, "state", self.variables, adjoint(builder.program, total, self.variables))
         return builder.build()
 
-    def _paired(self, builder: KernelBuilder, directions: tuple[Variable, ...]) -> Assignment:
-        """W."""
+    @functools.cached_property
+    def pull(self) -> CompiledKernel:
+        """∂_qW and ∂_vW of ``doubled`` alone: the derivatives of the equations, transposed, times (λ, μ)."""
+        builder, total = self._paired()
+        _write(builder, "state", self.variables, adjoint(builder.program, total, self.variables))
+        return builder.build()
+
+    @functools.cached_property
+    def has_own_momenta(self) -> bool:
+        """Whether each momentum depends on its own coordinate and velocity alone: the mass matrix is diagonal."""
+        return self._is_diagonal("vv") and self._is_diagonal("vq")
+
+    @functools.cached_property
+    def has_own_damping(self) -> bool:
+        """Whether each force depends on no velocity but its own coordinate's."""
+        return self._is_diagonal("qv")
+
+    def _is_diagonal(self, name: str) -> bool:
+        system, sweep = self.model, Sweep(self._builder().program, self.model)
+        rows = sweep.momenta if name[0] == "v" else sweep.assigned(sweep.generalized_forces)
+        columns = system.velocities if name[1] == "v" else system.coordinates
+        moves = {x: (c, sp.S.One) for c, x in enumerate(columns)}
+        return isinstance(structure(system.rows, jacobian(sweep.program, system.rows, rows, moves)), Diagonal)
+
+    def _paired(self) -> tuple[KernelBuilder, Variable]:
+        """W, in the program of a kernel."""
+        directions = tuple(like(x, "d", k) for k, x in enumerate(self.variables))
+        builder = self._builder(Group("direction", directions, batched=True))
         model, program = self.model, builder.program
         sweep = Sweep(program, model)
         moved = tangent(program, sweep.lagrangian.target, dict(zip(self.variables, directions, strict=True)))
@@ -147,7 +176,7 @@ class PointKernels:
         for force, row, direction in zip(model.external_forces, model.indices, moved_q, strict=True):
             if force != 0:
                 total += _over_rows(direction, row, force)
-        return program.assign(normalise(total))
+        return builder, program.assign(normalise(total)).target
 
     def _derivatives(self, builder: KernelBuilder, value: Variable) -> None:
         """The derivatives of what is stored by parameters, signals and t."""

@@ -11,7 +11,7 @@ from symdfi.ep.discrete import COST
 from symdfi.ep.frame import TwoPoint
 from symdfi.ep.newton import nudge
 from symdfi.ep.orbit import Orbit
-from symdfi.ep.sensitivity import Sensitivity, finite_derivatives, sensitivity
+from symdfi.ep.sensitivity import Sensitivity, by_parameters, finite_derivatives, sensitivity
 from symdfi.errors import DivergenceError, SymbolicError
 from symdfi.numbers import one_real
 
@@ -34,14 +34,18 @@ class Infinitesimal(Nudging):
     """
 
     def gradient(self, free: Orbit) -> dict[str, np.ndarray]:
-        return self.sensitivity(free).params
+        return by_parameters(free, self._response(free, pushed(free)))
 
     def sensitivity(self, free: Orbit) -> Sensitivity:
         """dC by everything that was given. ``DivergenceError`` for what is not finite."""
         push = pushed(free)
+        return sensitivity(free, push, self._response(free, push))
+
+    @staticmethod
+    def _response(free: Orbit, push: np.ndarray) -> np.ndarray:
         if isinstance(free.linear, TwoPoint) and free.system.has_action:
-            return sensitivity(free, push, free.linear.response(push))
-        return sensitivity(free, push, free.linear.adjoint(push))
+            return free.linear.response(push)
+        return free.linear.adjoint(push)
 
 
 class Finite(Nudging):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from symdfi.ep.discrete import COST, DiscreteSystem
-from symdfi.ep.frame import Linear
+from symdfi.ep.frame import Linear, TwoPoint
 from symdfi.ep.setting import Setting
 from symdfi.ep.softness import grid_error
 from symdfi.pickling import Bare
@@ -43,8 +43,8 @@ class Orbit(Bare):
     @property
     def rcond(self) -> float:
         """The reciprocal condition number of the linearised equations, in the 1-norm; it falls as N⁻² far from
-        conjugate points. Of a trajectory that is marched: the least of its steps."""
-        return self.linear.rcond
+        conjugate points. ``nan`` of a trajectory that follows from its beginning."""
+        return self.linear.rcond if isinstance(self.linear, TwoPoint) else np.nan
 
     @functools.cached_property
     def grid_error(self) -> float:

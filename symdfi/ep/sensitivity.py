@@ -16,11 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from symdfi.ep.boundary import InitialState
-from symdfi.ep.discrete import COST, FREE, DiscreteSystem
+from symdfi.ep.discrete import COST, FREE
 from symdfi.ep.frame import Open
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.readout import sampled
-from symdfi.ep.setting import Setting
 from symdfi.errors import DivergenceError
 
 
@@ -45,42 +44,40 @@ class Sensitivity:
 
 
 @np.errstate(over="ignore", invalid="ignore")
+def by_parameters(free: Orbit, along: np.ndarray) -> dict[str, np.ndarray]:
+    """dC/dθ by name, from λ = ``along`` at all nodes. ``DivergenceError`` naming a parameter by which it is not
+    finite."""
+    theta, *_ = _integrated(free, along)
+    if (start := _by_beginning(free, along)) is not None:
+        theta = theta + start.theta
+    return finite_derivatives(shaped(theta, free.system.shapes(free.setting)), free.q)
+
+
+@np.errstate(over="ignore", invalid="ignore")
 def sensitivity(free: Orbit, push: np.ndarray, along: np.ndarray) -> Sensitivity:
-    """The derivatives from ``push``, ∂C/∂x, and ``along``, λ, both at all nodes. ``DivergenceError`` naming a parameter
-    by which the derivative is not finite."""
-    system, setting = free.system, free.setting
-    kernels, d = system.kernels, free.q.shape[1]
-    counts = {name: int(np.prod(shape, dtype=int)) for name, shape in system.shapes(setting).items()}
-    widths = [sum(counts.values()), setting.signals.shape[1] - 3, 1]
-    at = system.points(setting, free.q)
-    explicit = system.run(kernels.impulse, setting, at, COST, widths)
-    moved = system.points(setting, along)
-    direction = np.concatenate(moved, axis=1)
-    *implicit, state = system.run(kernels.doubled, setting, at, FREE, [*widths, 2 * d], direction)
-    by_theta, by_signal, by_time = (one + other for one, other in zip(explicit, implicit, strict=True))
-    theta = setting.weights @ by_theta
+    """The derivatives from ``push``, ∂C/∂x, and ``along``, λ, both at all nodes. Errors as of ``by_parameters``."""
+    system, setting, d = free.system, free.setting, free.q.shape[1]
+    theta, by_signal, by_time, state = _integrated(free, along)
     signals = sampled(setting, by_signal)
-    nodes = push + system.gathered(setting, state)
-    begins = setting.boundary if isinstance(setting.boundary, InitialState) else None
-    v0 = np.full(d, np.nan)
-    if begins is not None and (start := by_velocity(free, along[0])) is not None:
+    nodes, nothing = push + system.gathered(setting, state), np.full(d, np.nan)
+    v0 = nothing
+    if (start := _by_beginning(free, along)) is not None:
         theta, v0 = theta + start.theta, start.v0
         nodes[0] += start.q0
         signals[0] += start.signals
-    held = setting.frame.held if isinstance(setting.frame, Open) else None
-    nothing = np.full(d, np.nan)
-    if begins is not None:
+    if setting.boundary.is_marched:
         ends = (nodes[0], along[0].copy(), nothing, nothing)
-    elif held is None:
-        ends = (nothing,) * 4
-    else:
+    elif isinstance(setting.frame, Open):
+        first, last = setting.frame.held[[0, -1]]
         ends = (
-            np.where(held[0], nodes[0], np.nan), np.where(held[0], np.nan, along[0]),
-            np.where(held[-1], nodes[-1], np.nan), np.where(held[-1], np.nan, -along[-1]),
+            np.where(first, nodes[0], np.nan), np.where(first, np.nan, along[0]),
+            np.where(last, nodes[-1], np.nan), np.where(last, np.nan, -along[-1]),
         )  # fmt: skip
+    else:
+        ends = (nothing,) * 4
     found = Sensitivity(
         shaped(theta, system.shapes(setting)), shaped(signals, system.signal_shapes(setting)), ends[0], v0, ends[1],
-        ends[2], ends[3], _by_end(system, setting, at, moved, state, by_time[:, 0]),
+        ends[2], ends[3], _by_end(free, along, state, by_time[:, 0]),
     )  # fmt: skip
     finite_derivatives(found.params, free.q)
     return found
@@ -112,22 +109,43 @@ def by_velocity(free: Orbit, p0: np.ndarray) -> ByVelocity | None:
     return ByVelocity(theta[0], signals[0], state[0, :d], state[0, d:])
 
 
-def _by_end(
-    system: DiscreteSystem, setting: Setting, at: tuple[np.ndarray, np.ndarray], moved: tuple[np.ndarray, np.ndarray],
-    state: np.ndarray, by_time: np.ndarray,
-) -> float:  # fmt: skip
+def _widths(free: Orbit) -> list[int]:
+    """How many numbers there are by parameters, by signals and by t."""
+    counts = [int(np.prod(shape, dtype=int)) for shape in free.system.shapes(free.setting).values()]
+    return [sum(counts), free.setting.signals.shape[1] - 3, 1]
+
+
+def _integrated(free: Orbit, along: np.ndarray) -> tuple[np.ndarray, ...]:
+    """∂_θ(C + Σ λ·r), and ∂(c + W) by the signals and by t, and ∂W by (q, v), at the points."""
+    system, setting, widths = free.system, free.setting, _widths(free)
+    kernels, at = system.kernels, system.points(setting, free.q)
+    direction = np.concatenate(system.points(setting, along), axis=1)
+    implicit = system.integrated(kernels.doubled, setting, at, FREE, [*widths, 2 * free.q.shape[1]], direction)
+    if not (kernels.has_costed_parameters or widths[1] or system.has_time or kernels.has_timed_costs):
+        return tuple(implicit)
+    explicit = system.integrated(kernels.impulse, setting, at, COST, widths)
+    return (*(one + other for one, other in zip(explicit, implicit, strict=False)), implicit[3])
+
+
+def _by_beginning(free: Orbit, along: np.ndarray) -> ByVelocity | None:
+    return by_velocity(free, along[0]) if isinstance(free.setting.boundary, InitialState) else None
+
+
+def _by_end(free: Orbit, along: np.ndarray, state: np.ndarray, by_time: np.ndarray) -> float:
     """dC/dT. Where the nodes and λ stay, slopes go as 1/h, times and weights as h: with W of ``PointKernels.doubled``,
 
         dC/dh = Σ b (λ·G + c − v·∂_v(W + c) + t ∂_t(W + c)),
 
     and Ψ's dependence on t itself."""
-    if setting.steps == 1:
+    system, setting = free.system, free.setting
+    if setting.rule.degree == 0:
         return float("nan")
+    at, (moved, _) = system.points(setting, free.q), system.points(setting, along)
     d, count, v = state.shape[1] // 2, setting.points, at[1]
     (terms,) = system.run(system.kernels.slope, setting, at, FREE, [2 * d])
     (costs,) = system.run(system.kernels.value, setting, at, COST, [1])
     (slopes,) = system.run(system.kernels.slope, setting, at, COST, [2 * d])
-    each = np.einsum("ri,ri->r", moved[0], terms[:, :d]) + costs[:, 0]
+    each = np.einsum("ri,ri->r", moved, terms[:, :d]) + costs[:, 0]
     each -= np.einsum("ri,ri->r", v, state[:, d:] + slopes[:, d:])
     each += setting.times[:, 0] * by_time
     total = setting.weights[:count] @ each[:count] / setting.boundary.T

@@ -28,7 +28,7 @@ from symdfi.ep.optimizers import Optimizer
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.rules import Midpoint, Rule
 from symdfi.ep.samples import Data
-from symdfi.ep.sensitivity import Sensitivity, finite_derivatives, sensitivity
+from symdfi.ep.sensitivity import Sensitivity, by_parameters, finite_derivatives
 from symdfi.ep.setting import Signals
 from symdfi.ep.training import OnEpoch, Plan
 from symdfi.ep.training import resume as resume_training
@@ -152,8 +152,7 @@ class EPTrainer(Rebuilt):
     @one_blas_thread()
     def adjoint(self, free: Orbit) -> dict[str, np.ndarray]:
         """dC/dθ by implicit differentiation: ∂_θC + Σ λ·∂_θr with (∂r/∂q)ᵀ λ = −∂C/∂q, r the discrete equations."""
-        push = pushed(free)
-        return self._chosen(sensitivity(free, push, free.linear.adjoint(push)).params)
+        return self._chosen(by_parameters(free, free.linear.adjoint(pushed(free))))
 
     def train(
         self, params: Mapping[Any, Any], data: Data, epochs: int = 100, *, optimizer: Optimizer | None = None,
