@@ -19,6 +19,7 @@ from symdfi.compile.kernels import threads
 from symdfi.compile.kernels.groups import count_of
 from symdfi.compile.kernels.kernel import CompiledKernel
 from symdfi.dynamics.system import Lagrangian
+from symdfi.ep.blocks import Blocks, Pattern
 from symdfi.ep.boundary.periodic import PERIODIC
 from symdfi.ep.cost import Cost
 from symdfi.ep.kernels import PointKernels
@@ -119,16 +120,17 @@ class DiscreteSystem(Rebuilt):
         return total
 
     @np.errstate(over="ignore", invalid="ignore")
-    def blocks(self, setting: Setting, path: np.ndarray) -> np.ndarray:
-        """The derivatives of the free system's equations by the nodes, (N, m + 1, m + 1, d, d) of the intervals."""
+    def blocks(self, setting: Setting, path: np.ndarray) -> Blocks:
+        """The derivatives of the free system's equations by the nodes, interval by interval."""
         h, d = setting.h, path.shape[1]
         flat = self.run(self.kernels.blocks, setting, self.points(setting, path), FREE, [d * d] * 4)
-        count = setting.rule.degree + 1
-        found = np.zeros((count, count, setting.steps, d * d))
+        pattern = Pattern.of(flat, d)
+        steps, count = setting.steps, setting.rule.degree + 1
+        found = np.zeros((steps, count * count, pattern.size))
         for power, coupling, rows in zip((h, 1.0, 1.0, 1 / h), setting.rule.couplings, flat, strict=True):
-            inner = rows[: setting.points].reshape(setting.steps, -1, d * d)
-            found += np.tensordot(power * coupling, inner, axes=(0, 1))
-        return np.ascontiguousarray(np.moveaxis(found, 2, 0)).reshape(setting.steps, count, count, d, d)
+            inner = pattern.taken(rows[: setting.points]).reshape(steps, -1, pattern.size)
+            found += (power * coupling).reshape(len(coupling), -1).T @ inner
+        return Blocks(pattern, found.reshape(steps, count, count, pattern.size))
 
     # Kernels at points
 

@@ -13,7 +13,8 @@ from typing import Protocol
 
 import numpy as np
 
-from symdfi.linalg import BlockTridiagonalLU
+from symdfi.ep.blocks import Blocks, Pattern
+from symdfi.linalg import BlockTridiagonalLU, ChainLU, Places, SparseChainLU
 
 
 class Linear(Protocol):
@@ -48,8 +49,23 @@ class Frame(abc.ABC):
         """The variation of all nodes for one of the unknown ones."""
 
     @abc.abstractmethod
-    def factor(self, blocks: np.ndarray) -> BlockTridiagonalLU:
-        """The factors of the matrix made of the second derivatives (N, m + 1, m + 1, d, d) of the intervals."""
+    def full(self, blocks: np.ndarray) -> ChainLU:
+        """The factors of the matrix made of second derivatives (N, m + 1, m + 1, d, d)."""
+
+    @property
+    @abc.abstractmethod
+    def key(self) -> tuple[int, int, bool, bytes]:
+        """Groups of nodes, nodes in a group, whether they are a ring, and which numbers of theirs are held."""
+
+    def factor(self, blocks: Blocks) -> ChainLU:
+        """The factors of the matrix made of the second derivatives of the intervals."""
+        if blocks.pattern.places is None:
+            return self.full(blocks.full)
+        groups, _, periodic, _ = key = self.key
+        chosen, held, places = _places(len(blocks.entries), blocks.pattern, self.degree, key)
+        unit = float(np.max(np.abs(blocks.entries), initial=0.0)) or 1.0
+        values = np.concatenate([blocks.entries.reshape(-1)[chosen], np.full(held, unit)])
+        return SparseChainLU(places.matrix(values), groups, periodic, rcond_min=None)
 
 
 @dataclass(frozen=True)
@@ -57,7 +73,7 @@ class TwoPoint:
     """``Linear`` by the factors of all unknowns together."""
 
     frame: Frame
-    factor: BlockTridiagonalLU
+    factor: ChainLU
 
     @property
     def rcond(self) -> float:
@@ -73,10 +89,15 @@ class TwoPoint:
 
 @dataclass(frozen=True)
 class Ring(Frame):
-    """A closed path: the last node is the first."""
+    """A closed path of so many intervals: the last node is the first."""
 
     degree: int
+    steps: int
     periodic = True
+
+    @property
+    def key(self) -> tuple[int, int, bool, bytes]:
+        return self.steps, self.degree, True, b""
 
     def placed(self, path: np.ndarray) -> np.ndarray:
         return np.concatenate([path[:-1], path[:1]])
@@ -93,7 +114,7 @@ class Ring(Frame):
         own = unknown.reshape(len(unknown) * self.degree, -1)
         return np.concatenate([own, own[:1]])
 
-    def factor(self, blocks: np.ndarray) -> BlockTridiagonalLU:
+    def full(self, blocks: np.ndarray) -> ChainLU:
         diagonal, upper, lower, last = _grouped(blocks)
         shape = diagonal.shape
         diagonal[:, 0, :, 0, :] += np.roll(last, 1, axis=0)
@@ -130,6 +151,10 @@ class Open(Frame):
         padded = np.concatenate([self.held, np.ones((missing, self.first.size), bool)])
         return padded.reshape(-1, self.degree * self.first.size)
 
+    @property
+    def key(self) -> tuple[int, int, bool, bytes]:
+        return self._span.stop - self._span.start, self.degree, False, self._grouped_held.tobytes()
+
     @functools.cached_property
     def _span(self) -> slice:
         """The groups that hold an unknown."""
@@ -159,7 +184,7 @@ class Open(Frame):
         full[self._span] = unknown
         return np.where(self.held, 0.0, full.reshape(-1, self.first.size)[: self.nodes])
 
-    def factor(self, blocks: np.ndarray) -> BlockTridiagonalLU:
+    def full(self, blocks: np.ndarray) -> ChainLU:
         diagonal, upper, lower, last = _grouped(blocks)
         steps, m, d = diagonal.shape[:3]
         size, groups = m * d, len(self._grouped_held)
@@ -193,3 +218,29 @@ def _grouped(blocks: np.ndarray) -> tuple[np.ndarray, ...]:
     upper[:, :, :, 0] = ordered[:, :m, :, m]
     lower[:, 0] = ordered[:, m, :, :m]
     return diagonal, upper, lower, blocks[:, m, m]
+
+
+@functools.lru_cache(maxsize=16)
+def _places(
+    steps: int, pattern: Pattern, degree: int, key: tuple[int, int, bool, bytes]
+) -> tuple[np.ndarray, int, Places]:
+    """Which of the kept entries of all intervals are of unknowns, how many numbers are held, and where in the matrix
+    these entries, and ones for what is held, lie."""
+    groups, _, periodic, held = key
+    d, m = pattern.d, degree
+    size = groups * m * d
+    nodes = np.arange(steps)[:, None] * m + np.arange(m + 1)
+    if periodic:
+        nodes = nodes % (steps * m)
+    row, column = np.divmod(pattern.at, d)
+    shape = (steps, m + 1, m + 1, pattern.size)
+    rows = np.broadcast_to(nodes[:, :, None, None] * d + row, shape).reshape(-1)
+    columns = np.broadcast_to(nodes[:, None, :, None] * d + column, shape).reshape(-1)
+    if periodic:
+        return np.arange(rows.size), 0, Places.of(size, rows, columns)
+    stays = np.frombuffer(held, bool)
+    first = int(np.flatnonzero(~stays.reshape(-1, m * d).all(axis=1))[0]) * m * d
+    chosen = np.flatnonzero(~(stays[rows] | stays[columns]))
+    own = np.flatnonzero(stays[first : first + size])
+    places = Places.of(size, np.append(rows[chosen] - first, own), np.append(columns[chosen] - first, own))
+    return chosen, own.size, places

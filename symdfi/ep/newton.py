@@ -18,7 +18,7 @@ from symdfi.ep.frame import TwoPoint
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.setting import Setting
 from symdfi.errors import ConvergenceError, DivergenceError, Interrupted, SingularMatrixError
-from symdfi.linalg import BlockTridiagonalLU
+from symdfi.linalg import ChainLU
 
 #: The largest ``Orbit.grid_error``. From 1 on the Hessians of the grid and of the continuous action differ in the sign
 #: of an eigenvalue; the estimate itself is good to O(h²), so half of that is on the safe side.
@@ -119,7 +119,7 @@ def _keeping(path: np.ndarray) -> Iterator[deque[np.ndarray]]:
 
 
 def _advance(
-    system: DiscreteSystem, setting: Setting, path: np.ndarray, factor: BlockTridiagonalLU, step: np.ndarray
+    system: DiscreteSystem, setting: Setting, path: np.ndarray, factor: ChainLU, step: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """The path after a Newton step, and its ∂S/∂q.
 
@@ -153,17 +153,17 @@ def _size(array: np.ndarray) -> float:
     return float(np.max(np.abs(array)))
 
 
-def _floor(factor: BlockTridiagonalLU, tolerance: float) -> float:
+def _floor(factor: ChainLU, tolerance: float) -> float:
     """What max |∂S/∂q| is held against, for a path of size 1: never below roundoff."""
     return max(tolerance, 16 * np.finfo(float).eps) * factor.norm
 
 
 def _factorise(
     system: DiscreteSystem, setting: Setting, path: np.ndarray, slope: np.ndarray, iteration: int
-) -> BlockTridiagonalLU:
+) -> ChainLU:
     """LU factors of the action's Hessian, with the physics in the error if it is singular."""
     blocks = system.blocks(setting, path)
-    if not (np.isfinite(slope).all() and np.isfinite(blocks).all()):
+    if not (np.isfinite(slope).all() and np.isfinite(blocks.entries).all()):
         raise ConvergenceError(
             "the derivatives of the action or of the cost are not finite on the path "
             f"{_progress(slope, iteration)}: try another guess",
@@ -172,12 +172,10 @@ def _factorise(
     try:
         return setting.frame.factor(blocks)
     except SingularMatrixError as error:
-        raise _singular(setting, path, slope, _size(blocks), iteration, error) from error
+        raise _singular(setting, path, slope, _size(blocks.entries), iteration, error) from error
 
 
-def _check_condition(
-    setting: Setting, path: np.ndarray, slope: np.ndarray, factor: BlockTridiagonalLU, iteration: int
-) -> None:
+def _check_condition(setting: Setting, path: np.ndarray, slope: np.ndarray, factor: ChainLU, iteration: int) -> None:
     """``SingularMatrixError`` for equations that are singular at the orbit, to working precision."""
     try:
         factor.check(_RCOND)
@@ -224,7 +222,7 @@ def _check_softness(orbit: Orbit) -> None:
         )  # fmt: skip
 
 
-def _check_phase(system: DiscreteSystem, setting: Setting, path: np.ndarray, factor: BlockTridiagonalLU) -> None:
+def _check_phase(system: DiscreteSystem, setting: Setting, path: np.ndarray, factor: ChainLU) -> None:
     """``SingularMatrixError`` for an orbit that may be shifted in time: periodic, moving, L free of time.
 
     The grid hides this: on a coarse one the Hessian is far from singular, and its inverse has no meaning.

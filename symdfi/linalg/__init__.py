@@ -16,6 +16,8 @@ from symdfi.linalg.anchored import (
     TruncatedSVD,
 )
 from symdfi.linalg.banded import BlockTridiagonalLU
+from symdfi.linalg.chain import ChainLU
+from symdfi.linalg.sparse_chain import Places, SparseChainLU
 
 __all__ = [
     "LSMR",
@@ -25,11 +27,14 @@ __all__ = [
     "AnchoredSolver",
     "Auto",
     "BlockTridiagonalLU",
+    "ChainLU",
     "Cholesky",
     "Dual",
     "Normal",
+    "Places",
     "Products",
     "RandomizedSVD",
     "Source",
+    "SparseChainLU",
     "TruncatedSVD",
 ]

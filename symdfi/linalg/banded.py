@@ -1,4 +1,4 @@
-"""Block-tridiagonal systems, open or closed to a ring: Hessians of actions (THEORY-EP, section 2)."""
+"""Block-tridiagonal systems by LAPACK's banded LU: Hessians of actions (THEORY-EP, section 2)."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import get_lapack_funcs
 
-from symdfi.errors import SingularMatrixError
-from symdfi.pickling import Bare
+from symdfi.linalg.chain import ChainLU
 
 
-class BlockTridiagonalLU(Bare):
-    """LU factorisation, done once, of a block-tridiagonal matrix A with N nodes and d x d blocks.
+class BlockTridiagonalLU(ChainLU):
+    """LAPACK's banded LU with partial pivoting, for full blocks.
+
+    Open ends: bandwidth 2d - 1. The ring is folded flat, node order 0, N-1, 1, N-2, ..., in which neighbours are at
+    most two places apart: again a plain banded matrix, bandwidth 3d - 1, pivoted throughout. No low-rank correction of
+    an open chain is involved, so the chain cut open may be singular when the ring is not. Cost O(N d^3), a solve
+    O(N d^2).
 
     Row k of A x = b reads
 
         L_k x_{k-1} + D_k x_k + U_k x_{k+1} = b_k,    D_k = diagonal[k], L_k and U_k as indexed below.
 
-    Open ends: the first and the last node lack one neighbour. LAPACK's banded LU with partial pivoting,
-    bandwidth 2d - 1. Periodic: neighbours are taken mod N. The ring is folded flat, node order 0, N-1, 1,
-    N-2, ..., in which neighbours are at most two places apart: again a plain banded matrix, bandwidth 3d - 1,
-    pivoted throughout. No low-rank correction of an open chain is involved, so the chain cut open may be
-    singular when the ring is not. With N = 1 and N = 2 couplings that join the same pair of nodes add up.
-    Cost O(N d^3), a solve O(N d^2).
+    Open ends: the first and the last node lack one neighbour. Periodic: neighbours are taken mod N. With N = 1 and
+    N = 2 couplings that join the same pair of nodes add up.
 
     Parameters
     ----------
@@ -40,22 +40,12 @@ class BlockTridiagonalLU(Bare):
         Reciprocal condition number (1-norm) below which the matrix counts as singular. None: only an exact zero
         among the pivots does, and ``rcond`` is not estimated unless it is asked for, or by ``check``.
 
-    Attributes
-    ----------
-    nodes, block_size
-        N and d.
-    norm
-        ||A||_1.
-    rcond
-        Estimate of 1 / (||A||_1 ||A^-1||_1) by Higham's method, as in LAPACK's gbcon but on plain solves:
-        5 to 13 of them, and up to 20 times faster. Seldom more than three times too large.
-
     Raises
     ------
     ValueError
         Wrong shapes or non-finite blocks; the message names which.
     SingularMatrixError
-        A pivot is exactly zero, or rcond < rcond_min; attribute rcond.
+        As of every ``ChainLU``.
     """
 
     def __init__(
@@ -68,63 +58,30 @@ class BlockTridiagonalLU(Bare):
         rcond_min: float | None = 1e-14,
     ) -> None:
         blocks = {"lower": np.asarray(lower), "diagonal": np.asarray(diagonal), "upper": np.asarray(upper)}
-        self.nodes, self.block_size = _shape(blocks, periodic)
-        self.periodic = periodic
-        self._dtype = np.result_type(np.float64, *blocks.values())
-        self._place = _folded(self.nodes) if periodic else np.arange(self.nodes)
-        size = self.nodes * self.block_size
-        self._band = min((3 if periodic else 2) * self.block_size - 1, size - 1)
+        self._begin(*_shape(blocks, periodic), np.result_type(np.float64, *blocks.values()), periodic)
+        self._end(self._factorise(*blocks.values()), rcond_min)
 
-        matrix = self._assemble(blocks["lower"], blocks["diagonal"], blocks["upper"])
+    def _factorise(self, lower: NDArray[Any], diagonal: NDArray[Any], upper: NDArray[Any]) -> bool:
+        self._place = _folded(self.nodes) if self.periodic else np.arange(self.nodes)
+        size = self.nodes * self.block_size
+        self._band = min((3 if self.periodic else 2) * self.block_size - 1, size - 1)
+        matrix = self._assemble(lower, diagonal, upper)
         self.norm = float(np.abs(matrix[self._band :]).sum(axis=0).max())
         gbtrf = get_lapack_funcs("gbtrf", dtype=self._dtype)
         self._lu, self._pivots, info = gbtrf(matrix, self._band, self._band, overwrite_ab=1)
-        self._is_singular = info != 0
-        if rcond_min is not None or self._is_singular:
-            self.check(rcond_min or 0.0)
-
-    @functools.cached_property
-    def rcond(self) -> float:
-        """Estimate of 1 / (||A||_1 ||A^-1||_1)."""
-        # Pivots near the smallest numbers overflow the estimate, to inf or nan.
-        with np.errstate(over="ignore", invalid="ignore"):
-            inverse_norm = np.inf if self._is_singular else self._inverse_norm()
-        return 1 / self.norm / inverse_norm if np.isfinite(inverse_norm) else 0.0
-
-    def check(self, rcond_min: float = 1e-14) -> None:
-        """``SingularMatrixError`` if rcond < rcond_min."""
-        if not self.rcond >= max(rcond_min, np.finfo(np.float64).tiny):
-            kind = "ring" if self.periodic else "chain"
-            raise SingularMatrixError(
-                f"block-tridiagonal {kind}, {self.nodes} nodes, {self.block_size} x {self.block_size} "
-                f"blocks, is singular to working precision: rcond = {self.rcond:.2g}, "
-                f"threshold {rcond_min:.2g}",
-                rcond=self.rcond,
-            )
+        return info == 0
 
     @functools.cached_property
     def _gbtrs(self) -> Any:
         return get_lapack_funcs("gbtrs", dtype=self._dtype)
 
-    def solve(self, rhs: ArrayLike) -> NDArray[Any]:
-        """Solve A x = rhs for rhs of shape (N, d) or (N, d, k), k right-hand sides at once.
-
-        Raises
-        ------
-        ValueError
-            rhs has the wrong shape or is not finite.
-        """
-        return self._solve(rhs, trans=0)
-
-    def solve_transposed(self, rhs: ArrayLike) -> NDArray[Any]:
-        """Solve A^T x = rhs (transposed, not conjugated) for rhs of shape (N, d) or (N, d, k).
-
-        Raises
-        ------
-        ValueError
-            rhs has the wrong shape or is not finite.
-        """
-        return self._solve(rhs, trans=1)
+    def _apply(self, rhs: NDArray[Any], trans: int) -> NDArray[Any]:
+        apart = (self.nodes, self.block_size, -1)
+        folded = np.empty((self.nodes, self.block_size, rhs.shape[1]), dtype=self._dtype)
+        folded[self._place] = rhs.reshape(apart)
+        columns = folded.reshape(rhs.shape)
+        found, _ = self._gbtrs(self._lu, self._band, self._band, columns, self._pivots, trans=trans)
+        return found.reshape(apart)[self._place].reshape(rhs.shape)
 
     def _assemble(self, lower: NDArray[Any], diagonal: NDArray[Any], upper: NDArray[Any]) -> NDArray[Any]:
         """LAPACK band storage, entry (i, j) at [2 band + i - j, j]; the first rows are room for fill-in."""
@@ -151,47 +108,11 @@ class BlockTridiagonalLU(Bare):
                 band_blocks[self._place[column[chosen]]] += block[chosen].transpose(0, 2, 1)
         return matrix
 
-    def _inverse_norm(self) -> float:
-        """||A^-1||_1 or a little less: Higham, ACM TOMS 14 (1988) 381, the algorithm of LAPACK's lacn2."""
-        size = self.nodes * self.block_size
 
-        def apply(x: NDArray[Any], trans: int) -> NDArray[Any]:
-            return self._gbtrs(self._lu, self._band, self._band, x, self._pivots, trans=trans)[0]
-
-        image = apply(np.full(size, 1 / size, dtype=self._dtype), 0)
-        estimates, column = [np.abs(image).sum()], -1
-        for _ in range(5):
-            length = np.abs(image)
-            phase = np.divide(image, length, out=np.ones_like(image), where=length > 0)
-            ascent = np.abs(apply(phase, 2))
-            steepest = int(np.argmax(ascent))
-            if column >= 0 and ascent[steepest] <= ascent[column]:
-                break
-            column = steepest
-            image = apply(np.eye(1, size, column, dtype=self._dtype)[0], 0)
-            estimates.append(np.abs(image).sum())
-            if not estimates[-1] > estimates[-2]:
-                break
-        # Against matrices built so that the ascent stalls at once.
-        ramp = (-1.0) ** np.arange(size) * np.linspace(1, 2, size)
-        estimates.append(np.abs(apply(ramp.astype(self._dtype), 0)).sum() * 2 / (3 * size))
-        return float(np.max(estimates))
-
-    def _solve(self, rhs: ArrayLike, trans: int) -> NDArray[Any]:
-        rhs = np.asarray(rhs)
-        if rhs.ndim not in (2, 3) or rhs.shape[:2] != (self.nodes, self.block_size):
-            raise ValueError(
-                f"rhs must have shape (N, d) or (N, d, k) with N = {self.nodes}, d = {self.block_size}, got {rhs.shape}"
-            )
-        if not np.isfinite(rhs).all():
-            raise ValueError("rhs is not finite")
-        if np.iscomplexobj(rhs) and self._dtype == np.float64:
-            return self._solve(np.real(rhs), trans) + 1j * self._solve(np.imag(rhs), trans)
-        folded = np.empty(rhs.shape, dtype=self._dtype)
-        folded[self._place] = rhs
-        columns = folded.reshape(self.nodes * self.block_size, -1)
-        solution, _ = self._gbtrs(self._lu, self._band, self._band, columns, self._pivots, trans=trans)
-        return np.ascontiguousarray(solution.reshape(rhs.shape)[self._place])
+def _folded(nodes: int) -> NDArray[np.intp]:
+    """Place of each node of a ring in the order 0, N-1, 1, N-2, ..."""
+    node = np.arange(nodes)
+    return np.where(2 * node < nodes, 2 * node, 2 * (nodes - 1 - node) + 1)
 
 
 def _shape(blocks: dict[str, NDArray[Any]], periodic: bool) -> tuple[int, int]:
@@ -207,9 +128,3 @@ def _shape(blocks: dict[str, NDArray[Any]], periodic: bool) -> tuple[int, int]:
         if not np.isfinite(block).all():
             raise ValueError(f"{name} is not finite")
     return nodes, d
-
-
-def _folded(nodes: int) -> NDArray[np.intp]:
-    """Place of each node of a ring in the order 0, N-1, 1, N-2, ..."""
-    node = np.arange(nodes)
-    return np.where(2 * node < nodes, 2 * node, 2 * (nodes - 1 - node) + 1)

@@ -55,7 +55,7 @@ class Periodic(Boundary):
             )
 
     def frame(self, places: Places, nodes: int, degree: int) -> Ring:
-        return Ring(degree)
+        return Ring(degree, (nodes - 1) // degree)
 
     def guess(self, places: Places, part: np.ndarray) -> np.ndarray:
         return np.zeros((part.size, places.n_dof))
