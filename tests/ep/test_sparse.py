@@ -80,7 +80,7 @@ def test_explicit_steps_and_full_matrices_agree(monkeypatch: pytest.MonkeyPatch)
         rule=sd.Trapezoidal(),
     )  # fmt: skip
     params, found = springs(nodes, 20), []
-    for of in (march._room, lambda system, setting: (1.0, np.empty((nodes, nodes)))):
+    for of in (march._room, lambda system, course: (1.0, np.empty((nodes, nodes)))):
         monkeypatch.setattr(march, "_room", of)
         free = trainer.free(params, DRIVE, TARGET)
         found.append((free, trainer.response(free)))
