@@ -44,6 +44,7 @@ from .ep import (
     OneSided,
     Orbit,
     Periodic,
+    Reciprocal,
     Static,
     Training,
     Trapezoidal,
@@ -154,6 +155,7 @@ __all__ = [
     "Adam",
     "LBFGS",
     "Training",
+    "Reciprocal",
     # errors
     "SymdfiError",
     "SymbolicError",

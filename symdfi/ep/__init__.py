@@ -18,6 +18,7 @@ from symdfi.ep.history import Failure, Training
 from symdfi.ep.nudging import Centered, Infinitesimal, Nudging, OneSided
 from symdfi.ep.optimizers import LBFGS, SGD, Adam
 from symdfi.ep.orbit import Orbit
+from symdfi.ep.reciprocal import Reciprocal
 from symdfi.ep.rules import Galerkin, Midpoint, Rule, Trapezoidal
 from symdfi.ep.sensitivity import Sensitivity
 from symdfi.ep.trainer import EPTrainer, GradientCheck
@@ -43,6 +44,7 @@ __all__ = [
     "OneSided",
     "Orbit",
     "Periodic",
+    "Reciprocal",
     "Rule",
     "Sensitivity",
     "Static",

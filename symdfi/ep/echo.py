@@ -1,18 +1,21 @@
-"""The echo of a trajectory that is given by its beginning: THEORY-EP, sections 1 and 4."""
+"""The echo of a trajectory that is given by its beginning: THEORY-EP, sections 1, 4 and 5."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from symdfi.ep.discrete import COST, FREE
 from symdfi.ep.march import Course, Marched, run
-from symdfi.ep.nudging import Nudging, finite_nudge
+from symdfi.ep.mirror import Mirror
+from symdfi.ep.nudging import Nudging, finite_nudge, pushes
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.readout import Readout, readout
+from symdfi.ep.reversal import Reversal, reversal
 from symdfi.ep.sensitivity import Sensitivity, by_velocity, finite_derivatives, shaped
-from symdfi.errors import ConvergenceError, DivergenceError, SymbolicError
+from symdfi.errors import ConvergenceError, SymbolicError
 from symdfi.linalg.blas import one_blas_thread
 
 #: The part of an echo's response that may be of second order in the nudge: the bias is of the order of its square.
@@ -28,7 +31,7 @@ class Reflection:
     p: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Echo(Nudging):
     """The final state pinned: for ``InitialState`` without dissipation, any rule and any Lagrangian.
 
@@ -41,11 +44,19 @@ class Echo(Nudging):
     centred in β: bias O(β²), none for linear systems, and rounding errors of the order of ε/β times the growth of the
     motion's own. Exact for the discrete cost as β → 0.
 
-    Raises ``SymbolicError`` for any other boundary condition and for dissipation, ``ConvergenceError`` for a nudge that
+    With a ``mirror`` Π it is what an experiment can do: the same machine runs forward in its own time s from
+    w = Πq_N with momentum −Π(p_N − β∇Ψ), so that w(s) = Πq(T − s), its drives mirrored and replayed backward, nudged by
+    the mirrored e(T − s). That takes a system that reverses through Π (see ``symdfi.ep.mirror``), which is checked: the
+    identity for an L that is even in the velocities, a mirror that turns a magnetic field or a Coriolis force round for
+    a gyroscopic one. ``mirror`` is a signed permutation as a matrix, or signs, or "find" for the first there is.
+
+    Raises ``SymbolicError`` for any other boundary condition, for dissipation, and for a mirror that does not reverse
+    the system, ``ValueError`` for what is no mirror, ``ConvergenceError`` for a nudge that
     is too large or is lost in rounding, ``DivergenceError`` for what is not finite.
     """
 
     beta: float = 1e-5
+    mirror: Any = None
 
     def __post_init__(self) -> None:
         finite_nudge(self.beta)
@@ -56,9 +67,8 @@ class Echo(Nudging):
     @one_blas_thread()
     def sensitivity(self, free: Orbit) -> Sensitivity:
         """dC by parameters, signals, initial state and T."""
-        self._ends(free)
-        system, setting = free.system, free.setting
-        above, below = (self._reflected(free, beta) for beta in (self.beta, -self.beta))
+        system, setting, through = free.system, free.setting, self._reversal(free)
+        above, below = (self._reflected(free, beta, through) for beta in (self.beta, -self.beta))
         _check_spread(free, above.path, below.path, self.beta)
         share = 0.5 / self.beta
         q0, p0 = share * (below.p - above.p), share * (above.q - below.q)
@@ -71,7 +81,7 @@ class Echo(Nudging):
         """How far an echo without a nudge misses the initial state: the larger of max |q − q₀|, in units of the largest
         |q| on the way, and max |p − p₀|, in units of the larger |p| of the ends. A multiple of rounding, or floating
         point does not bring the motion back for so long a time: a gradient is good to about this over β."""
-        ends, back = self._ends(free), self._reflected(free, 0.0)
+        ends, back = self._ends(free), self._reflected(free, 0.0, self._reversal(free))
         sizes = np.max(np.abs(free.q)), np.max(np.abs([ends.p0, ends.pN]))
         misses = np.max(np.abs(back.q - free.q[0])), np.max(np.abs(back.p - ends.p0))
         return float(max(miss / (size or 1.0) for miss, size in zip(misses, sizes, strict=True)))
@@ -80,39 +90,36 @@ class Echo(Nudging):
         """The momenta at the ends, of a trajectory that has an echo."""
         if not isinstance(free.linear, Marched):
             raise SymbolicError(
-                f"{self!r}: an echo is of a trajectory given by its beginning, InitialState or AtRest. Under other "
+                "an echo is of a trajectory given by its beginning, InitialState or AtRest. Under other "
                 "boundary conditions nudge the system itself, by Centered()"
             )
         if not free.system.has_action:
             raise SymbolicError(
-                f"{self!r}: with dissipation or generalized forces the motion does not retrace itself. Use "
+                "with dissipation or generalized forces the motion does not retrace itself. Use "
                 "Infinitesimal(), which reads the doubled action"
             )
         return free.linear
 
-    def _reflected(self, free: Orbit, beta: float) -> Reflection:
-        """Marched backward with a nudge."""
+    def _reversal(self, free: Orbit) -> Reversal | None:
+        """The mirror at work, None for a march of the discrete action itself."""
+        self._ends(free)
+        return None if self.mirror is None else reversal(free, self.mirror)
+
+    def _reflected(self, free: Orbit, beta: float, through: Reversal | None) -> Reflection:
+        """A run from the pinned end, nudged."""
         push, at_end = pushes(free)
-        course = Course.forward(free.setting).backward(beta * push)
-        path, p = free.q[::-1].copy(), beta * at_end - self._ends(free).pN
+        if through is None:
+            course, mirror = Course.forward(free.setting).backward(beta * push), Mirror.none(free.q.shape[1])
+        else:
+            course, mirror = through.course(free, beta * push), through.mirror
+        path, p = mirror(free.q[::-1]), mirror(beta * at_end - self._ends(free).pN)
         try:
             run(free.system, course, path, p)
         except ConvergenceError as error:
             raise ConvergenceError(
                 f"the echo nudged by beta = {beta:g} was lost on the way: {error}", beta=beta
             ) from error
-        return Reflection(path[::-1], path[-1], -p)
-
-
-def pushes(free: Orbit) -> tuple[np.ndarray, np.ndarray]:
-    """The derivatives of the running cost by q and v at the points, (points, 2d), and that of the terminal cost by
-    q(T). ``DivergenceError`` where they are not finite."""
-    system, setting, d = free.system, free.setting, free.q.shape[1]
-    at = system.points(setting, free.q)
-    (rows,) = system.run(system.kernels.slope, setting, at, COST, [2 * d])
-    if not np.isfinite(rows).all():
-        raise DivergenceError("the derivative of the cost by the path is not finite", partial=free.q)
-    return rows[: setting.points], rows[setting.points :, :d].sum(axis=0)
+        return Reflection(mirror(path[::-1]), mirror(path[-1]), -mirror(p))
 
 
 def _check_spread(free: Orbit, above: np.ndarray, below: np.ndarray, beta: float) -> None:

@@ -98,12 +98,12 @@ class Centered(Finite):
         return ((self.beta, 0.5 / self.beta), (-self.beta, -0.5 / self.beta))
 
 
-def finite_nudge(beta: float) -> None:
+def finite_nudge(beta: float, what: str = "the nudge beta") -> None:
     """``ValueError`` for what is no size of a nudge."""
-    if not 0 < abs(one_real(beta, "the nudge beta")) < np.inf:
-        raise ValueError(f"the nudge beta = {beta} must be finite and not zero")
+    if not 0 < abs(one_real(beta, what)) < np.inf:
+        raise ValueError(f"{what} = {beta} must be finite and not zero")
     if abs(beta) < 1 / np.finfo(float).max:
-        raise ValueError(f"the nudge beta = {beta} is too small: its inverse is not finite")
+        raise ValueError(f"{what} = {beta} is too small: its inverse is not finite")
 
 
 def pushed(free: Orbit) -> np.ndarray:
@@ -112,6 +112,17 @@ def pushed(free: Orbit) -> np.ndarray:
     if not np.isfinite(push).all():
         raise DivergenceError("the derivative of the cost by the path is not finite", partial=free.q)
     return push
+
+
+def pushes(free: Orbit) -> tuple[np.ndarray, np.ndarray]:
+    """The derivatives of the running cost by q and v at the points, (points, 2d), and that of the terminal cost by
+    q(T). ``DivergenceError`` where they are not finite."""
+    system, setting, d = free.system, free.setting, free.q.shape[1]
+    at = system.points(setting, free.q)
+    (rows,) = system.run(system.kernels.slope, setting, at, COST, [2 * d])
+    if not np.isfinite(rows).all():
+        raise DivergenceError("the derivative of the cost by the path is not finite", partial=free.q)
+    return rows[: setting.points], rows[setting.points :, :d].sum(axis=0)
 
 
 def refuse_naive(free: Orbit, scheme: str) -> None:

@@ -1,0 +1,78 @@
+"""One run of a linear damped system with symmetric matrices (E4)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import symdfi as sd
+from tests.ep.complex_step import TINY, Written
+
+q, v = zip(*(sd.coordinates(f"q{k}") for k in range(3)), strict=True)
+t = sd.t
+names = "m k c damp both odd gyro soft pump y wave"
+m, k, c, damp, both, odd, gyro, soft, pump, y, wave = SYMBOLS = sp.symbols(names)
+# A damped network with a mass matrix that is not diagonal, K pumped in time, driven; what breaks each condition is 0.
+L = (
+    m * v[0] ** 2 / 2 + v[1] ** 2 / 2 + v[2] ** 2 + v[0] * v[1] / 4 - k * (1 + pump * sp.cos(2 * t)) * q[0] ** 2 / 2
+    - q[1] ** 2 / 2 - 2 * q[2] ** 2 - c * (q[0] - q[1]) ** 2 / 2 - c * (q[1] - q[2]) ** 2 / 3
+    + sp.cos(wave * t) * q[0] + gyro * (q[0] * v[1] - q[1] * v[0]) - soft * q[0] ** 4
+)  # fmt: skip
+R = damp * v[0] ** 2 / 2 + (v[1] ** 2 + 3 * v[2] ** 2) / 10 + both * (v[0] - v[2]) ** 2 / 2
+Q = (odd * q[1], sp.S.Zero, sp.S.Zero)
+# Any cost.
+RUNNING = (q[2] - y) ** 4 / 4 + q[0] * sp.sin(q[1]) + v[1] ** 2 * q[0] / 5
+TERMINAL = (q[1] - y) ** 2 / 2 + q[0] * q[2] ** 2
+system = sd.Lagrangian(L, q, v, dissipation=R, forces={q[0]: Q[0]})
+cost = sd.Cost(RUNNING, terminal=TERMINAL)
+written = Written(L, R, Q, RUNNING, TERMINAL, q, v, t, SYMBOLS)
+VALUES = np.array([1.3, 1.1, 0.4, 0.3, 0.2, 0.0, 0.0, 0.0, 0.5, 0.3, 1.2])
+GIVEN = {s.name: x for s, x in zip(SYMBOLS, VALUES, strict=True)}
+T, Q0, V0 = 6.0, np.array([0.3, -0.2, 0.5]), np.array([0.1, 0.4, -0.3])
+RULES = {"midpoint": sd.Midpoint(), "trapezoidal": sd.Trapezoidal(), "galerkin": sd.Galerkin()}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_damped_network(rule: str) -> None:
+    """At amplitude 1 and 100 exact, by mass, damping, stiffness, drive, initial state and cost; also by parameters
+    that, were they not 0, would break reciprocity."""
+    trainer = sd.EPTrainer(system, cost, sd.InitialState(Q0, V0, T), 16, SYMBOLS, sd.Reciprocal(), rule=RULES[rule])
+    free = trainer.free(GIVEN)
+    exact, residual = written.derivatives(free.q, VALUES, rule, "initial", T, (Q0, V0, None))
+    assert residual < 1e-14
+    for scheme in (sd.Reciprocal(), sd.Reciprocal(-100.0)):
+        found = scheme.sensitivity(free)
+        ours = np.array([float(found.params[s.name]) for s in SYMBOLS])
+        assert np.linalg.norm(ours - exact) < 1e-13 * np.linalg.norm(exact)
+        for j in range(3):
+            moved = 1j * TINY * np.eye(3)[j]
+            by_q = written.cost(free.q, VALUES, rule, "initial", T, (Q0 + moved, V0, None))[0].imag / TINY
+            by_v = written.cost(free.q, VALUES, rule, "initial", T, (Q0, V0 + moved, None))[0].imag / TINY
+            assert [found.q0[j], found.v0[j]] == pytest.approx([by_q, by_v], rel=1e-12, abs=1e-13)
+    assert trainer.gradient(GIVEN)[1]["damp"] == pytest.approx(exact[3], rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    (
+        ({"soft": 0.1}, "it is not linear, for K depends on the state"), ({"gyro": 0.1}, "D is not symmetric"),
+        ({"odd": 0.1}, "K is not symmetric"),
+    ),
+)  # fmt: skip
+def test_what_is_not_reciprocal(change: dict, reason: str) -> None:
+    trainer = sd.EPTrainer(system, cost, sd.InitialState(Q0, V0, T), 16, [k], sd.Reciprocal())
+    with pytest.raises(sd.SymbolicError, match=reason):
+        trainer.gradient({**GIVEN, **change})
+
+
+def test_refusals() -> None:
+    growing = sd.Lagrangian(sp.exp(t) * (v[0] ** 2 - q[0] ** 2), q[0], v[0])
+    for boundary, reason in (
+        (sd.InitialState(1.0, 0.0, 1.0), "M changes with time"),
+        (sd.FixedEnds(1.0, 0.0, 1.0), "given by its beginning"),
+    ):
+        with pytest.raises(sd.SymbolicError, match=reason):
+            sd.EPTrainer(growing, sd.Cost(q[0]), boundary, 8, [], sd.Reciprocal()).gradient({})
+    with pytest.raises(ValueError, match="the amplitude = 0 must be finite and not zero"):
+        sd.Reciprocal(0)
