@@ -49,6 +49,7 @@ from .ep import (
     Training,
     Trapezoidal,
     extremize,
+    schemes,
 )
 from .errors import (
     CheckpointError,
@@ -146,6 +147,7 @@ __all__ = [
     "Trapezoidal",
     "Periodic",
     "extremize",
+    "schemes",
     "Orbit",
     "OneSided",
     "Centered",

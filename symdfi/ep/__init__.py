@@ -10,6 +10,7 @@ minus sign, dC/dθ = −d/dβ ∫ ∂_θH dt, because ∂_θL at fixed (q, q̇) 
 nudge E + βc and read +∂_θE: that is L = −E and β of the other sign.
 """
 
+from symdfi.ep.advisor import Scheme, Schemes, schemes
 from symdfi.ep.boundary import AtRest, Boundary, FixedEnds, InitialState, Periodic, Static
 from symdfi.ep.cost import Cost
 from symdfi.ep.echo import Echo
@@ -46,9 +47,12 @@ __all__ = [
     "Periodic",
     "Reciprocal",
     "Rule",
+    "Scheme",
+    "Schemes",
     "Sensitivity",
     "Static",
     "Training",
     "Trapezoidal",
     "extremize",
+    "schemes",
 ]

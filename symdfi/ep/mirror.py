@@ -40,6 +40,15 @@ class Mirror:
         return np.ascontiguousarray(x[..., self.order] * self.signs)
 
     @property
+    def is_identity(self) -> bool:
+        return bool((self.order == np.arange(len(self.order))).all() and (self.signs == 1).all())
+
+    def __str__(self) -> str:
+        """What becomes of a state: ``(+q0, -q1)``, ``(+q1, +q0)``."""
+        parts = (("+q" if sign > 0 else "-q") + str(own) for sign, own in zip(self.signs, self.order, strict=True))
+        return f"({', '.join(parts)})"
+
+    @property
     def matrix(self) -> np.ndarray:
         """Π, (d, d)."""
         return self(np.eye(len(self.order)))

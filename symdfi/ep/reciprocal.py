@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from symdfi.ep.march import Course, Marched, run
+from symdfi.ep.mirror import Mirror
 from symdfi.ep.nudging import Nudging, finite_nudge, pushed, pushes
 from symdfi.ep.orbit import Orbit
+from symdfi.ep.probe import matrices, not_reciprocal
 from symdfi.ep.sensitivity import Sensitivity, sensitivity
 from symdfi.errors import SymbolicError
 from symdfi.linalg.blas import one_blas_thread
 
-#: By how much, relative to the largest entry, matrices may differ that are to be the same: rounding.
-_TOLERANCE = 1e-10
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reciprocal(Nudging):
     """For M ü + D u̇ + K(t) u = f(t) with symmetric M, D and K, M and D constant, under ``InitialState``: one more run
     of the same system, without its drives and from rest, of any amplitude A, and no nudge.
@@ -29,10 +29,16 @@ class Reciprocal(Nudging):
 
     by parameters of D and by the initial state like by any other: exactly, for the discrete cost, at every A.
 
-    Raises ``SymbolicError`` for any other boundary condition and for a system that is not of this kind, saying why.
+    With a ``mirror`` S, a signed permutation as a matrix, or signs, symmetry is needed up to it, SMS = Mᵀ, SDS = Dᵀ and
+    SKS = Kᵀ (twisted reciprocity: Hatano and Nelson's chains; gyroscopic systems that S turns round), for sources that
+    S moves: λ(t) = S a(T − t).
+
+    Raises ``SymbolicError`` for any other boundary condition and for a system that is not of this kind, saying why;
+    ``ValueError`` for what is no mirror.
     """
 
     amplitude: float = 1.0
+    mirror: Any = None
 
     def __post_init__(self) -> None:
         finite_nudge(self.amplitude, "the amplitude")
@@ -49,47 +55,30 @@ class Reciprocal(Nudging):
         """A λ at the nodes: the run, in the order of the trajectory's time."""
         if not isinstance(free.linear, Marched):
             raise SymbolicError("a reciprocal run is of a trajectory given by its beginning, InitialState or AtRest")
-        if reason := not_reciprocal(free):
-            raise SymbolicError(f"the system is not reciprocal: {reason}. Use Infinitesimal()")
         system, setting, d = free.system, free.setting, free.q.shape[1]
+        mirror = Mirror.none(d) if self.mirror is None else Mirror.read(self.mirror, d)
+        _check(free, mirror)
         push, at_end = pushes(free)
         still = np.zeros((setting.points, d))
         course = Course.forward(setting)
         (drives,) = system.run_at(system.kernels.slope, setting, (still, still), course.signals, course.times, [2 * d])
         # Its momentum is of the other time: of c's derivative by the velocity the sign turns round.
-        source = self.amplitude * np.concatenate([push[:, :d], -push[:, d:]], axis=1) - drives
+        source = self.amplitude * mirror.reflected(push) - drives
         path = np.zeros_like(free.q)
-        run(system, course.replayed(source[::-1]), path, self.amplitude * at_end)
-        return path[::-1].copy()
+        run(system, course.replayed(source[::-1]), path, self.amplitude * mirror(at_end))
+        return mirror(path[::-1])
 
 
-def not_reciprocal(free: Orbit) -> str:
-    """Why a system is not linear with symmetric M, D and K, M and D constant; nothing if it is.
-
-    Of its matrices M = ∂P/∂v, D = ∂P/∂q − ∂G/∂v and K = −∂G/∂q at all points, on the trajectory and beside it.
-    """
-    system, setting, d = free.system, free.setting, free.q.shape[1]
-    rule, rng = setting.rule, np.random.default_rng(0)
-    if not (np.allclose(rule.values, rule.values[::-1, ::-1]) and np.allclose(rule.weights, rule.weights[::-1])):
-        return f"the rule {rule} is not symmetric in time"
-    course, count = Course.forward(setting), setting.points
-    here = tuple(x[:count] for x in system.points(setting, free.q))
-    there = tuple(rng.normal(size=x.shape) * (np.max(np.abs(x)) or 1.0) for x in here)
-    found = []
-    for at in (here, there):
-        parts = system.run_at(system.kernels.blocks, setting, at, course.signals, course.times, [d * d] * 4)
-        qq, qv, vq, vv = (x.reshape(-1, d, d) for x in parts)
-        found.append({"M": vv, "D": vq - qv, "K": -qq, "the coupling ∂²L/∂q∂v": vq})
-    for name, own in found[0].items():
-        size = np.max(np.abs(own))
-        if not _same(own, found[1][name], size):
-            return f"it is not linear, for {name} depends on the state"
-        if name in "MDK" and not _same(own, own.transpose(0, 2, 1), size):
-            return f"{name} is not symmetric"
-        if name != "K" and not _same(own, own[:1], size):
-            return f"{name} changes with time"
-    return ""
-
-
-def _same(one: np.ndarray, other: np.ndarray, size: float) -> bool:
-    return bool(np.max(np.abs(one - other), initial=0.0) <= _TOLERANCE * size)
+def _check(free: Orbit, mirror: Mirror) -> None:
+    """``SymbolicError`` for a system that is not reciprocal, on the trajectory and beside it."""
+    system, setting, rule = free.system, free.setting, free.setting.rule
+    rng, course = np.random.default_rng(0), Course.forward(free.setting)
+    q, v = (x[: setting.points] for x in system.points(setting, free.q))
+    beside = tuple(rng.normal(size=x.shape) * (np.max(np.abs(x)) or 1.0) for x in (q, v))
+    found, other = (
+        matrices(system, setting, at, course.signals, course.times) for at in ((q, v), (beside[0], beside[1]))
+    )
+    if reason := not_reciprocal(found, other, mirror):
+        raise SymbolicError(f"the system is not reciprocal: {reason}. Use Infinitesimal()")
+    if not rule.is_symmetric:
+        raise SymbolicError(f"the rule {rule} is not symmetric in time: no motion runs backward by it")

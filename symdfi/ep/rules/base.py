@@ -36,6 +36,15 @@ class Rule:
         """Whether the points at the two ends of neighbouring intervals are at one time."""
         return bool(self.places[0] == 0 and self.places[-1] == 1)
 
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether an interval looks the same from its end, so that motions run backward by the rule."""
+        pairs = (
+            (self.values, self.values[::-1, ::-1]), (self.slopes, -self.slopes[::-1, ::-1]),
+            (self.weights, self.weights[::-1]), (self.places, 1 - self.places[::-1]),
+        )  # fmt: skip
+        return all(np.allclose(one, other, rtol=1e-12, atol=1e-12) for one, other in pairs)
+
     def n_nodes(self, steps: int) -> int:
         """The number of nodes of a path."""
         return steps * self.degree + 1
