@@ -94,6 +94,30 @@ def test_six_oscillators() -> None:
         assert np.linalg.norm(ours - theirs) < 1e-8 * np.linalg.norm(theirs)
 
 
+def test_whole_numbers() -> None:
+    """The leapfrog in whole numbers comes back bit by bit, and its gradient is as good."""
+    rng = np.random.default_rng(1)
+    params = {"spring": 0.5 + rng.random(6), "pair": 0.3 * rng.random((6, 6)), "quartic": 0.4}
+    boundary = sd.InitialState(0.3 * rng.normal(size=6), 0.3 * rng.normal(size=6), 12.0)
+    trainer = sd.EPTrainer(six, readout, boundary, 400, params, rule=sd.Trapezoidal())
+    free = trainer.free(params, {drive: lambda t: 1.2 * np.cos(1.1 * t)}, {target: 0.3})
+    echo, exact = sd.Echo(exact=True), trainer.sensitivity(free)
+    found = echo.sensitivity(free)
+    assert echo.return_error(free) == 0
+    for name in params:
+        assert np.linalg.norm(found.params[name] - exact.params[name]) < 1e-8 * np.linalg.norm(exact.params[name])
+    for ours, theirs in ((found.q0, exact.q0), (found.v0, exact.v0), (found.signals["drive"], exact.signals["drive"])):
+        assert np.linalg.norm(ours - theirs) < 1e-8 * np.linalg.norm(theirs)
+    with pytest.raises(sd.SymbolicError, match=r"use the rule Trapezoidal\(\), not Midpoint\(\)"):
+        midpoint = sd.EPTrainer(six, readout, boundary, 40, params)
+        echo.gradient(midpoint.free(params, {drive: 0.0}, {target: 0.3}))
+    with pytest.raises(sd.SymbolicError, match="with a constant mass matrix"):
+        other = sd.EPTrainer(system, cost, sd.InitialState(Q0, V0, T), 20, [k], echo, rule=sd.Trapezoidal())
+        other.gradient(GIVEN)
+    with pytest.raises(ValueError, match="takes no mirror"):
+        sd.Echo(exact=True, mirror="find")
+
+
 def test_refusals() -> None:
     damped = sd.Lagrangian(v[0] ** 2 / 2 - k * q[0] ** 2 / 2, q[0], v[0], dissipation=f * v[0] ** 2)
     for boundary, given, message in (
@@ -110,7 +134,7 @@ def test_nudges_too_large_and_too_small() -> None:
     free = trainer.free(GIVEN)
     with pytest.raises(sd.ConvergenceError, match="cannot be told from the free trajectory.* increase beta"):
         sd.Echo(1e-17).gradient(free)
-    with pytest.raises(sd.ConvergenceError, match="not linear in beta; reduce beta"):
+    with pytest.raises(sd.ConvergenceError, match="not linear in beta: reduce beta"):
         sd.Echo(1e3).gradient(free)
     with pytest.raises(ValueError, match="must be finite and not zero"):
         sd.Echo(0.0)
