@@ -14,13 +14,15 @@ from symdfi.ep.boundary import Boundary, Static
 from symdfi.ep.discrete import DiscreteSystem
 from symdfi.ep.extremum import check_boundary
 from symdfi.ep.mirror import SEARCHED, TOLERANCE, Mirror, mirrors
-from symdfi.ep.probe import Probe, not_reciprocal
+from symdfi.ep.probe import COUPLING, Probe, not_reciprocal
 from symdfi.ep.rules import Midpoint
 from symdfi.pickling import Bare
 from symdfi.symbolic.given import name_of
 
 #: Intervals of the grid at whose points inputs are drawn.
 _STEPS = 4
+#: The largest γT for which an echo of e^{γt}L comes back in floating point.
+_LARGEST_GAIN = 18.0
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,8 @@ def _of_marches(probe: Probe) -> Iterator[Scheme]:
         "two runs of the discrete action from its end, for β and −β: bias of β²",
     )  # fmt: skip
     yield _echo_of_the_machine(probe, reason)
+    if reason:
+        yield _gain_flipped(probe)
     yield from _reciprocal(probe)
 
 
@@ -179,6 +183,24 @@ def _echo_of_the_machine(probe: Probe, reason: str) -> Scheme:
         return Scheme("Echo(mirror=...)", False, condition, cost)
     condition = f"L is not even in the velocities, but L(Πq, −Πq̇) = L(q, q̇) for Πq = {found.mirror}"
     return Scheme("Echo(mirror=...)", True, condition, cost)
+
+
+def _gain_flipped(probe: Probe) -> Scheme:
+    """Of a damped system: e^{γt}L has the equations d/dt(∂L/∂q̇) + γ ∂L/∂q̇ = ∂L/∂q."""
+    name, cost = "Echo() of exp(γt) L", "that L stated instead, and two runs of its discrete action, for β and −β"
+    found = probe.matrices((probe.q, probe.v))
+    M, D = found["M"], found["D"]
+    size = np.max(np.abs(M))
+    rate = float(np.sum(M * D) / (np.sum(M * M) or 1.0))
+    if any(force != 0 for force in probe.system.system.external_forces):
+        return Scheme(name, False, "D = γM alone: there are generalized forces", cost)
+    if size == 0 or np.any(found[COUPLING]) or np.max(np.abs(D - rate * M)) > TOLERANCE * np.max(np.abs(D)):
+        return Scheme(name, False, "D = γM: it is another", cost)
+    whole = rate * probe.setting.boundary.T
+    condition = f"D = γM with γ = {rate:.3g}, γT = {whole:.3g}"
+    if whole > _LARGEST_GAIN:
+        return Scheme(name, False, f"{condition}, more than the {_LARGEST_GAIN:g} that rounding allows", cost)
+    return Scheme(name, True, condition, cost)
 
 
 def _plus(d: int) -> str:

@@ -15,7 +15,7 @@ from symdfi.ep.march import Course, Marched, run
 from symdfi.ep.mirror import Mirror
 from symdfi.ep.nudging import Nudging, finite_nudge, pushes
 from symdfi.ep.orbit import Orbit
-from symdfi.ep.readout import Readout, readout
+from symdfi.ep.readout import Readout, readout, rounding
 from symdfi.ep.reversal import Reversal, reversal
 from symdfi.ep.sensitivity import Sensitivity, by_velocity, finite_derivatives, shaped
 from symdfi.errors import ConvergenceError, SymbolicError
@@ -25,6 +25,9 @@ from symdfi.linalg.blas import one_blas_thread
 _BEND = 0.2
 #: The rounding of a path, in units of its size.
 _ROUNDING = 16 * np.finfo(float).eps
+
+#: The largest share of rounding in a derivative.
+_LOST = 1e-5
 
 
 @dataclass(frozen=True)
@@ -155,21 +158,24 @@ def _reflected(free: Orbit, beta: float, course: Course, mirror: Mirror) -> Refl
 
 def _check_spread(free: Orbit, above: np.ndarray, below: np.ndarray, beta: float) -> None:
     """``ConvergenceError`` for echoes that a nudge does not set apart by more than rounding, or not linearly."""
+    if not any(np.any(part) for part in pushes(free)):
+        return
     spread, size = np.max(np.abs(above - below)) / 2, np.max(np.abs(free.q))
     bend = np.max(np.abs(above - free.q + below - free.q)) / 2
-    if not any(np.any(part) for part in pushes(free)) or (bend <= _BEND * spread and spread > _ROUNDING * size):
-        return
-    if bend <= 1e3 * _ROUNDING * size:
+    lost = rounding(free.system, free.setting, above, below)
+    if spread <= _ROUNDING * size or lost > _LOST:
         raise ConvergenceError(
             f"the echo nudged by beta = {beta:g} cannot be told from the free trajectory: they are {spread:.3g} apart, "
-            f"of {size:.3g}, with a rounding error of {bend:.3g}; increase beta",
+            f"of {size:.3g}, and rounding is {lost:.1e} of what that changes; increase beta",
             beta=beta,
         )  # fmt: skip
-    raise ConvergenceError(
-        f"the echoes nudged by beta = ±{abs(beta):g} are {spread:.3g} from the free trajectory, {bend:.3g} of it not "
-        "linear in beta: reduce beta, or the motion does not come back for so long a time (see Echo.return_error)",
-        beta=beta,
-    )  # fmt: skip
+    if not bend <= _BEND * spread:
+        raise ConvergenceError(
+            f"the echoes nudged by beta = ±{abs(beta):g} are {spread:.3g} from the free trajectory, {bend:.3g} of it "
+            "not linear in beta: reduce beta, or the motion does not come back for so long a time (see "
+            "Echo.return_error)",
+            beta=beta,
+        )  # fmt: skip
 
 
 def _collected(free: Orbit, found: Readout, q0: np.ndarray, p0: np.ndarray) -> Sensitivity:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symdfi.ep.discrete import DiscreteSystem, Weights
+from symdfi.ep.discrete import FREE, DiscreteSystem, Weights
 from symdfi.ep.setting import Setting
 
 
@@ -44,6 +44,24 @@ def readout(system: DiscreteSystem, setting: Setting, path: np.ndarray, weights:
     each = values[:, 0] - np.einsum("ri,ri->r", at[1], slopes[:, d:]) + setting.times[:, 0] * by_time[:, 0]
     by_end = setting.weights[:count] @ each[:count] / setting.boundary.T + by_time[count:].sum()
     return Readout(setting.weights @ by_theta, sampled(setting, by_signal), float(by_end))
+
+
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
+def rounding(system: DiscreteSystem, setting: Setting, one: np.ndarray, other: np.ndarray) -> float:
+    """The largest share, over the parameters, that rounding has in the difference of ∂_θS between two paths: with m the
+    size of ∂L/∂θ at a point and δ how far apart the paths are there, in units of the path's size, Σ εm / Σ δm.
+
+    Where L grows by e^{γt} the end, where the paths are together, drowns the beginning."""
+    counts = [int(np.prod(shape, dtype=int)) for shape in system.shapes(setting).values()]
+    widths = [sum(counts), setting.signals.shape[1] - 3, 1]
+    at, beside = system.points(setting, one), system.points(setting, other)
+    by_theta, *_ = system.run(system.kernels.impulse, setting, at, FREE, widths)
+    apart = np.zeros(len(at[0]))
+    for x, y in zip(at, beside, strict=True):
+        apart += np.max(np.abs(x - y), axis=1) / (2 * np.max(np.abs(x)) or 1.0)
+    sizes = np.abs(setting.weights[:, None] * by_theta)
+    noise, told = np.finfo(float).eps * sizes.sum(axis=0), apart @ sizes
+    return float(np.max(np.where(noise > 0, noise / told, 0.0), initial=0.0))
 
 
 def sampled(setting: Setting, by_signal: np.ndarray) -> np.ndarray:

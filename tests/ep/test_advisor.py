@@ -17,6 +17,10 @@ magnet = sd.Lagrangian(
     m * (v**2 + w**2) / 2 + g * (q * w - r * v) - k * (q**2 + r**2) / 2 - soft * q**4 / 4 + drive * q, [q, r], [v, w],
     inputs=[drive],
 )  # fmt: skip
+caldirola = sd.Lagrangian(
+    m * (v**2 + w**2) / 2 - k * (q**2 + r**2) / 2 - soft * q**4 / 4, [q, r], [v, w],
+    dissipation=damp * v**2 / 2 + odd * w**2 / 2,
+)  # fmt: skip
 damped = sd.Lagrangian(
     m * (v**2 + w**2) / 2 - k * (q**2 + r**2) / 2 - soft * q**4 / 4, [q, r], [v, w],
     dissipation=damp * (v**2 + 2 * w**2) / 2, forces={q: odd * r, r: -odd * q},
@@ -26,6 +30,7 @@ creeping = sd.Lagrangian(-k * (1 + sp.cos(sd.t) / 2) * q**2 / 2 + q * sp.sin(sd.
 START, ENDS = sd.InitialState([0.1, 0.2], [0.0, 0.3], 2.0), sd.FixedEnds([0.0, 0.0], [1.0, 1.0], 2.0)
 RING, REST = sd.Periodic(2.0), sd.Static()
 ALONE, NUDGED = ("Infinitesimal()",), ("Infinitesimal()", "Centered()")
+GAIN = "Echo() of exp(γt) L"
 ECHO, ONE = ("Infinitesimal()", "Echo()", "Echo(mirror=...)"), ("Infinitesimal()", "Reciprocal()")
 
 CASES = {
@@ -37,6 +42,9 @@ CASES = {
     "linear, damped": (damped, START, {odd: 0, soft: 0}, ONE, "Echo()", "there is dissipation"),
     "twisted": (damped, START, {soft: 0}, (*ALONE, "Reciprocal(mirror=...)"), "Reciprocal()", "K is not symmetric"),
     "nonlinear, damped": (damped, START, {odd: 0}, ALONE, "Reciprocal()", "it is not linear, for K depends"),
+    "damped like its mass": (caldirola, START, {m: 2, damp: 1, odd: 1}, (*ALONE, GAIN), GAIN, "γ = 0.5, γT = 1"),
+    "damped strongly": (caldirola, START, {m: 1, damp: 10, odd: 10}, ALONE, GAIN, "more than the 18 that rounding"),
+    "damped otherwise": (caldirola, START, {}, ALONE, GAIN, "it is another"),
     "equilibrium": (still, REST, {}, NUDGED, "Centered()", "F_u is symmetric: ordinary equilibrium propagation"),
     "overdamped": (creeping, sd.InitialState(0.1, T=2.0, p0=0.0), {}, ONE, "Reciprocal()", "of first order, linear"),
 }  # fmt: skip

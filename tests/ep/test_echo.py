@@ -118,6 +118,30 @@ def test_whole_numbers() -> None:
         sd.Echo(exact=True, mirror="find")
 
 
+def test_a_million_steps() -> None:
+    """Rounding does not hinder whole numbers to come back (floats miss by 2e-11)."""
+    well = sd.Lagrangian(v[0] ** 2 / 2 - k * q[0] ** 2 / 2 - q[0] ** 4 / 4, q[0], v[0])
+    boundary = sd.InitialState(0.7, 0.2, 1e4)
+    free = sd.EPTrainer(well, sd.Cost(q[0]), boundary, 10**6, [k], rule=sd.Trapezoidal()).free({k: 1.0})
+    assert sd.Echo(exact=True).return_error(free) == 0
+
+
+def test_damping_as_a_growing_action() -> None:
+    """D = γM as e^{γt}L: exact while floating point brings the motion back, refused where it does not (γT ≳ 18)."""
+    growing = sd.Lagrangian(sp.exp(g * t) * (v[0] ** 2 / 2 - k * q[0] ** 2 / 2 - q[0] ** 4 / 4 + y * q[0]), q[0], v[0])
+    errors = {}
+    for T in (10.0, 30.0):
+        trainer = sd.EPTrainer(growing, sd.Cost(q[0] ** 4), sd.InitialState(0.7, 0.2, T), int(10 * T), [g, k, y])
+        free = trainer.free({g: 0.3, k: 1.0, y: 0.5})
+        found, exact = sd.Echo(1e-4).gradient(free), trainer.response(free)
+        errors[T] = max(abs(found[name] / exact[name] - 1) for name in exact)
+    assert errors[10.0] < 1e-6 and errors[30.0] < 1e-3
+    for T in (120.0, 240.0):
+        trainer = sd.EPTrainer(growing, sd.Cost(q[0] ** 4), sd.InitialState(0.7, 0.2, T), int(10 * T), [g, k, y])
+        with pytest.raises(sd.ConvergenceError, match="cannot be told|does not come back|lost on the way"):
+            sd.Echo(1e-4).gradient(trainer.free({g: 0.3, k: 1.0, y: 0.5}))
+
+
 def test_refusals() -> None:
     damped = sd.Lagrangian(v[0] ** 2 / 2 - k * q[0] ** 2 / 2, q[0], v[0], dissipation=f * v[0] ** 2)
     for boundary, given, message in (
