@@ -136,8 +136,12 @@ def _of_two_points(probe: Probe) -> Iterator[Scheme]:
         "Centered()", not reason, f"an action: {reason}" if reason else "it has an action, and the ends are held",
         "two nudged orbits by the factors of the free one; the system itself, nudged: bias of β²",
     )  # fmt: skip
-    for name in ("Echo()", "Reciprocal()"):
-        yield Scheme(name, False, "a trajectory given by its beginning: this one is not", "")
+    beginning = "a trajectory given by its beginning: this one is not"
+    yield Scheme("Echo()", False, beginning, "")
+    if probe.setting.boundary.periodic:
+        yield from _reciprocal(probe)
+    else:
+        yield Scheme("Reciprocal()", False, f"{beginning}, nor is it periodic", "")
 
 
 def _of_equilibria(probe: Probe) -> Iterator[Scheme]:
@@ -212,9 +216,10 @@ def _reciprocal(probe: Probe) -> Iterator[Scheme]:
     rng, d = np.random.default_rng(1), probe.q.shape[1]
     q, v = rng.normal(size=(2, *probe.q.shape))
     here, there = probe.matrices((probe.q, probe.v)), probe.matrices((q, v))
-    reason = not_reciprocal(here, there, Mirror.none(d))
+    varies = probe.setting.boundary.is_marched
+    reason = not_reciprocal(here, there, Mirror.none(d), varies)
     first = "" if np.any(here["M"]) else "of first order, "
-    held = f"{first}linear, M, D and K symmetric, M and D constant"
+    held = f"{first}linear, M, D and K symmetric, {'M and D' if varies else 'all'} constant"
     yield Scheme("Reciprocal()", not reason, f"linear with symmetric M, D and K: {reason}" if reason else held, cost)
     if not reason.endswith("is not symmetric"):
         return
@@ -222,7 +227,7 @@ def _reciprocal(probe: Probe) -> Iterator[Scheme]:
         condition = f"twisted reciprocity: a mirror S of more than {SEARCHED} coordinates is to be given"
         yield Scheme("Reciprocal(mirror=...)", False, condition, cost)
         return
-    found = next((m for m in mirrors(d) if not not_reciprocal(here, there, m)), None)
+    found = next((m for m in mirrors(d) if not not_reciprocal(here, there, m, varies)), None)
     condition = "twisted reciprocity: no signed permutation S makes SMS = Mᵀ, SDS = Dᵀ and SKS = Kᵀ"
     if found is not None:
         condition = f"twisted reciprocity: SMS = Mᵀ, SDS = Dᵀ and SKS = Kᵀ for Sq = {found}"

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from symdfi.ep.frame import TwoPoint
 from symdfi.ep.march import Course, Marched, run
 from symdfi.ep.mirror import Mirror
 from symdfi.ep.nudging import Nudging, finite_nudge, pushed, pushes
@@ -28,6 +29,10 @@ class Reciprocal(Nudging):
         dC/dθ = ∂_θC + ∫ λ·∂_θ(−M ü − D u̇ − K u + f) dt,    dC/dp₀ = λ(0),
 
     by parameters of D and by the initial state like by any other: exactly, for the discrete cost, at every A.
+
+    Of a ``Periodic`` orbit, with K constant as well, it is the periodic motion under the time-reversed A ∂c/∂u: the
+    action is then the convolution ∫ ½ũᵀ(M ü + D u̇ + K u) − ũᵀf dt with ũ(t) = u(−t), and a nudge that is not reversed
+    gives another gradient.
 
     With a ``mirror`` S, a signed permutation as a matrix, or signs, symmetry is needed up to it, SMS = Mᵀ, SDS = Dᵀ and
     SKS = Kᵀ (twisted reciprocity: Hatano and Nelson's chains; gyroscopic systems that S turns round), for sources that
@@ -53,20 +58,36 @@ class Reciprocal(Nudging):
 
     def response(self, free: Orbit) -> np.ndarray:
         """A λ at the nodes: the run, in the order of the trajectory's time."""
-        if not isinstance(free.linear, Marched):
-            raise SymbolicError("a reciprocal run is of a trajectory given by its beginning, InitialState or AtRest")
-        system, setting, d = free.system, free.setting, free.q.shape[1]
-        mirror = Mirror.none(d) if self.mirror is None else Mirror.read(self.mirror, d)
+        if not isinstance(free.linear, Marched) and not free.setting.boundary.periodic:
+            raise SymbolicError(
+                "a reciprocal run is of a trajectory given by its beginning, InitialState or AtRest, or of one that is "
+                "Periodic"
+            )
+        mirror = Mirror.none(free.q.shape[1]) if self.mirror is None else Mirror.read(self.mirror, free.q.shape[1])
         _check(free, mirror)
         push, at_end = pushes(free)
-        still = np.zeros((setting.points, d))
-        course = Course.forward(setting)
-        (drives,) = system.run_at(system.kernels.slope, setting, (still, still), course.signals, course.times, [2 * d])
         # Its momentum is of the other time: of c's derivative by the velocity the sign turns round.
-        source = self.amplitude * mirror.reflected(push) - drives
-        path = np.zeros_like(free.q)
-        run(system, course.replayed(source[::-1]), path, self.amplitude * mirror(at_end))
+        source, kick = self.amplitude * mirror.reflected(push)[::-1], self.amplitude * mirror(at_end)
+        path = _marched(free, source, kick) if isinstance(free.linear, Marched) else _periodic(free, source, kick)
         return mirror(path[::-1])
+
+
+def _marched(free: Orbit, source: np.ndarray, p0: np.ndarray) -> np.ndarray:
+    """From rest, without the system's own drives."""
+    system, setting, d = free.system, free.setting, free.q.shape[1]
+    course, still = Course.forward(setting), np.zeros((setting.points, d))
+    (drives,) = system.run_at(system.kernels.slope, setting, (still, still), course.signals, course.times, [2 * d])
+    path = np.zeros_like(free.q)
+    run(system, course.replayed(source - drives[::-1]), path, p0)
+    return path
+
+
+def _periodic(free: Orbit, source: np.ndarray, kick: np.ndarray) -> np.ndarray:
+    """The periodic motion of the system, without its own drives, by the factors of the free orbit."""
+    assert isinstance(free.linear, TwoPoint)
+    push = free.system.gathered(free.setting, source)
+    push[0] += kick
+    return free.linear.response(push)
 
 
 def _check(free: Orbit, mirror: Mirror) -> None:
@@ -78,7 +99,7 @@ def _check(free: Orbit, mirror: Mirror) -> None:
     found, other = (
         matrices(system, setting, at, course.signals, course.times) for at in ((q, v), (beside[0], beside[1]))
     )
-    if reason := not_reciprocal(found, other, mirror):
+    if reason := not_reciprocal(found, other, mirror, varies=not free.setting.boundary.periodic):
         raise SymbolicError(f"the system is not reciprocal: {reason}. Use Infinitesimal()")
     if not rule.is_symmetric:
         raise SymbolicError(f"the rule {rule} is not symmetric in time: no motion runs backward by it")

@@ -64,6 +64,7 @@ def test_advice(name: str) -> None:
 def test_further_conditions() -> None:
     assert "is not symmetric, by the doubled action" in sd.schemes(damped, REST, {}).rows[0].condition
     assert sd.schemes(damped, RING, {}).admitted == ALONE
+    assert sd.schemes(damped, RING, {odd: 0, soft: 0}).admitted == ONE
     assert "for Sq = (+q0, -q1)" in sd.schemes(damped, START, {soft: 0})["Reciprocal(mirror=...)"].condition
     with pytest.raises(KeyError, match="Echoes is none of Infinitesimal"):
         sd.schemes(magnet, START)["Echoes"]

@@ -7,6 +7,9 @@ import pytest
 import sympy as sp
 
 import symdfi as sd
+from symdfi.ep.frame import TwoPoint
+from symdfi.ep.nudging import pushed
+from symdfi.ep.sensitivity import sensitivity
 from tests.ep.complex_step import TINY, Written
 
 q, v = zip(*(sd.coordinates(f"q{k}") for k in range(3)), strict=True)
@@ -53,17 +56,38 @@ def test_damped_network(rule: str) -> None:
     assert trainer.gradient(GIVEN)[1]["damp"] == pytest.approx(exact[3], rel=1e-12)
 
 
+@pytest.mark.parametrize("rule", RULES)
+def test_periodic(rule: str) -> None:
+    """The convolution action: one periodic motion under the time-reversed derivative of the cost; not reversed it is
+    another gradient."""
+    values = VALUES * (np.array(SYMBOLS) != pump)
+    values[-1] = 2 * np.pi / T
+    given = {s.name: x for s, x in zip(SYMBOLS, values, strict=True)}
+    trainer = sd.EPTrainer(system, cost, sd.Periodic(T), 15, SYMBOLS, sd.Reciprocal(3.0), rule=RULES[rule])
+    free = trainer.free(given)
+    exact, _ = written.derivatives(free.q, values, rule, "periodic", T)
+    ours = np.array([float(trainer.response(free)[s.name]) for s in SYMBOLS])
+    assert np.linalg.norm(ours - exact) < 1e-12 * np.linalg.norm(exact)
+    assert isinstance(free.linear, TwoPoint)
+    push = pushed(free)
+    naive = sensitivity(free, push, free.linear.response(push)).params
+    assert np.linalg.norm([float(naive[s.name]) for s in SYMBOLS] - exact) > 0.1 * np.linalg.norm(exact)
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     (
         ({"soft": 0.1}, "it is not linear, for K depends on the state"), ({"gyro": 0.1}, "D is not symmetric"),
         ({"odd": 0.1}, "K is not symmetric"),
+        ({"periodic": True}, "K changes with time"),
     ),
 )  # fmt: skip
 def test_what_is_not_reciprocal(change: dict, reason: str) -> None:
-    trainer = sd.EPTrainer(system, cost, sd.InitialState(Q0, V0, T), 16, [k], sd.Reciprocal())
+    periodic = "periodic" in change
+    boundary = sd.Periodic(2 * np.pi) if periodic else sd.InitialState(Q0, V0, T)
+    trainer = sd.EPTrainer(system, cost, boundary, 16, [k], sd.Reciprocal())
     with pytest.raises(sd.SymbolicError, match=reason):
-        trainer.gradient({**GIVEN, **change})
+        trainer.gradient({**GIVEN, "wave": 1.0} if periodic else {**GIVEN, **change})
 
 
 def test_refusals() -> None:
