@@ -198,6 +198,16 @@ class DiscreteSystem(Rebuilt):
         shape = self.kernels.compiled.shape
         return {name_of(p): shape(p, setting.extents) for p in self.kernels.differentiable}
 
+    def integral_count(self, setting: Setting) -> int:
+        """The number of integrals that a function of them is a part of the cost."""
+        shape = self.kernels.compiled.shape
+        return sum(int(np.prod(shape(z, setting.extents), dtype=int)) for z in self.kernels.integrals)
+
+    def impulse_widths(self, setting: Setting) -> list[int]:
+        """The widths of what ``kernels.impulse`` gives: by parameters, by all inputs but the weights, by t."""
+        counts = [int(np.prod(shape, dtype=int)) for shape in self.shapes(setting).values()]
+        return [sum(counts), setting.signals.shape[1] - 3, 1]
+
     def signal_shapes(self, setting: Setting) -> dict[str, tuple[int, ...]]:
         """The shapes of inputs and targets at one time, by name."""
         shape = self.kernels.compiled.shape

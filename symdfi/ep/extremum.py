@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from symdfi.dynamics.axes import with_sizes
 from symdfi.dynamics.system import Lagrangian
 from symdfi.ep.boundary import Boundary, Static
 from symdfi.ep.discrete import DiscreteSystem
+from symdfi.ep.integrals import with_integrals
 from symdfi.ep.march import march
 from symdfi.ep.newton import newton
 from symdfi.ep.orbit import Orbit
@@ -84,8 +86,10 @@ def solve(
     path = _start(setting, guess)
     system.check_period(setting)
     if boundary.is_marched:
-        return march(system, setting, max(iterations, 1))
-    return newton(system, setting, path, tolerance, iterations)
+        found = march(system, setting, max(iterations, 1))
+    else:
+        found = newton(system, setting, path, tolerance, iterations)
+    return replace(found, setting=with_integrals(system, setting, found.q))
 
 
 def check_boundary(boundary: Boundary) -> None:

@@ -2,7 +2,8 @@
 
 The nudged Lagrangian is αL + βc + γΨ, with the running cost c and the terminal cost Ψ, and the forces Q − ∂R/∂v that
 it does not give are nudged by nothing: they count with α. The weights are inputs, the last three, so (1, β, 0) is the
-nudged system at a point in time, (0, 1, 0) the running cost alone, (0, 0, 1) the terminal cost.
+nudged system at a point in time, (0, 1, 0) the running cost alone, (0, 0, 1) the terminal cost. Of a cost with a
+function Φ of integrals of g, c stands for c + Σ W g, and Ψ for Ψ + Φ(z): W and z are inputs, too, before those three.
 """
 
 from __future__ import annotations
@@ -45,20 +46,35 @@ class PointKernels:
         functions = {
             y: Private("y", k, name_of(y), real=True) for k, y in enumerate(cost.targets) if isinstance(y, AppliedUndef)
         }
-        running, terminal = (system.read(c.xreplace(functions)) for c in (cost.running, cost.terminal))
+        integrals = cost.integrals
+        #: The integrals z, and the weights W of their integrands.
+        self.integrals = tuple(like(integral.variable, "zi", k) for k, integral in enumerate(integrals))
+        self.shares = tuple(like(integral.variable, "wi", k) for k, integral in enumerate(integrals))
+        own = dict(zip((integral.variable for integral in integrals), self.integrals, strict=True))
+        pairs = zip(integrals, self.shares, strict=True)
+        densities = sum((integral.weighted(share) for integral, share in pairs), sp.S.Zero)
+        running, terminal, of_integrals = (
+            system.read(c.xreplace(functions))
+            for c in (cost.running + densities, cost.terminal, cost.of_integrals.xreplace(own))
+        )
+        if of_integrals.has(*system.coordinates, *system.velocities):
+            raise SymbolicError(f"a function of integrals holds no coordinate or velocity: {cost.of_integrals}")
         if terminal.has(*system.velocities):
             raise SymbolicError(f"a terminal cost is a function of q(T), without velocities: {cost.terminal}")
+        terminal = terminal + of_integrals
         self.system = system
         self.targets: tuple[Variable, ...] = tuple(functions.get(y, y) for y in cost.targets)
         #: Whether the motion is an extremum of an action.
         self.has_action = system.dissipation == 0 and all(force == 0 for force in system.external_forces)
+        #: Whether there is a cost at T.
         self.has_terminal = terminal != 0
         alpha, beta, gamma = WEIGHTS
         rows = zip(system.coordinates, system.indices, system.external_forces, strict=True)
         #: L + βc + γΨ as a system; its parameters are those of L, of R and Q, and of the costs.
         self.nudged = Lagrangian(
             alpha * system.L + beta * running + gamma * terminal, system.coordinates, system.velocities,
-            inputs=[*system.inputs, *self.targets, *WEIGHTS], dissipation=alpha * system.dissipation,
+            inputs=[*system.inputs, *self.targets, *self.shares, *self.integrals, *WEIGHTS],
+            dissipation=alpha * system.dissipation,
             forces={q[row] if row else q: alpha * force for q, row, force in rows if force != 0},
         )  # fmt: skip
         self.compiled = self.nudged.compile()

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symdfi.ep.discrete import COST, DiscreteSystem
+from symdfi.ep.discrete import DiscreteSystem
 from symdfi.ep.frame import Linear, TwoPoint
+from symdfi.ep.integrals import cost_of
 from symdfi.ep.setting import Setting
 from symdfi.ep.softness import grid_error
 from symdfi.pickling import Bare
@@ -58,15 +59,15 @@ class Orbit(Bare):
 
     @functools.cached_property
     def cost(self) -> float:
-        """C, running and terminal."""
-        return self.system.value(self.setting, self.q, COST)
+        """C."""
+        return cost_of(self.system, self.setting, self.q)
 
     def gradient(self) -> dict[str, np.ndarray]:
         """∂_θS_β at fixed path: the impulse of the momentum conjugate to each parameter, by name."""
         system, setting = self.system, self.setting
         shapes = system.shapes(setting)
         counts = [int(np.prod(shape, dtype=int)) for shape in shapes.values()]
-        widths, at = [sum(counts), setting.signals.shape[1] - 3, 1], system.points(setting, self.q)
+        widths, at = system.impulse_widths(setting), system.points(setting, self.q)
         by_theta, *_ = system.run(system.kernels.impulse, setting, at, (1.0, self.beta), widths)
         with np.errstate(over="ignore", invalid="ignore"):
             parts = np.split(setting.weights @ by_theta, np.cumsum(counts)[:-1])

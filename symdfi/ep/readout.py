@@ -35,9 +35,7 @@ class Readout:
 def readout(system: DiscreteSystem, setting: Setting, path: np.ndarray, weights: Weights) -> Readout:
     """The derivatives at a path."""
     kernels, d, count = system.kernels, path.shape[1], setting.points
-    counts = [int(np.prod(shape, dtype=int)) for shape in system.shapes(setting).values()]
-    at = system.points(setting, path)
-    widths = [sum(counts), setting.signals.shape[1] - 3, 1]
+    at, widths = system.points(setting, path), system.impulse_widths(setting)
     by_theta, by_signal, by_time = system.run(kernels.impulse, setting, at, weights, widths)
     (values,) = system.run(kernels.value, setting, at, weights, [1])
     (slopes,) = system.run(kernels.slope, setting, at, weights, [2 * d])

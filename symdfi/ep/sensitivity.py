@@ -100,25 +100,18 @@ def by_velocity(free: Orbit, p0: np.ndarray) -> ByVelocity | None:
     speed = setting.boundary.start(setting.places)[1]
     if speed is None:
         return None
-    count = sum(int(np.prod(shape, dtype=int)) for shape in system.shapes(setting).values())
     row = np.concatenate([np.zeros(d), p0])[None]
     theta, signals, _, state = system.run_at(
         system.kernels.doubled, setting, (free.q[:1], speed[None]), *system.beginning(setting),
-        [count, setting.signals.shape[1] - 3, 1, 2 * d], row,
+        [*system.impulse_widths(setting), 2 * d], row,
     )  # fmt: skip
     return ByVelocity(theta[0], signals[0], state[0, :d], state[0, d:])
 
 
-def _widths(free: Orbit) -> list[int]:
-    """How many numbers there are by parameters, by signals and by t."""
-    counts = [int(np.prod(shape, dtype=int)) for shape in free.system.shapes(free.setting).values()]
-    return [sum(counts), free.setting.signals.shape[1] - 3, 1]
-
-
 def _integrated(free: Orbit, along: np.ndarray) -> tuple[np.ndarray, ...]:
     """∂_θ(C + Σ λ·r), and ∂(c + W) by the signals and by t, and ∂W by (q, v), at the points."""
-    system, setting, widths = free.system, free.setting, _widths(free)
-    kernels, at = system.kernels, system.points(setting, free.q)
+    system, setting = free.system, free.setting
+    kernels, at, widths = system.kernels, system.points(setting, free.q), system.impulse_widths(setting)
     direction = np.concatenate(system.points(setting, along), axis=1)
     implicit = system.integrated(kernels.doubled, setting, at, FREE, [*widths, 2 * free.q.shape[1]], direction)
     if not (kernels.has_costed_parameters or widths[1] or system.has_time or kernels.has_timed_costs):
@@ -153,9 +146,9 @@ def _by_end(free: Orbit, along: np.ndarray, state: np.ndarray, by_time: np.ndarr
 
 
 def shaped(values: np.ndarray, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-    """Parts of the last axis by name, in their shapes."""
+    """Parts of the last axis by name, in their shapes; what is beyond them is left out."""
     ends = np.cumsum([int(np.prod(shape, dtype=int)) for shape in shapes.values()])
-    parts = np.split(values, ends[:-1], axis=-1)
+    parts = np.split(values, ends, axis=-1)
     return {
         name: part.reshape(values.shape[:-1] + own) for (name, own), part in zip(shapes.items(), parts, strict=False)
     }

@@ -139,7 +139,8 @@ class Reader:
     def _sampled(
         self, boundary: Boundary, times: np.ndarray, signals: Signals | None, extents: Mapping[sp.Symbol, int]
     ) -> np.ndarray:
-        """Inputs and targets at the times of the rule and then at T, a column a number, and three for the weights."""
+        """Inputs and targets at the times of the rule and then at T, a column a number, then those of integrals and
+        of their weights, still zero, and three for the weights."""
         given = {name_of(key): value for key, value in (signals or {}).items()}
         wanted = {name_of(a): ("input", a) for a in self.kernels.system.inputs}
         wanted |= {name_of(y): ("target", y) for y in self.kernels.targets}
@@ -168,4 +169,7 @@ class Reader:
             # At T the last sample stands for what is sampled before it only.
             rows = np.concatenate([rows, rows[-1:]]) if len(rows) == times.size else rows
             columns.append(rows.reshape(times.size + 1, -1))
+        for symbol in (*self.kernels.shares, *self.kernels.integrals):  # known of a trajectory
+            width = int(np.prod(self.kernels.compiled.shape(symbol, extents), dtype=int))
+            columns.append(np.zeros((times.size + 1, width)))
         return np.concatenate([*columns, np.empty((times.size + 1, len(WEIGHTS)))], axis=1)
