@@ -137,9 +137,10 @@ def not_reciprocal(here: dict[str, np.ndarray], there: dict[str, np.ndarray], mi
     """Why a system with these matrices at two sets of states, at the same times, is not linear with SMS = Mᵀ, SDS = Dᵀ
     and SKS = Kᵀ, S the mirror, M and D constant, and K unless it ``varies``; nothing if it is."""
     for name, own in here.items():
-        size = np.max(np.abs(own))
-        if not _same(own, there[name], size):
+        if not _same(own, there[name], float(np.max(np.abs(own)))):
             return f"it is not linear, for {name} depends on the state"
+    for name, own in here.items():
+        size = float(np.max(np.abs(own)))
         if name != COUPLING and not _same(mirror(mirror(own).transpose(0, 2, 1)), own, size):
             return f"{name} is not symmetric" if mirror.is_identity else f"S{name}S is not {name}ᵀ"
         if not (varies and name == "K") and not _same(own, own[:1], size):
