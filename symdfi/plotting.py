@@ -343,3 +343,33 @@ def plot_training(dataset: Any) -> Any:
         axes[2].step(epoch, dataset["skipped"].values, where="mid", lw=1)
         axes[2].set(xlabel="epoch", ylabel="samples", title=dataset["skipped"].long_name)
     return figure
+
+
+def plot_orbit(dataset: Any) -> Any:
+    """The coordinates of an orbit against time: scalars and elements of short arrays as lines, every longer array as a
+    map. Of an equilibrium the values."""
+    from matplotlib.figure import Figure
+
+    time = dataset["time"].values
+    columns = [(name, dataset[name].values.reshape(time.size, -1)) for name in dataset.data_vars]
+    still = time.size == 1
+    short = [(name, q) for name, q in columns if still or q.shape[1] <= _MOST_LINES]
+    long = [(name, q) for name, q in columns if not still and q.shape[1] > _MOST_LINES]
+    panels = len(long) + bool(short)
+    figure = Figure(figsize=(4.8 * panels, 3.8), layout="constrained")
+    axes = iter(figure.subplots(1, panels, squeeze=False)[0])
+    if short:
+        axis, lines = next(axes), []
+        for name, q in short:
+            indices = np.ndindex(dataset[name].shape[1:])
+            lines += [(_greek(dataset[name].long_name, index), q[:, k]) for k, index in enumerate(indices)]
+        if still:
+            axis.plot([float(q[0]) for _, q in lines], "o")
+            axis.set(xlabel="element", ylabel="coordinates", title="equilibrium")
+        else:
+            _draw_lines(axis, [(label, time, q) for label, q in lines], "time", "coordinates", "orbit")
+    for name, q in long:
+        axis = next(axes)
+        _draw_map(figure, axis, time, q, "element", _greek(dataset[name].long_name))
+        axis.set(title="orbit")
+    return figure

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,8 +15,14 @@ from symdfi.ep.integrals import cost_of
 from symdfi.ep.setting import Setting
 from symdfi.ep.softness import grid_error
 from symdfi.pickling import Bare
+from symdfi.plotting import plot_orbit
+from symdfi.results import distinct, save
 from symdfi.symbolic.given import name_of
 from symdfi.symbolic.indexed import Variable
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -80,3 +88,36 @@ class Orbit(Bare):
                 return self.q[:, own].reshape((-1, *shape))
         names = ", ".join(name for name, _, _ in self.setting.places)
         raise KeyError(f"{coordinate} is no coordinate of this system: {names}")
+
+    @functools.cached_property
+    def dataset(self) -> xr.Dataset:
+        """The nodes as an ``xarray.Dataset``: a variable a coordinate, and in the attributes the parameters, the
+        boundary condition, action and cost."""
+        import xarray as xr  # slow to import
+
+        setting, system = self.setting, self.system
+        data: dict[str, Any] = {}
+        names = [name for name, _, _ in setting.places]
+        for name, label in zip(names, distinct(names, ["time"]), strict=True):
+            values = self[name]
+            axes = tuple(f"{label}_{k}" for k in range(values.ndim - 1))
+            data[label] = (("time", *axes), values, {"role": "coordinate", "long_name": name})
+        attributes: dict[str, Any] = {
+            "boundary": type(setting.boundary).__name__, "T": setting.boundary.T, "rule": repr(setting.rule),
+            "beta": self.beta, "residual": self.residual, "iterations": self.iterations, "action": self.value,
+            "cost": self.cost, "lagrangian": str(system.system.lagrangian),
+        }  # fmt: skip
+        start = 0
+        for name, shape in system.shapes(setting).items():
+            stop = start + int(np.prod(shape, dtype=int))
+            attributes[f"parameter {name}"] = setting.params[start:stop] if shape else float(setting.params[start])
+            start = stop
+        return xr.Dataset(data, {"time": ("time", self.t, {"long_name": "time"})}, attributes)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the dataset as netCDF."""
+        return save(self.dataset, path)
+
+    def plot(self) -> Figure:
+        """A figure of the coordinates against time; of an equilibrium the values."""
+        return plot_orbit(self.dataset)
