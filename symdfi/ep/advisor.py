@@ -11,7 +11,7 @@ import numpy as np
 from symdfi.compile.kernels.groups import count_of
 from symdfi.dynamics.system import Lagrangian
 from symdfi.ep.boundary import Boundary, Static
-from symdfi.ep.discrete import DiscreteSystem
+from symdfi.ep.discrete import DiscreteSystem, discretised
 from symdfi.ep.extremum import check_boundary
 from symdfi.ep.mirror import SEARCHED, TOLERANCE, Mirror, mirrors
 from symdfi.ep.probe import COUPLING, Probe, not_reciprocal
@@ -77,7 +77,7 @@ def schemes(system: Lagrangian, boundary: Boundary, params: Mapping[Any, Any] | 
     Raises ``SymbolicError`` for what is no boundary condition, ``ValueError`` for a missing index array or size.
     """
     check_boundary(boundary)
-    probe = _probe(DiscreteSystem(system), boundary, boundary.with_sizes(system, params))
+    probe = _probe(discretised(system), boundary, boundary.with_sizes(system, params))
     if isinstance(boundary, Static):
         rows = _of_equilibria(probe)
     elif boundary.is_marched:

@@ -214,6 +214,12 @@ class DiscreteSystem(Rebuilt):
         return {name_of(x): shape(x, setting.extents) for x in (*self.system.inputs, *self.kernels.targets)}
 
 
+@functools.lru_cache(maxsize=32)
+def discretised(system: Lagrangian, cost: Cost | None = None) -> DiscreteSystem:
+    """The discrete system of a Lagrangian system and a cost, derived once for all boundaries, rules and calls."""
+    return DiscreteSystem(system, cost)
+
+
 def _where(setting: Setting, rows: np.ndarray) -> str:
     """The first point with a value that is not finite, in words; nothing if it is the sum that is not."""
     lost = np.flatnonzero(~np.isfinite(rows).all(axis=1))

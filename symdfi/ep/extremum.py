@@ -11,7 +11,7 @@ import numpy as np
 from symdfi.dynamics.axes import with_sizes
 from symdfi.dynamics.system import Lagrangian
 from symdfi.ep.boundary import Boundary, Static
-from symdfi.ep.discrete import DiscreteSystem
+from symdfi.ep.discrete import DiscreteSystem, discretised
 from symdfi.ep.integrals import with_integrals
 from symdfi.ep.march import march
 from symdfi.ep.newton import newton
@@ -53,7 +53,7 @@ def extremize(
     ``SymbolicError`` for a system that has no such trajectory and for any other boundary condition.
     """
     options: dict[str, Any] = {"rule": rule, "guess": guess, "tolerance": tolerance, "iterations": iterations}
-    return solve(DiscreteSystem(system), boundary, steps, params, inputs, **options)
+    return solve(discretised(system), boundary, steps, params, inputs, **options)
 
 
 @one_blas_thread()

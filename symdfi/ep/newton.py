@@ -23,6 +23,8 @@ from symdfi.linalg import ChainLU
 #: The largest ``Orbit.grid_error``. From 1 on the Hessians of the grid and of the continuous action differ in the sign
 #: of an eigenvalue; the estimate itself is good to O(h²), so half of that is on the safe side.
 _GRID_ERROR = 0.5
+#: An orbit is at rounding with this part of the goal, and its factors as good as those of a path within such a part.
+_ROUNDED, _ALIKE = 1e-3, 1e-13
 #: The least reciprocal condition number of the equations at an orbit.
 _RCOND = 1e-14
 
@@ -43,7 +45,10 @@ def newton(system: DiscreteSystem, setting: Setting, path: np.ndarray, tolerance
                     f"{_size(slope):.3g} vanishes on a path of the size {reach:.3g}",
                     partial=path, residual=_size(slope),
                 )  # fmt: skip
-            if _size(slope) <= goal:
+            # Within the goal, but not yet to rounding, the factors are those of a path that is a step away: on badly
+            # conditioned ones that would show in a gradient.
+            near = _size(slope) <= goal * _ROUNDED or _size(step) <= _ALIKE * _size(path) or iteration == iterations
+            if _size(slope) <= goal and near:
                 break
             if iteration == iterations:
                 raise ConvergenceError(

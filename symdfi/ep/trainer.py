@@ -20,7 +20,7 @@ from symdfi.dynamics.system import Lagrangian
 from symdfi.ep.batches import Gradient
 from symdfi.ep.boundary import Boundary
 from symdfi.ep.cost import Cost
-from symdfi.ep.discrete import DiscreteSystem
+from symdfi.ep.discrete import discretised
 from symdfi.ep.extremum import check_boundary, solve
 from symdfi.ep.history import Training
 from symdfi.ep.nudging import Infinitesimal, Nudging, pushed
@@ -102,7 +102,7 @@ class EPTrainer(Rebuilt):
         rule: Rule | None = None,
     ) -> None:
         check_boundary(boundary)
-        self.discrete = DiscreteSystem(system, cost)
+        self.discrete = discretised(system, cost)
         self.system, self.cost, self.boundary, self.steps = system, cost, boundary, steps
         self.nudging = nudging if nudging is not None else Infinitesimal()
         self.rule = rule if rule is not None else Midpoint()
