@@ -129,3 +129,14 @@ def test_refused_with_a_system_and_on_a_path() -> None:
     trainer = sd.EPTrainer(system, root, sd.Periodic(T), STEPS, [k])
     with pytest.raises(DivergenceError, match="derivatives by the integrals of the cost are not finite"):
         trainer.free({k: 1.9, a: 0.3, r: 0.2, b: 0.0, "W": 1.3})
+
+
+def test_one_reciprocal_run() -> None:
+    """Linear, the system has the gradient of any cost from one run of its own."""
+    given = {"k": 1.9, "a": 0.0, "b": 0.7, "r": 0.2, "w": VALUES[4:10].reshape(3, 2), "W": 1.3}
+    trainer = sd.EPTrainer(system, cost, BOUNDARIES["initial"][0], STEPS, TRAINED)
+    free = trainer.free(given, None, {y: CLASS})
+    found, default = sd.Reciprocal().sensitivity(free), trainer.sensitivity(free)
+    for name, value in default.params.items():
+        assert found.params[name] == pytest.approx(value, rel=1e-12, abs=1e-13)
+    assert found.signals["y"] == pytest.approx(default.signals["y"], rel=1e-12, abs=1e-13)
