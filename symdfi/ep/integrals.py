@@ -49,3 +49,14 @@ def cost_of(system: DiscreteSystem, setting: Setting, path: np.ndarray) -> float
         signals[:, -3 - 2 * count : -3 - count] = 0.0  # what they weigh is not itself in C
         setting = replace(setting, signals=signals)
     return system.value(setting, path, COST)
+
+
+def integrals_of(system: DiscreteSystem, setting: Setting, path: np.ndarray) -> dict[str, np.ndarray]:
+    """The integrals of a path by name, in their shapes."""
+    count, found = system.integral_count(setting), {}
+    values = with_integrals(system, setting, path).signals[0, -3 - count : -3]
+    for name, z in zip(system.kernels.integral_names, system.kernels.integrals, strict=True):
+        shape = system.kernels.compiled.shape(z, setting.extents)
+        size = int(np.prod(shape, dtype=int))
+        found[name], values = values[:size].reshape(shape), values[size:]
+    return found

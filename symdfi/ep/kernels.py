@@ -50,6 +50,7 @@ class PointKernels:
         #: The integrals z, and the weights W of their integrands.
         self.integrals = tuple(like(integral.variable, "zi", k) for k, integral in enumerate(integrals))
         self.shares = tuple(like(integral.variable, "wi", k) for k, integral in enumerate(integrals))
+        self.integral_names = tuple(name_of(integral.variable) for integral in integrals)
         own = dict(zip((integral.variable for integral in integrals), self.integrals, strict=True))
         pairs = zip(integrals, self.shares, strict=True)
         densities = sum((integral.weighted(share) for integral, share in pairs), sp.S.Zero)

@@ -11,7 +11,7 @@ import numpy as np
 
 from symdfi.ep.discrete import DiscreteSystem
 from symdfi.ep.frame import Linear, TwoPoint
-from symdfi.ep.integrals import cost_of
+from symdfi.ep.integrals import cost_of, integrals_of
 from symdfi.ep.setting import Setting
 from symdfi.ep.softness import grid_error
 from symdfi.pickling import Bare
@@ -69,6 +69,11 @@ class Orbit(Bare):
     def cost(self) -> float:
         """C."""
         return cost_of(self.system, self.setting, self.q)
+
+    @functools.cached_property
+    def integrals(self) -> dict[str, np.ndarray]:
+        """The integrals z that the cost is a function of, by name: what a classifier decides by, say."""
+        return integrals_of(self.system, self.setting, self.q)
 
     def gradient(self) -> dict[str, np.ndarray]:
         """∂_θS_β at fixed path: the impulse of the momentum conjugate to each parameter, by name."""

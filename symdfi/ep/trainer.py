@@ -114,6 +114,12 @@ class EPTrainer(Rebuilt):
                     f"{name} is no parameter of system or cost that has a gradient: {', '.join(sorted(known))}"
                 )
 
+    @property
+    def times(self) -> np.ndarray:
+        """The times at which inputs and targets are sampled: what a row of an array of them stands for."""
+        steps = 1 if self.steps is None else self.steps
+        return self.boundary.rule(self.rule).times(steps, self.boundary.T)
+
     def free(
         self, params: Mapping[Any, Any], inputs: Signals | None = None, targets: Signals | None = None,
         guess: np.ndarray | None = None,
