@@ -138,8 +138,12 @@ class DiscreteSystem(Rebuilt):
     def points(self, setting: Setting, path: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Values and slopes of a path at the points, each (rows, d)."""
         rule, steps, d = setting.rule, setting.steps, path.shape[1]
-        local = path[np.arange(steps)[:, None] * rule.degree + np.arange(rule.degree + 1)]
-        q, v = (rule.values @ local).reshape(-1, d), (rule.slopes @ local).reshape(-1, d) / setting.h
+        m = max(rule.degree, 1)
+        nodes = [path[a : a + m * (steps - 1) + 1 : m, None] for a in range(rule.degree + 1)]
+        q, v = (
+            functools.reduce(np.add, map(np.multiply, table.T[..., None], nodes)).reshape(-1, d)
+            for table in (rule.values, rule.slopes / setting.h)
+        )
         if len(setting.weights) > len(q):
             q, v = np.concatenate([q, path[-1:]]), np.concatenate([v, v[-1:]])
         return q, v

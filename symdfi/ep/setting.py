@@ -22,6 +22,10 @@ from symdfi.symbolic.given import name_of
 Signals = Mapping[Any, Any]
 
 
+#: How many lengths of states are remembered, by the shapes of the parameters.
+_REMEMBERED = 1024
+
+
 @dataclass(frozen=True)
 class Setting:
     """A discrete system's numbers: its grid, sizes, parameters, and inputs and targets at the points.
@@ -68,6 +72,7 @@ class Reader:
 
     def __init__(self, kernels: PointKernels) -> None:
         self.kernels = kernels
+        self._lengths: dict[tuple, int | None] = {}
 
     def setting(
         self, boundary: Boundary, rule: Rule, steps: int, n_dof: int | None, params: Mapping | None,
@@ -114,12 +119,18 @@ class Reader:
 
     def _from_params(self, given: Mapping[str, Any]) -> int | None:
         """The length of a state from the shapes, sizes and parameters; None where they leave it open."""
-        total = count_of(self.kernels.nudged.coordinates)
-        total = total.subs({s: int(given[s.name]) for s in self.kernels.nudged.sizes if s.name in given})
-        for p in self.kernels.nudged.parameters:
-            pairs = zip(shape_of(p), np.shape(given.get(name_of(p), 0.0)), strict=False)
-            total = total.subs({extent: own for extent, own in pairs if isinstance(extent, sp.Symbol)})
-        return int(total) if total.is_Integer else None
+        nudged = self.kernels.nudged
+        sizes = tuple((s, int(given[s.name])) for s in sorted(nudged.sizes, key=str) if s.name in given)
+        shapes = tuple(np.shape(given.get(name_of(p), 0.0)) for p in nudged.parameters)
+        if (sizes, shapes) not in self._lengths:
+            total = count_of(nudged.coordinates).subs(dict(sizes))
+            for p, own in zip(nudged.parameters, shapes, strict=True):
+                pairs = zip(shape_of(p), own, strict=False)
+                total = total.subs({extent: count for extent, count in pairs if isinstance(extent, sp.Symbol)})
+            if len(self._lengths) == _REMEMBERED:
+                self._lengths.clear()
+            self._lengths[sizes, shapes] = int(total) if total.is_Integer else None
+        return self._lengths[sizes, shapes]
 
     def _used(self, params: Mapping | None) -> dict[str, Any]:
         """The parameters and sizes of the nudged system among the given ones, by name."""

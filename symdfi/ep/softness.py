@@ -76,7 +76,7 @@ def _form(moved: tuple[np.ndarray, np.ndarray], flat: list[np.ndarray], weights:
     q, v = (x[: len(weights)] for x in moved)
     qq, qv, _, vv = (block.reshape(len(weights), q.shape[1], q.shape[1]) for block in flat)
     forms = ((q, qq, q), (2 * q, qv, v), (v, vv, v))
-    return float(sum(np.einsum("k,ka,kab,kb", weights, x, block, y, optimize=True) for x, block, y in forms))
+    return float(sum(weights @ ((x[:, None] @ block)[:, 0] * y).sum(axis=1) for x, block, y in forms))
 
 
 def _fourth_order(path: np.ndarray, h: float, periodic: bool) -> tuple[np.ndarray, np.ndarray]:
