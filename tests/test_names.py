@@ -130,8 +130,8 @@ def test_equilibrium_propagation_of_any_names(names) -> None:
     same, reference = other.gradient(theirs, targets={target: 0.5})
     assert loss == same
     np.testing.assert_array_equal(list(gradient.values()), list(reference.values()))
-    for kernel in ("value", "slope", "hessian", "impulse"):
-        assert getattr(one.action.kernels, kernel).source == getattr(other.action.kernels, kernel).source
+    for kernel in ("value", "slope", "blocks", "impulse", "doubled", "pull"):
+        assert getattr(one.discrete.kernels, kernel).source == getattr(other.discrete.kernels, kernel).source
 
 
 @pytest.mark.parametrize("names", NAMES)
