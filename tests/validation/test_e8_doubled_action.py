@@ -21,6 +21,8 @@ plus, moving = sd.coordinates("q_+")
 minus, parting = sd.coordinates("q_-")
 k, w, gamma, delta = parameters = sp.symbols("k w gamma delta")
 T, STEPS, Q0, P0 = 4.0, 40, 0.5, 0.3
+#: The matrix of the doubled equations has a condition of some thousands; both paths are of order one.
+ROUNDING = 1e4 * np.finfo(float).eps
 VALUES = {k: 0.7, w: 1.1, gamma: 0.3, delta: 0.2}
 
 
@@ -58,8 +60,8 @@ def exact() -> sd.ep.Sensitivity:
 
 def test_copies_are_together_without_a_nudge() -> None:
     alone, both = sd.extremize(damped, start, STEPS, VALUES), sd.extremize(doubled, between, STEPS, VALUES)
-    assert np.abs(both[minus]).max() < 1e-14
-    assert np.abs(both[plus] - alone[q]).max() < 1e-13
+    assert np.abs(both[minus]).max() < ROUNDING
+    assert np.abs(both[plus] - alone[q]).max() < ROUNDING
 
 
 def test_infinitesimal_nudge_is_that_of_the_damped_system(exact) -> None:
