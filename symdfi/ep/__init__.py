@@ -11,7 +11,7 @@ nudge E + βc and read +∂_θE: that is L = −E and β of the other sign.
 """
 
 from symdfi.ep.advisor import Scheme, Schemes, schemes
-from symdfi.ep.boundary import AtRest, Boundary, FixedEnds, InitialState, Periodic, Static
+from symdfi.ep.boundary import AtRest, Autonomous, Boundary, FixedEnds, InitialState, LimitCycle, Periodic, Static
 from symdfi.ep.cost import Cost
 from symdfi.ep.echo import Echo
 from symdfi.ep.extremum import extremize
@@ -29,6 +29,7 @@ __all__ = [
     "SGD",
     "Adam",
     "AtRest",
+    "Autonomous",
     "Boundary",
     "Centered",
     "Cost",
@@ -40,6 +41,7 @@ __all__ = [
     "GradientCheck",
     "Infinitesimal",
     "InitialState",
+    "LimitCycle",
     "Midpoint",
     "Nudging",
     "OneSided",

@@ -10,7 +10,8 @@ import numpy as np
 
 from symdfi.dynamics.axes import with_sizes
 from symdfi.dynamics.system import Lagrangian
-from symdfi.ep.boundary import Boundary, Static
+from symdfi.ep.boundary import Boundary, Closed, Static
+from symdfi.ep.closed import closed
 from symdfi.ep.discrete import DiscreteSystem, discretised
 from symdfi.ep.integrals import with_integrals
 from symdfi.ep.march import march
@@ -38,7 +39,8 @@ def extremize(
     """The trajectory of a system on ``steps`` intervals under a boundary condition: the extremum of its action, where
     it has one, and with dissipation or generalized forces what the doubled action's extremum is without a nudge.
 
-    ``boundary`` is ``Periodic``, ``FixedEnds``, ``InitialState``, ``AtRest`` or ``Static`` (which takes no steps);
+    ``boundary`` is ``Periodic``, ``FixedEnds``, ``InitialState``, ``AtRest``, ``Static`` (which takes no steps), or for
+    closed orbits of systems without a clock ``Autonomous`` or ``LimitCycle``, which need a ``guess``;
     ``rule`` is ``Midpoint()`` if not given, ``Trapezoidal()`` or ``Galerkin(degree)``. ``inputs`` are constants, arrays
     over the times at which the rule samples (the midpoints t_{k+1/2} by default), or functions of time. ``guess`` is a
     path (nodes, d), or of the coordinate's shape (nodes, n, m), to begin from: a straight line, or rest, if not given.
@@ -87,16 +89,19 @@ def solve(
     system.check_period(setting)
     if boundary.is_marched:
         found = march(system, setting, max(iterations, 1))
+    elif isinstance(boundary, Closed):
+        found = closed(system, setting, path, tolerance, iterations)
     else:
         found = newton(system, setting, path, tolerance, iterations)
-    return replace(found, setting=with_integrals(system, setting, found.q))
+    return replace(found, setting=with_integrals(system, found.setting, found.q))
 
 
 def check_boundary(boundary: Boundary) -> None:
     """``SymbolicError`` for what is no boundary condition."""
     if not isinstance(boundary, Boundary):
         raise SymbolicError(
-            f"{boundary!r} is no boundary condition: use Periodic, FixedEnds, InitialState, AtRest or Static"
+            f"{boundary!r} is no boundary condition: use Periodic, FixedEnds, InitialState, AtRest, Autonomous, "
+            "LimitCycle or Static"
         )
 
 

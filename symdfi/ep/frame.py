@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from scipy.sparse import csc_array
 
 from symdfi.ep.blocks import Blocks, Pattern
 from symdfi.linalg import BlockTridiagonalLU, ChainLU, Places, SparseChainLU
@@ -61,11 +62,14 @@ class Frame(abc.ABC):
         """The factors of the matrix made of the second derivatives of the intervals."""
         if blocks.pattern.places is None:
             return self.full(blocks.full)
-        groups, _, periodic, _ = key = self.key
-        chosen, held, places = _places(len(blocks.entries), blocks.pattern, self.degree, key)
+        groups, _, periodic, _ = self.key
+        return SparseChainLU(self.sparse(blocks), groups, periodic, rcond_min=None)
+
+    def sparse(self, blocks: Blocks) -> csc_array:
+        """That matrix, with its largest entry on the diagonal of what is held."""
+        chosen, held, places = _places(len(blocks.entries), blocks.pattern, self.degree, self.key)
         unit = float(np.max(np.abs(blocks.entries), initial=0.0)) or 1.0
-        values = np.concatenate([blocks.entries.reshape(-1)[chosen], np.full(held, unit)])
-        return SparseChainLU(places.matrix(values), groups, periodic, rcond_min=None)
+        return places.matrix(np.concatenate([blocks.entries.reshape(-1)[chosen], np.full(held, unit)]))
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,14 @@ an action are solved all the same: their equations are not symmetric.
 
 from __future__ import annotations
 
-import contextlib
-from collections import deque
-from collections.abc import Iterator
-
 import numpy as np
 
 from symdfi.ep.discrete import COST, FREE, DiscreteSystem, Weights
 from symdfi.ep.frame import TwoPoint
 from symdfi.ep.orbit import Orbit
+from symdfi.ep.search import check_nudge, floor, keeping, size
 from symdfi.ep.setting import Setting
-from symdfi.errors import ConvergenceError, DivergenceError, Interrupted, SingularMatrixError
+from symdfi.errors import ConvergenceError, SingularMatrixError
 from symdfi.linalg import ChainLU
 
 #: The largest ``Orbit.grid_error``. From 1 on the Hessians of the grid and of the continuous action differ in the sign
@@ -33,40 +30,40 @@ _RCOND = 1e-14
 def newton(system: DiscreteSystem, setting: Setting, path: np.ndarray, tolerance: float, iterations: int) -> Orbit:
     """The orbit that Newton's method finds from a path. Errors as of ``extremize``."""
     path = setting.frame.placed(path)
-    with _keeping(path) as kept:
+    with keeping(path) as kept:
         slope = _slope(system, setting, path)
-        reach, iteration = _size(path), 0
+        reach, iteration = size(path), 0
         while True:
             factor = _factorise(system, setting, path, slope, iteration)
-            goal, step = _floor(factor, tolerance) * reach, -factor.solve(slope)
+            goal, step = floor(factor, tolerance) * reach, -factor.solve(slope)
             if not np.isfinite(goal):
                 raise ConvergenceError(
                     f"the action's Hessian, of the norm {factor.norm:.3g}, is too large to tell whether max |∂S/∂q| = "
-                    f"{_size(slope):.3g} vanishes on a path of the size {reach:.3g}",
-                    partial=path, residual=_size(slope),
+                    f"{size(slope):.3g} vanishes on a path of the size {reach:.3g}",
+                    partial=path, residual=size(slope),
                 )  # fmt: skip
             # Within the goal, but not yet to rounding, the factors are those of a path that is a step away: on badly
             # conditioned ones that would show in a gradient.
-            near = _size(slope) <= goal * _ROUNDED or _size(step) <= _ALIKE * _size(path) or iteration == iterations
-            if _size(slope) <= goal and near:
+            near = size(slope) <= goal * _ROUNDED or size(step) <= _ALIKE * size(path) or iteration == iterations
+            if size(slope) <= goal and near:
                 break
             if iteration == iterations:
                 raise ConvergenceError(
-                    f"no extremal trajectory after {iteration} Newton steps: max |∂S/∂q| = {_size(slope):.3g}, "
+                    f"no extremal trajectory after {iteration} Newton steps: max |∂S/∂q| = {size(slope):.3g}, "
                     f"to reach {goal:.3g}; try a better guess or a shorter time",
-                    partial=path, residual=_size(slope),
+                    partial=path, residual=size(slope),
                 )  # fmt: skip
             # A path is as exact as the longer of itself and the one it came from by a step.
-            reach = _size(path)
+            reach = size(path)
             path, slope = _advance(system, setting, path, factor, step)
-            reach, iteration = max(reach, _size(path)), iteration + 1
+            reach, iteration = max(reach, size(path)), iteration + 1
             kept.append(path)
         _check_condition(setting, path, slope, factor, iteration)
         last, rest = _move(system, setting, path, step)
-        if _size(rest) < _size(slope):
+        if size(rest) < size(slope):
             path, slope = last, rest
     _check_phase(system, setting, path, factor)
-    orbit = Orbit(system, setting, path, 0.0, _size(slope), iteration, TwoPoint(setting.frame, factor))
+    orbit = Orbit(system, setting, path, 0.0, size(slope), iteration, TwoPoint(setting.frame, factor))
     _check_softness(orbit)
     return orbit
 
@@ -81,29 +78,22 @@ def nudge(free: Orbit, beta: float, *, tolerance: float = 1e-12, iterations: int
     system, setting = free.system, free.setting
     assert isinstance(free.linear, TwoPoint)
     factor, weights = free.linear.factor, (1.0, beta)
-    push = _size(setting.frame.fold(system.slope(setting, free.q, COST)))
-    rounding = np.finfo(float).eps * factor.norm * _size(free.q)
-    if not np.isfinite(push):
-        raise DivergenceError("the derivative of the cost by the path is not finite", partial=free.q)
-    if push > 0 and abs(beta) * push <= rounding:
-        raise ConvergenceError(
-            f"the orbit nudged by beta = {beta:g} cannot be told from the free one: max |beta ∂C/∂q| = "
-            f"{abs(beta) * push:.3g} is less than the roundoff of ∂S/∂q, {rounding:.3g}; increase beta",
-            partial=free.q, beta=beta,
-        )  # fmt: skip
-    with _keeping(free.q) as kept:
+    push = size(setting.frame.fold(system.slope(setting, free.q, COST)))
+    rounding = np.finfo(float).eps * factor.norm * size(free.q)
+    check_nudge(free.q, beta, push, rounding)
+    with keeping(free.q) as kept:
         path, slope = free.q, _slope(system, setting, free.q, weights)
         if not np.isfinite(slope).all():
             raise ConvergenceError(
                 f"the action nudged by beta = {beta:g} is not finite: reduce beta", partial=path, beta=beta
             )
-        residual, iteration = _size(slope), 0
+        residual, iteration = size(slope), 0
         while True:
             trial, slope = _move(system, setting, path, -factor.solve(slope), weights)
-            if _size(slope) < 0.9 * residual and iteration < iterations:
-                path, residual, iteration = trial, _size(slope), iteration + 1
+            if size(slope) < 0.9 * residual and iteration < iterations:
+                path, residual, iteration = trial, size(slope), iteration + 1
                 kept.append(path)
-            elif residual <= _floor(factor, tolerance) * _size(path):
+            elif residual <= floor(factor, tolerance) * size(path):
                 return Orbit(system, setting, path, beta, residual, iteration, free.linear)
             else:
                 raise ConvergenceError(
@@ -111,16 +101,6 @@ def nudge(free: Orbit, beta: float, *, tolerance: float = 1e-12, iterations: int
                     f"{residual:.3g} after {iteration} steps; reduce beta",
                     partial=path, residual=residual, beta=beta,
                 )  # fmt: skip
-
-
-@contextlib.contextmanager
-def _keeping(path: np.ndarray) -> Iterator[deque[np.ndarray]]:
-    """The last of the paths that are appended is the ``partial`` of an interrupt, ``path`` if there is none."""
-    kept = deque([path], maxlen=1)
-    try:
-        yield kept
-    except KeyboardInterrupt as error:
-        raise Interrupted("interrupted on the way to an extremal trajectory", partial=kept[0]) from error
 
 
 def _advance(
@@ -136,9 +116,9 @@ def _advance(
     for halvings in range(7):
         length = 0.5**halvings
         trial, slope = _move(system, setting, path, length * step)
-        if np.isfinite(slope).all() and _size(factor.solve(slope)) < (1 - length / 4) * _size(step):
+        if np.isfinite(slope).all() and size(factor.solve(slope)) < (1 - length / 4) * size(step):
             return trial, slope
-    return _move(system, setting, path, step * min(1.0, (3 * _size(path) or np.inf) / (_size(step) or 1.0)))
+    return _move(system, setting, path, step * min(1.0, (3 * size(path) or np.inf) / (size(step) or 1.0)))
 
 
 def _move(
@@ -154,15 +134,6 @@ def _slope(system: DiscreteSystem, setting: Setting, path: np.ndarray, weights: 
     return setting.frame.fold(system.slope(setting, path, weights), weights[0])
 
 
-def _size(array: np.ndarray) -> float:
-    return float(np.max(np.abs(array)))
-
-
-def _floor(factor: ChainLU, tolerance: float) -> float:
-    """What max |∂S/∂q| is held against, for a path of size 1: never below roundoff."""
-    return max(tolerance, 16 * np.finfo(float).eps) * factor.norm
-
-
 def _factorise(
     system: DiscreteSystem, setting: Setting, path: np.ndarray, slope: np.ndarray, iteration: int
 ) -> ChainLU:
@@ -172,12 +143,12 @@ def _factorise(
         raise ConvergenceError(
             "the derivatives of the action or of the cost are not finite on the path "
             f"{_progress(slope, iteration)}: try another guess",
-            partial=path, residual=_size(slope),
+            partial=path, residual=size(slope),
         )  # fmt: skip
     try:
         return setting.frame.factor(blocks)
     except SingularMatrixError as error:
-        raise _singular(setting, path, slope, _size(blocks.entries), iteration, error) from error
+        raise _singular(setting, path, slope, size(blocks.entries), iteration, error) from error
 
 
 def _check_condition(setting: Setting, path: np.ndarray, slope: np.ndarray, factor: ChainLU, iteration: int) -> None:
@@ -192,11 +163,11 @@ def _singular(
     setting: Setting, path: np.ndarray, slope: np.ndarray, scale: float, iteration: int, error: SingularMatrixError
 ) -> Exception:
     where = _progress(slope, iteration)
-    if iteration and _size(slope) > 1e-6 * scale * _size(path):
+    if iteration and size(slope) > 1e-6 * scale * size(path):
         return ConvergenceError(
             f"no extremal trajectory: the action's Hessian is singular on the path {where}; try a better "
             "guess or a shorter time",
-            partial=path, residual=_size(slope),
+            partial=path, residual=size(slope),
         )  # fmt: skip
     return SingularMatrixError(
         f"the Hessian of the action is singular {where}: {_cause(setting)} ({error})", partial=path, rcond=error.rcond
@@ -204,7 +175,7 @@ def _singular(
 
 
 def _progress(slope: np.ndarray, iteration: int) -> str:
-    return f"after {iteration} Newton steps, max |∂S/∂q| = {_size(slope):.3g}"
+    return f"after {iteration} Newton steps, max |∂S/∂q| = {size(slope):.3g}"
 
 
 def _cause(setting: Setting) -> str:
@@ -232,7 +203,7 @@ def _check_phase(system: DiscreteSystem, setting: Setting, path: np.ndarray, fac
 
     The grid hides this: on a coarse one the Hessian is far from singular, and its inverse has no meaning.
     """
-    moves = np.ptp(path, axis=0).max() > 1e-6 * _size(path)
+    moves = np.ptp(path, axis=0).max() > 1e-6 * size(path)
     if setting.frame.periodic and moves and system.is_autonomous(setting):
         raise SingularMatrixError(
             "an autonomous orbit, whose phase is free: the action's Hessian is singular in the continuum",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from symdfi.ep.closed import Pinned, closed_parameters, closed_sensitivity, nudge_closed
 from symdfi.ep.discrete import COST
 from symdfi.ep.frame import TwoPoint
 from symdfi.ep.newton import nudge
@@ -34,10 +35,14 @@ class Infinitesimal(Nudging):
     """
 
     def gradient(self, free: Orbit) -> dict[str, np.ndarray]:
+        if isinstance(free.linear, Pinned):
+            return closed_parameters(free)
         return by_parameters(free, self._response(free, pushed(free)))
 
     def sensitivity(self, free: Orbit) -> Sensitivity:
         """dC by everything that was given. ``DivergenceError`` for what is not finite."""
+        if isinstance(free.linear, Pinned):
+            return closed_sensitivity(free)
         push = pushed(free)
         return sensitivity(free, push, self._response(free, push))
 
@@ -65,7 +70,7 @@ class Finite(Nudging):
         """Raises ``SymbolicError`` where the estimate would be wrong, ``ConvergenceError`` for a nudge that is too
         large or too small, ``DivergenceError`` for what is not finite."""
         refuse_naive(free, type(self).__name__)
-        phases = [(weight, nudge(free, beta) if beta else free) for beta, weight in self.points]
+        phases = [(weight, nudged(free, beta) if beta else free) for beta, weight in self.points]
         terms = [(weight, phase.gradient()) for weight, phase in phases]
         with np.errstate(over="ignore", invalid="ignore"):
             found = {name: np.asarray(sum(w * term[name] for w, term in terms)) for name in terms[0][1]}
@@ -96,6 +101,19 @@ class Centered(Finite):
     @property
     def points(self) -> tuple[tuple[float, float], ...]:
         return ((self.beta, 0.5 / self.beta), (-self.beta, -0.5 / self.beta))
+
+
+def nudged(free: Orbit, beta: float) -> Orbit:
+    """The orbit of S_β near a free one. ``ConvergenceError`` if β is too large, or the nudge lost in rounding."""
+    return nudge_closed(free, beta) if isinstance(free.linear, Pinned) else nudge(free, beta)
+
+
+def adjoint(free: Orbit) -> dict[str, np.ndarray]:
+    """dC/dθ by name by implicit differentiation, whatever the system: of a closed orbit the same solve as the response
+    to a nudge."""
+    if isinstance(free.linear, Pinned):
+        return closed_parameters(free)
+    return by_parameters(free, free.linear.adjoint(pushed(free)))
 
 
 def finite_nudge(beta: float, what: str = "the nudge beta") -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symdfi.ep.discrete import DiscreteSystem
-from symdfi.ep.frame import Linear, TwoPoint
+from symdfi.ep.frame import Linear
 from symdfi.ep.integrals import cost_of, integrals_of
 from symdfi.ep.setting import Setting
 from symdfi.ep.softness import grid_error
@@ -53,7 +53,7 @@ class Orbit(Bare):
     def rcond(self) -> float:
         """The reciprocal condition number of the linearised equations, in the 1-norm; it falls as N⁻² far from
         conjugate points. ``nan`` of a trajectory that follows from its beginning."""
-        return self.linear.rcond if isinstance(self.linear, TwoPoint) else np.nan
+        return getattr(self.linear, "rcond", np.nan)
 
     @functools.cached_property
     def grid_error(self) -> float:
@@ -67,8 +67,8 @@ class Orbit(Bare):
 
     @functools.cached_property
     def cost(self) -> float:
-        """C."""
-        return cost_of(self.system, self.setting, self.q)
+        """C, or C/T of an orbit of given action."""
+        return self.setting.share * cost_of(self.system, self.setting, self.q)
 
     @functools.cached_property
     def integrals(self) -> dict[str, np.ndarray]:
@@ -76,14 +76,15 @@ class Orbit(Bare):
         return integrals_of(self.system, self.setting, self.q)
 
     def gradient(self) -> dict[str, np.ndarray]:
-        """∂_θS_β at fixed path: the impulse of the momentum conjugate to each parameter, by name."""
+        """∂_θS_β at fixed path: the impulse of the momentum conjugate to each parameter, by name; of an orbit of given
+        action its mean, ∂_θS_β/T."""
         system, setting = self.system, self.setting
         shapes = system.shapes(setting)
         counts = [int(np.prod(shape, dtype=int)) for shape in shapes.values()]
         widths, at = system.impulse_widths(setting), system.points(setting, self.q)
         by_theta, *_ = system.run(system.kernels.impulse, setting, at, (1.0, self.beta), widths)
         with np.errstate(over="ignore", invalid="ignore"):
-            parts = np.split(setting.weights @ by_theta, np.cumsum(counts)[:-1])
+            parts = np.split(setting.share * (setting.weights @ by_theta), np.cumsum(counts)[:-1])
         return {name: part.reshape(own) for (name, own), part in zip(shapes.items(), parts, strict=False)}
 
     def __getitem__(self, coordinate: Variable | str) -> np.ndarray:

@@ -30,7 +30,8 @@ class Sensitivity:
     ``params`` by name; ``signals``, inputs and targets, by name, a row for each time at which the rule samples (a
     terminal cost reads its targets at the last of them). ``q0`` and ``qT``, by the coordinates that an end holds, and
     ``p0``, ``pT``, by the momenta given there, are states with NaN where there is nothing given; ``v0`` is by the
-    initial velocity if the momentum followed from one. ``T`` is by the end time at fixed samples, NaN without one.
+    initial velocity if the momentum followed from one. ``T`` is by the end time at fixed samples, NaN without one;
+    ``energy`` and ``action`` by that of an ``Autonomous`` orbit that has it given, NaN else.
     """
 
     params: dict[str, np.ndarray]
@@ -41,6 +42,8 @@ class Sensitivity:
     qT: np.ndarray
     pT: np.ndarray
     T: float
+    energy: float = np.nan
+    action: float = np.nan
 
 
 @np.errstate(over="ignore", invalid="ignore")

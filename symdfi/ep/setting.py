@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import sympy as sp
 
 from symdfi.compile.kernels.groups import count_of, shape_of
 from symdfi.compile.kernels.index_values import IndexValues
-from symdfi.ep.boundary import Boundary, Places
+from symdfi.ep.boundary import Boundary, Closed, Places
 from symdfi.ep.frame import Frame
 from symdfi.ep.kernels import WEIGHTS, PointKernels
 from symdfi.ep.rules import Rule
@@ -60,6 +60,18 @@ class Setting:
         signals[:, -3:] = (alpha, beta, 0.0)
         signals[self.points :, -3:] = (0.0, 0.0, beta)
         return signals
+
+    @property
+    def share(self) -> float:
+        """What counts of an integral over the orbit: all of it, or 1/T of it where the observable is a mean."""
+        return 1 / self.boundary.T if isinstance(self.boundary, Closed) and self.boundary.is_mean else 1.0
+
+    def stretched(self, boundary: Boundary) -> Setting:
+        """The same samples on a grid of another end time, that of ``boundary``."""
+        share = boundary.T / self.boundary.T
+        weights = self.weights.copy()
+        weights[: self.points] *= share
+        return replace(self, boundary=boundary, times=share * self.times, weights=weights)
 
     @property
     def points(self) -> int:
@@ -163,6 +175,11 @@ class Reader:
                 raise ValueError(f"no value for the {kind} {name}")
             value, function = given[name], given[name] if callable(given[name]) else None
             if function is not None:
+                if not boundary.takes_functions:
+                    raise ValueError(
+                        f"the {kind} {name} is a function of time, of which the period is not known: give a constant, "
+                        "or samples over the phase"
+                    )
                 value = [function(time) for time in (*times, boundary.T)]
             value, what = finite_reals(value, f"the {kind} {name}"), f"the {kind} {name}"
             shape = self.kernels.compiled.shape(symbol, extents)

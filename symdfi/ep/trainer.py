@@ -23,12 +23,12 @@ from symdfi.ep.cost import Cost
 from symdfi.ep.discrete import discretised
 from symdfi.ep.extremum import check_boundary, solve
 from symdfi.ep.history import Training
-from symdfi.ep.nudging import Infinitesimal, Nudging, pushed
+from symdfi.ep.nudging import Infinitesimal, Nudging, adjoint
 from symdfi.ep.optimizers import Optimizer
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.rules import Midpoint, Rule
 from symdfi.ep.samples import Data
-from symdfi.ep.sensitivity import Sensitivity, by_parameters, finite_derivatives
+from symdfi.ep.sensitivity import Sensitivity, finite_derivatives
 from symdfi.ep.setting import Signals
 from symdfi.ep.training import OnEpoch, Plan
 from symdfi.ep.training import resume as resume_training
@@ -81,7 +81,8 @@ def _distance(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> float
 class EPTrainer(Rebuilt):
     """Gradients of C by the parameters ``trainable`` of a Lagrangian system, without backpropagation in time.
 
-    ``boundary`` is any of ``Periodic``, ``FixedEnds``, ``InitialState``, ``AtRest`` and ``Static``, ``rule`` the
+    ``boundary`` is any of ``Periodic``, ``FixedEnds``, ``InitialState``, ``AtRest``, ``Autonomous``, ``LimitCycle`` and
+    ``Static``, ``rule`` the
     discretisation (``Midpoint()`` by default) on ``steps`` intervals, and ``nudging`` a scheme: the infinitesimal nudge
     by default, exact for any dissipation, or a finite one that models an experiment. Inputs and targets are constants,
     arrays over the times at which the rule samples (times, *shape), or functions of time. Signs: see ``symdfi.ep``.
@@ -158,7 +159,7 @@ class EPTrainer(Rebuilt):
     @one_blas_thread()
     def adjoint(self, free: Orbit) -> dict[str, np.ndarray]:
         """dC/dθ by implicit differentiation: ∂_θC + Σ λ·∂_θr with (∂r/∂q)ᵀ λ = −∂C/∂q, r the discrete equations."""
-        return self._chosen(by_parameters(free, free.linear.adjoint(pushed(free))))
+        return self._chosen(adjoint(free))
 
     def train(
         self, params: Mapping[Any, Any], data: Data, epochs: int = 100, *, optimizer: Optimizer | None = None,

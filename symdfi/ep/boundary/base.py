@@ -72,6 +72,11 @@ class Boundary(abc.ABC):
     is_marched: bool = False
 
     @property
+    def takes_functions(self) -> bool:
+        """Whether the times are known at which functions of time are sampled."""
+        return True
+
+    @property
     def n_dof(self) -> int | None:
         """The number of degrees of freedom, where the condition tells it."""
         return None
