@@ -65,3 +65,7 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, message: str = "interrupted", *, partial: Any = None) -> None:
         super().__init__(message)
         self.partial = partial
+
+
+class PrecisionWarning(UserWarning):
+    """A number is right to a few digits only; the message says how many, and what would do better."""

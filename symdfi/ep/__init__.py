@@ -16,7 +16,7 @@ from symdfi.ep.cost import Cost
 from symdfi.ep.echo import Echo
 from symdfi.ep.extremum import extremize
 from symdfi.ep.history import Failure, Training
-from symdfi.ep.nudging import Centered, Infinitesimal, Nudging, OneSided
+from symdfi.ep.nudging import Centered, Holomorphic, Infinitesimal, Nudging, OneSided
 from symdfi.ep.optimizers import LBFGS, SGD, Adam
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.reciprocal import Reciprocal
@@ -39,6 +39,7 @@ __all__ = [
     "FixedEnds",
     "Galerkin",
     "GradientCheck",
+    "Holomorphic",
     "Infinitesimal",
     "InitialState",
     "LimitCycle",

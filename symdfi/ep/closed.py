@@ -122,7 +122,7 @@ def closed(system: DiscreteSystem, setting: Setting, path: np.ndarray, tolerance
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-def nudge_closed(free: Orbit, beta: float, *, tolerance: float = 1e-12, iterations: int = 100) -> Orbit:
+def nudge_closed(free: Orbit, beta: complex, *, tolerance: float = 1e-12, iterations: int = 100) -> Orbit:
     """As ``nudge``, of a closed orbit: chord steps of nodes, period and multipliers with the free orbit's factors."""
     pinned = Pinned.of(free)
     closure, place, factor, weights = pinned.closure, pinned.place, pinned.factor, (1.0, beta)
@@ -199,7 +199,7 @@ def _integrated(free: Orbit) -> tuple[np.ndarray, np.ndarray]:
     return by_S * implicit[0] + explicit[0], by_S * implicit[1] + explicit[1]
 
 
-def _orbit(closure: Closure, place: Place, beta: float, residual: float, iterations: int, linear: Pinned) -> Orbit:
+def _orbit(closure: Closure, place: Place, beta: complex, residual: float, iterations: int, linear: Pinned) -> Orbit:
     return Orbit(closure.system, closure.at(place), place.path, beta, residual, iterations, linear)
 
 

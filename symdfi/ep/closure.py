@@ -103,7 +103,7 @@ class Closure:
         shift = self.setting.frame.unfold(step[:n].reshape(-1, place.path.shape[1] * self.setting.frame.degree))
         T, mu = place.T, place.mu
         if self.seeks_period:
-            T = float(T * (1 + step[n]))
+            T = (T * (1 + step[n])).item()
         if self.has_action:
             mu = mu + step[n + self.seeks_period :]
         return Place(place.path + shift, T, mu)
@@ -205,7 +205,7 @@ class Closure:
         if weights[1] and system.kernels.has_timed_costs:
             *_, by_time = system.run(system.kernels.impulse, setting, at, weights, system.impulse_widths(setting))
             total += setting.weights @ (setting.times[:, 0] * by_time[:, 0])
-        return float(total)
+        return np.asarray(total).item()
 
     def _flat(self, nodes: np.ndarray, by_sum: bool = True) -> np.ndarray:
         frame = self.setting.frame

@@ -33,8 +33,9 @@ from symdfi.symbolic.given import name_of
 _CHUNK = 2**18
 #: From so many numbers on at the points of a thread, handing over to it pays.
 _WORTH = 2**13
-#: The weights (α, β) of L and of the costs: ``(1, β)`` makes S_β, and these the system alone and the cost alone.
-Weights = tuple[float, float]
+#: The weights (α, β) of L and of the costs: ``(1, β)`` makes S_β, and these the system alone and the cost alone. With a
+#: complex β, or a complex path, kernels compute in complex arithmetic.
+Weights = tuple[float, complex]
 FREE: Weights = (1.0, 0.0)
 COST: Weights = (0.0, 1.0)
 
@@ -92,7 +93,7 @@ class DiscreteSystem(Rebuilt):
         """αS + βC. ``DivergenceError`` where it is not finite."""
         (rows,) = self.run(self.kernels.value, setting, self.points(setting, path), weights, [1])
         with np.errstate(over="ignore", invalid="ignore"):
-            total = float(setting.weights @ rows[:, 0])
+            total = (setting.weights @ rows[:, 0]).item()
         if not np.isfinite(total):
             what = "cost" if weights == COST else "action"
             raise DivergenceError(f"the {what} of the path is not finite{_where(setting, rows)}", partial=path)
@@ -112,7 +113,7 @@ class DiscreteSystem(Rebuilt):
         inner = rows[: setting.points].reshape(steps, -1, 2 * d)
         by_q, by_v = h * rule.weights * rule.values.T, rule.weights * rule.slopes.T
         local = by_q @ inner[:, :, :d] + by_v @ inner[:, :, d:]
-        total, m = np.zeros((rule.n_nodes(steps), d)), rule.degree
+        total, m = np.zeros((rule.n_nodes(steps), d), local.dtype), rule.degree
         for a in range(m + 1):
             total[a : a + max(m * (steps - 1), 0) + 1 : max(m, 1)] += local[:, a]
         if len(rows) > setting.points:
@@ -179,8 +180,11 @@ class DiscreteSystem(Rebuilt):
     ) -> list[np.ndarray]:  # fmt: skip
         """A kernel at any states, with signals and times of theirs."""
         kernel.check(setting.index_values)
-        out = [np.empty((len(signals), width)) for width in widths]
-        arguments = (setting.sizes, setting.ints, *at, setting.params, signals, times, *more)
+        given = (*at, setting.params, signals, times, *more)
+        if any(map(np.iscomplexobj, given)):
+            kernel, given = kernel.complexified, [x.astype(complex, copy=False) for x in given]
+        out = [np.empty((len(signals), width), given[0].dtype) for width in widths]
+        arguments = (setting.sizes, setting.ints, *given)
         least = max(1, _WORTH // (at[0].shape[1] + sum(widths)))
         threads.run(kernel.function, len(signals), *arguments, *out, least=least)
         return out

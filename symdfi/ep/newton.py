@@ -69,7 +69,7 @@ def newton(system: DiscreteSystem, setting: Setting, path: np.ndarray, tolerance
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-def nudge(free: Orbit, beta: float, *, tolerance: float = 1e-12, iterations: int = 100) -> Orbit:
+def nudge(free: Orbit, beta: complex, *, tolerance: float = 1e-12, iterations: int = 100) -> Orbit:
     """The orbit of S_β near a free one, by chord steps with the free orbit's factorisation.
 
     They contract by O(β), and go on until max |∂S_β/∂q| is at roundoff. Raises ``ConvergenceError`` if β is

@@ -12,9 +12,10 @@ from symdfi.ep.discrete import COST
 from symdfi.ep.frame import TwoPoint
 from symdfi.ep.newton import nudge
 from symdfi.ep.orbit import Orbit
+from symdfi.ep.precision import Scale
 from symdfi.ep.sensitivity import Sensitivity, by_parameters, finite_derivatives, sensitivity
 from symdfi.errors import DivergenceError, SymbolicError
-from symdfi.numbers import one_real
+from symdfi.numbers import count, one_real
 
 
 class Nudging(abc.ABC):
@@ -54,38 +55,58 @@ class Infinitesimal(Nudging):
 
 
 class Finite(Nudging):
-    """Nudges of finite size, as an experiment makes them: dC/dθ ≈ Σ_m w_m ∂_θS(β_m)."""
+    """Nudges of finite size, as an experiment makes them: dC/dθ ≈ Re Σ_m w_m ∂_θS(β_m), of a bias O(β^order).
 
-    beta: float
+    ``beta`` = None chooses it: with β₁ for which the response is as large as the orbit, and rounding a part ε of the
+    orbit, bias (β/β₁)^order and rounding ε β₁/β are alike at β = β₁ ε^{1/(order + 1)}; half of that is taken.
+    """
+
+    beta: float | None
 
     def __post_init__(self) -> None:
-        finite_nudge(self.beta)
+        if self.beta is not None:
+            finite_nudge(self.beta)
 
     @property
     @abc.abstractmethod
-    def points(self) -> tuple[tuple[float, float], ...]:
+    def order(self) -> int:
+        """The power of β that the bias falls with."""
+
+    @abc.abstractmethod
+    def points(self, beta: float) -> tuple[tuple[complex, complex], ...]:
         """Pairs ``(β_m, w_m)``; β = 0 stands for the free phase."""
 
     def gradient(self, free: Orbit) -> dict[str, np.ndarray]:
         """Raises ``SymbolicError`` where the estimate would be wrong, ``ConvergenceError`` for a nudge that is too
-        large or too small, ``DivergenceError`` for what is not finite."""
+        large or too small and for a gradient that is all rounding, ``DivergenceError`` for what is not finite.
+
+        Warns, as ``PrecisionWarning``, where an estimated tenth of the gradient is bias, or a hundredth rounding; what
+        cannot be told from rounding is returned as 0."""
         refuse_naive(free, type(self).__name__)
-        phases = [(weight, nudged(free, beta) if beta else free) for beta, weight in self.points]
+        scale = Scale.of(free)
+        beta = scale.best(self.order) if self.beta is None else self.beta
+        points = self.points(beta)
+        phases = [(weight, nudged(free, at) if at else free) for at, weight in points]
         terms = [(weight, phase.gradient()) for weight, phase in phases]
         with np.errstate(over="ignore", invalid="ignore"):
-            found = {name: np.asarray(sum(w * term[name] for w, term in terms)) for name in terms[0][1]}
-        return finite_derivatives(found, free.q)
+            found = {name: np.asarray(np.real(sum(w * term[name] for w, term in terms))) for name in terms[0][1]}
+        found = finite_derivatives(found, free.q)
+        weight, bias = sum(abs(weight) for _, weight in points), scale.bias(phases[0][1], free, self.order)
+        return scale.told(free, found, abs(beta), self.order, weight, bias)
 
 
 @dataclass(frozen=True)
 class OneSided(Finite):
     """(∂_θS(β) − ∂_θS(0))/β: bias O(β)."""
 
-    beta: float = 1e-3
+    beta: float | None = None
 
     @property
-    def points(self) -> tuple[tuple[float, float], ...]:
-        return ((self.beta, 1 / self.beta), (0.0, -1 / self.beta))
+    def order(self) -> int:
+        return 1
+
+    def points(self, beta: float) -> tuple[tuple[complex, complex], ...]:
+        return ((beta, 1 / beta), (0.0, -1 / beta))
 
 
 @dataclass(frozen=True)
@@ -96,14 +117,50 @@ class Centered(Finite):
     then the path is linear in β, and ∂_θS quadratic.
     """
 
-    beta: float = 1e-3
+    beta: float | None = None
 
     @property
-    def points(self) -> tuple[tuple[float, float], ...]:
-        return ((self.beta, 0.5 / self.beta), (-self.beta, -0.5 / self.beta))
+    def order(self) -> int:
+        return 2
+
+    def points(self, beta: float) -> tuple[tuple[complex, complex], ...]:
+        return ((beta, 0.5 / beta), (-beta, -0.5 / beta))
 
 
-def nudged(free: Orbit, beta: float) -> Orbit:
+@dataclass(frozen=True)
+class Holomorphic(Finite):
+    """(1/Nβ) Σ_m e^{−2πim/N} ∂_θS(β e^{2πim/N}) over N ``number`` points of a circle in the complex plane: bias O(β^N).
+
+    The nudged orbits are complex, by the same program in complex arithmetic: of an experiment, what an amplitude and a
+    phase of an oscillating nudge read. Points that are conjugate give conjugate orbits, of which one is computed.
+
+    ``ValueError`` for fewer than two points; ``CompileError`` for a function without a complex form (erf, Γ). Across
+    kinks (|q|, Piecewise) orbits are continued branch by branch, and a bias remains where a branch changes within the
+    circle.
+    """
+
+    number: int = 8
+    beta: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        count(self.number, "the number of points", 2)
+
+    @property
+    def order(self) -> int:
+        return self.number
+
+    def points(self, beta: float) -> tuple[tuple[complex, complex], ...]:
+        n, found = self.number, []
+        for m in range(n // 2 + 1):
+            turn = np.exp(2j * np.pi * m / n).item()
+            share = (1 if m in (0, n / 2) else 2) / (n * beta)
+            real = m in (0, n / 2)
+            found.append((beta * (turn.real if real else turn), share / (turn.real if real else turn)))
+        return tuple(found)
+
+
+def nudged(free: Orbit, beta: complex) -> Orbit:
     """The orbit of S_β near a free one. ``ConvergenceError`` if β is too large, or the nudge lost in rounding."""
     return nudge_closed(free, beta) if isinstance(free.linear, Pinned) else nudge(free, beta)
 

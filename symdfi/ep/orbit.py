@@ -36,7 +36,7 @@ class Orbit(Bare):
     system: DiscreteSystem
     setting: Setting
     q: np.ndarray
-    beta: float
+    beta: complex
     residual: float
     iterations: int
     linear: Linear

@@ -54,9 +54,9 @@ class Setting:
     def h(self) -> float:
         return self.boundary.T / self.steps
 
-    def signals_of(self, alpha: float, beta: float) -> np.ndarray:
+    def signals_of(self, alpha: float, beta: complex) -> np.ndarray:
         """The signals at all points with the weights α of the system and β of the costs."""
-        signals = self.signals.copy()
+        signals = self.signals.astype(complex) if isinstance(beta, complex) else self.signals.copy()
         signals[:, -3:] = (alpha, beta, 0.0)
         signals[self.points :, -3:] = (0.0, 0.0, beta)
         return signals
@@ -68,9 +68,8 @@ class Setting:
 
     def stretched(self, boundary: Boundary) -> Setting:
         """The same samples on a grid of another end time, that of ``boundary``."""
-        share = boundary.T / self.boundary.T
-        weights = self.weights.copy()
-        weights[: self.points] *= share
+        share, end = boundary.T / self.boundary.T, len(self.weights) - self.points
+        weights = self.weights * np.append(np.full(self.points, share), np.ones(end))
         return replace(self, boundary=boundary, times=share * self.times, weights=weights)
 
     @property

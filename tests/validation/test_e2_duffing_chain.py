@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -11,6 +13,7 @@ from symdfi.ep import Nudging
 from symdfi.ep.newton import nudge
 
 BETAS = np.array([0.02, 0.01, 0.005, 0.0025])
+WIDE = 10 * BETAS
 PERIOD = 2 * np.pi / 1.7
 
 n = sp.Symbol("n", integer=True, positive=True)
@@ -50,13 +53,25 @@ def errors() -> dict[type, np.ndarray]:
     def error(nudging: Nudging) -> float:
         return float(np.linalg.norm(flat(trainer(nudging).response(free)) - exact) / np.linalg.norm(exact))
 
-    return {scheme: np.array([error(scheme(b)) for b in BETAS]) for scheme in (sd.OneSided, sd.Centered)}
+    schemes = {sd.OneSided: sd.OneSided, sd.Centered: sd.Centered, sd.Holomorphic: partial(sd.Holomorphic, 4)}
+    betas = {sd.Holomorphic: WIDE}
+    return {name: np.array([error(scheme(beta=b)) for b in betas.get(name, BETAS)]) for name, scheme in schemes.items()}
 
 
 @pytest.mark.parametrize("scheme, order", ((sd.OneSided, 1), (sd.Centered, 2)))
 def test_slope(errors: dict, scheme: type, order: int) -> None:
     slope = np.polyfit(np.log(BETAS), np.log(errors[scheme]), 1)[0]
     assert slope == pytest.approx(order, abs=0.03)
+
+
+def test_slope_of_a_contour(errors: dict) -> None:
+    """N = 4 points: β⁴. With N = 8, rounding at the β = 0.01 of the table, 1.8e−13 there."""
+    slope = np.polyfit(np.log(WIDE), np.log(errors[sd.Holomorphic]), 1)[0]
+    assert slope == pytest.approx(4, abs=0.03)
+    free = trainer().free(parameters(3), INPUTS, TARGETS)
+    exact = flat(trainer().adjoint(free))
+    found = flat(trainer(sd.Holomorphic(8, 0.01)).response(free))
+    assert np.linalg.norm(found - exact) < 1e-11 * np.linalg.norm(exact)
 
 
 @pytest.mark.parametrize("scheme, size", ((sd.OneSided, 7.8e-3), (sd.Centered, 7.2e-5)))

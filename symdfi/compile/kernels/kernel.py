@@ -25,6 +25,7 @@ from symdfi.compile.program.loops import Assignment, Definition, Variable, box, 
 from symdfi.compile.program.lower import Program
 from symdfi.compile.source import checked, interpreted, runtime
 from symdfi.compile.source.assemble import Layout, Parameter, source
+from symdfi.compile.source.complexified import complexified
 from symdfi.compile.source.emit import Storage, Writer, strides
 from symdfi.compile.source.legend import readable
 from symdfi.compile.source.printing import Names, index_code
@@ -103,6 +104,15 @@ class CompiledKernel:
     def at(self, sizes: np.ndarray) -> Callable[..., None]:
         """The function for calls from Python at given sizes: that of a large system may take all cores."""
         return self.function if self.spread is None else self.spread.at(sizes, self.function)
+
+    @functools.cached_property
+    def complexified(self) -> CompiledKernel:
+        """The same program in complex arithmetic: all arrays but those of integers are complex128.
+
+        ``CompileError`` for a function without a complex form, and of a build in which accesses are checked."""
+        if self.checked is not None:
+            raise CompileError("a kernel whose accesses are checked has no form in complex arithmetic")
+        return replace(self, source=complexified(self.source), spread=None)
 
     @functools.cached_property
     def python(self) -> Callable[..., None]:
