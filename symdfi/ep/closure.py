@@ -123,7 +123,7 @@ class Closure:
 
     def factor(self, place: Place) -> SparseChainLU:
         """Factors of the derivative of the free equations. ``SingularMatrixError`` where a pivot vanishes."""
-        return SparseChainLU(self._matrix(place), 1, rcond_min=None)
+        return SparseChainLU(self.matrix(place), 1, rcond_min=None)
 
     def of_action(self, place: Place, S: float) -> tuple[float, float, float, float]:
         """Of A(S, T) the derivatives by S, T, S and T, and T twice."""
@@ -136,9 +136,9 @@ class Closure:
         rest = 2 * np.pi * boundary.action - S
         return -1 / T, -rest / T**2, 1 / T**2, 2 * rest / T**3
 
-    def by_period(self, setting: Setting, path: np.ndarray) -> np.ndarray:
-        """T ∂r/∂T of the free equations, at the unknown nodes."""
-        rows, speeds, moved = self._moved(setting, path)
+    def by_period(self, setting: Setting, path: np.ndarray, weights: Weights = FREE) -> np.ndarray:
+        """T ∂r/∂T of the equations, at the unknown nodes."""
+        rows, speeds, moved = self._moved(setting, path, weights)
         d = speeds.shape[1]
         return self._flat(self.system.gathered(setting, np.concatenate([rows[:, :d], 0 * speeds], axis=1) - moved))
 
@@ -157,37 +157,38 @@ class Closure:
         """T ∂C/∂T at fixed nodes and samples."""
         return self._stretch(self.at(place), place, COST)
 
-    def _matrix(self, place: Place) -> csc_array:
+    def matrix(self, place: Place, weights: Weights = FREE) -> csc_array:
+        """The derivative of ``residual``, of costs that do not hold the time."""
         setting, k = self.at(place), len(self.phase)
-        matrix = setting.frame.sparse(self.system.blocks(setting, place.path))
+        matrix = setting.frame.sparse(self.system.blocks(setting, place.path, weights))
         if not self.has_action:
             by_T = self.by_period(setting, place.path)[:, None]
             return csc_array(block_array([[matrix, csc_array(by_T)], [csc_array(self.phase), None]], format="csc"))
         if not self.seeks_period:
             border = csc_array(self.phase)
             return csc_array(block_array([[matrix, border.T], [border, None]], format="csc"))
-        T, S = place.T, self._value(setting, place, FREE)
-        slope = self._flat(self.system.slope(setting, place.path))
+        T, S = place.T, self._value(setting, place, weights)
+        slope = self._flat(self.system.slope(setting, place.path, weights))
         by_S, _, S_T, T_T = self.of_action(place, S)
-        first = self._stretch(setting, place, FREE)
-        _, speeds, moved = self._moved(setting, place.path)
-        second = (
-            setting.weights[: setting.points]
-            @ np.einsum("ri,ri->r", speeds, moved[:, speeds.shape[1] :])[: setting.points]
-        )
-        column = by_S * self.by_period(setting, place.path) + T * S_T * slope
+        first = self._stretch(setting, place, weights)
+        _, speeds, moved = self._moved(setting, place.path, weights)
+        count = setting.points
+        bent = np.einsum("ri,ri->r", speeds, moved[:, speeds.shape[1] :])
+        second = setting.weights[:count] @ bent[:count]
+        column = by_S * self.by_period(setting, place.path, weights) + T * S_T * slope
         corner = by_S * second + 2 * T * S_T * first + T**2 * T_T
         border = csc_array(np.concatenate([column[None], self.phase]))
         inner = np.zeros((k + 1, k + 1))
         inner[0, 0] = corner
         return csc_array(block_array([[by_S * matrix, border.T], [border, csc_array(inner)]], format="csc"))
 
-    def _moved(self, setting: Setting, path: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _moved(self, setting: Setting, path: np.ndarray, weights: Weights) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """G and P at the points, the slopes v there, and (∂_vG v, ∂_vP v)."""
         d, system = path.shape[1], self.system
         _, v = at = system.points(setting, path)
-        (rows,) = system.run(system.kernels.slope, setting, at, FREE, [2 * d])
-        _, qv, _, vv = system.run(system.kernels.blocks, setting, at, FREE, [d * d] * 4)
+        (rows,) = system.run(system.kernels.slope, setting, at, weights, [2 * d])
+        _, qv, _, vv = system.run(system.kernels.blocks, setting, at, weights, [d * d] * 4)
+        rows = np.concatenate([rows[: setting.points], 0 * rows[setting.points :]])  # no part of what is at T scales
         turned = [np.einsum("rij,rj->ri", block.reshape(-1, d, d), v) for block in (qv, vv)]
         return rows, v, np.concatenate(turned, axis=1)
 

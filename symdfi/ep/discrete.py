@@ -121,16 +121,18 @@ class DiscreteSystem(Rebuilt):
         return total
 
     @np.errstate(over="ignore", invalid="ignore")
-    def blocks(self, setting: Setting, path: np.ndarray) -> Blocks:
-        """The derivatives of the free system's equations by the nodes, interval by interval."""
+    def blocks(self, setting: Setting, path: np.ndarray, weights: Weights = FREE) -> Blocks:
+        """The derivatives of the equations by the nodes, interval by interval."""
         h, d = setting.h, path.shape[1]
-        flat = self.run(self.kernels.blocks, setting, self.points(setting, path), FREE, [d * d] * 4)
+        flat = self.run(self.kernels.blocks, setting, self.points(setting, path), weights, [d * d] * 4)
         pattern = Pattern.of(flat, d)
         steps, count = setting.steps, setting.rule.degree + 1
         found = np.zeros((steps, count * count, pattern.size))
         for power, coupling, rows in zip((h, 1.0, 1.0, 1 / h), setting.rule.couplings, flat, strict=True):
             inner = pattern.taken(rows[: setting.points]).reshape(steps, -1, pattern.size)
             found += (power * coupling).reshape(len(coupling), -1).T @ inner
+        if weights[1] and len(setting.weights) > setting.points:
+            found[-1, -1] += pattern.taken(flat[0][setting.points :]).sum(axis=0)
         return Blocks(pattern, found.reshape(steps, count, count, pattern.size))
 
     # Kernels at points

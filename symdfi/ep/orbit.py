@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symdfi.ep.discrete import DiscreteSystem
+from symdfi.ep.floquet import monodromy
 from symdfi.ep.frame import Linear
 from symdfi.ep.integrals import cost_of, integrals_of
 from symdfi.ep.setting import Setting
 from symdfi.ep.softness import grid_error
+from symdfi.errors import SymbolicError
 from symdfi.pickling import Bare
 from symdfi.plotting import plot_orbit
 from symdfi.results import distinct, save
@@ -74,6 +76,25 @@ class Orbit(Bare):
     def integrals(self) -> dict[str, np.ndarray]:
         """The integrals z that the cost is a function of, by name: what a classifier decides by, say."""
         return integrals_of(self.system, self.setting, self.q)
+
+    @functools.cached_property
+    def monodromy(self) -> np.ndarray:
+        """(2d, 2d): the derivative of (q, p) at T by (q, p) at 0, of the discrete flow; symplectic where there is an
+        action. ``SingularMatrixError`` for a coordinate without a mass, ``SymbolicError`` for an equilibrium."""
+        if self.setting.rule.degree == 0:
+            raise SymbolicError("an equilibrium has no monodromy matrix: nothing goes on in time")
+        return monodromy(self.system.blocks(self.setting, self.q, (1.0, self.beta)))
+
+    @functools.cached_property
+    def multipliers(self) -> np.ndarray:
+        """Floquet's multipliers of a periodic orbit, the largest first: what a deviation grows by in a period, 2d
+        numbers. Stable is an orbit with none outside the unit circle, the one or two of a free phase apart.
+
+        ``SymbolicError`` for an orbit that is not periodic, and as of ``monodromy``."""
+        if not self.setting.boundary.periodic:
+            raise SymbolicError("Floquet's multipliers are of periodic orbits: this trajectory does not come back")
+        found = np.linalg.eigvals(self.monodromy)
+        return found[np.argsort(-np.abs(found), kind="stable")]
 
     def gradient(self) -> dict[str, np.ndarray]:
         """∂_θS_β at fixed path: the impulse of the momentum conjugate to each parameter, by name; of an orbit of given
