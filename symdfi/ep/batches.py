@@ -42,6 +42,11 @@ class Trainer(Protocol):
         guess: np.ndarray | None = None,
     ) -> Orbit: ...  # fmt: skip
 
+    def gradient(
+        self, params: Mapping[Any, Any], inputs: Signals | None = None, targets: Signals | None = None,
+        guess: np.ndarray | None = None,
+    ) -> tuple[float, dict[str, np.ndarray]]: ...  # fmt: skip
+
     def response(self, free: Orbit) -> dict[str, np.ndarray]: ...
 
     def adjoint(self, free: Orbit) -> dict[str, np.ndarray]: ...
@@ -172,9 +177,13 @@ def solved(
     with own_threads():
         for begin in (guess,) if warm is None else (warm, guess):
             try:
-                free = trainer.free(params, signals, guess=begin)
-                by_name = _gradient(trainer, gradient, free)
-                return Solved(free.cost, np.concatenate([np.ravel(by_name[name]) for name in names]), free.q)
+                if gradient is None and trainer.boundary.is_marched:
+                    cost, by_name = trainer.gradient(params, signals)
+                    path = None  # there is no search that one would begin
+                else:
+                    free = trainer.free(params, signals, guess=begin)
+                    cost, by_name, path = free.cost, _gradient(trainer, gradient, free), free.q
+                return Solved(cost, np.concatenate([np.ravel(by_name[name]) for name in names]), path)
             except (ConvergenceError, DivergenceError, SingularMatrixError) as error:
                 found = Solved(reason=f"{type(error).__name__}: {error}")
     return found

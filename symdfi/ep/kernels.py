@@ -83,7 +83,7 @@ class PointKernels:
         self.model = self.compiled.model
         self.variables = (*self.model.coordinates, *self.model.velocities)
         groups = {g.name: g for g in self.compiled.groups}
-        self._parameters = groups["params"].members
+        self.parameters = groups["params"].members
         held = (c.has(p) for c in (running, terminal) for p in self.nudged.parameters)
         #: Whether the costs hold a parameter.
         self.has_costed_parameters = any(held)
@@ -92,24 +92,24 @@ class PointKernels:
         #: What is sampled: inputs and targets.
         self._signals = groups["inputs"].members[: -len(WEIGHTS)]
         #: The parameters with a gradient: all but index arrays.
-        self.differentiable: tuple[Variable, ...] = tuple(map(self.compiled.renaming.user, self._parameters))
+        self.differentiable: tuple[Variable, ...] = tuple(map(self.compiled.renaming.user, self.parameters))
         once = ("ints", "params")
         self._groups = tuple(g if name in once else Group(name, g.members, batched=True) for name, g in groups.items())
 
-    def _builder(self, *more: Group) -> KernelBuilder:
+    def builder(self, *more: Group) -> KernelBuilder:
         return KernelBuilder((*self._groups, *more), self.model.sizes, self.compiled.renaming)
 
     @functools.cached_property
     def value(self) -> CompiledKernel:
         """αL + βc + γΨ."""
-        builder = self._builder()
+        builder = self.builder()
         builder.output("value", [builder.program.assign(normalise(self.model.L))], per_sample=True)
         return builder.build()
 
     @functools.cached_property
     def slope(self) -> CompiledKernel:
         """G = ∂_qL + Q − ∂_vR, then P = ∂_vL, of the nudged system."""
-        builder = self._builder()
+        builder = self.builder()
         sweep = Sweep(builder.program, self.model)
         forces = sweep.assigned(sweep.generalized_forces)
         builder.output("derivative", [*forces, *sweep.momenta], per_sample=True)
@@ -118,7 +118,7 @@ class PointKernels:
     @functools.cached_property
     def blocks(self) -> CompiledKernel:
         """∂G/∂q, ∂G/∂v, ∂P/∂q and ∂P/∂v, each d × d by rows."""
-        system, builder = self.model, self._builder()
+        system, builder = self.model, self.builder()
         sweep = Sweep(builder.program, system)
         assembly = Assembly(builder, system.coordinates, system.indices, system.column_indices)
         forces = sweep.assigned(sweep.generalized_forces)
@@ -136,7 +136,7 @@ class PointKernels:
     @functools.cached_property
     def impulse(self) -> CompiledKernel:
         """∂_θ of αL + βc + γΨ, then by the signals and by t: the rates of the momenta conjugate to them."""
-        builder = self._builder()
+        builder = self.builder()
         value = builder.program.assign(normalise(self.model.L)).target
         self._derivatives(builder, value)
         return builder.build()
@@ -172,7 +172,7 @@ class PointKernels:
         return self._is_diagonal("qv")
 
     def _is_diagonal(self, name: str) -> bool:
-        system, sweep = self.model, Sweep(self._builder().program, self.model)
+        system, sweep = self.model, Sweep(self.builder().program, self.model)
         rows = sweep.momenta if name[0] == "v" else sweep.assigned(sweep.generalized_forces)
         columns = system.velocities if name[1] == "v" else system.coordinates
         moves = {x: (c, sp.S.One) for c, x in enumerate(columns)}
@@ -181,7 +181,7 @@ class PointKernels:
     def _paired(self) -> tuple[KernelBuilder, Variable]:
         """W, in the program of a kernel."""
         directions = tuple(like(x, "d", k) for k, x in enumerate(self.variables))
-        builder = self._builder(Group("direction", directions, batched=True))
+        builder = self.builder(Group("direction", directions, batched=True))
         model, program = self.model, builder.program
         sweep = Sweep(program, model)
         moved = tangent(program, sweep.lagrangian.target, dict(zip(self.variables, directions, strict=True)))
@@ -192,18 +192,18 @@ class PointKernels:
         total -= sp.S.Zero if drag is None else drag
         for force, row, direction in zip(model.external_forces, model.indices, moved_q, strict=True):
             if force != 0:
-                total += _over_rows(direction, row, force)
+                total += over_rows(direction, row, force)
         return builder, program.assign(normalise(total)).target
 
     def _derivatives(self, builder: KernelBuilder, value: Variable) -> None:
         """The derivatives of what is stored by parameters, signals and t."""
-        wrt = (*self._parameters, *self._signals, t)
+        wrt = (*self.parameters, *self._signals, t)
         bars = adjoint(builder.program, value, wrt)
-        for name, own in (("derivative", self._parameters), ("signals", self._signals), ("time", (t,))):
+        for name, own in (("derivative", self.parameters), ("signals", self._signals), ("time", (t,))):
             _write(builder, name, own, bars)
 
 
-def _over_rows(direction: Variable, row: tuple[sp.Symbol, ...], force: sp.Expr) -> sp.Expr:
+def over_rows(direction: Variable, row: tuple[sp.Symbol, ...], force: sp.Expr) -> sp.Expr:
     """Σ λ·Q over the elements of a coordinate."""
     if not row:
         return direction * force

@@ -10,6 +10,7 @@ import numpy as np
 from symdfi.compile.kernels import cache
 from symdfi.ep.boundary import InitialState
 from symdfi.ep.discrete import DiscreteSystem
+from symdfi.ep.leaps import explicit_adjoint, explicit_march
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.rules import Rule
 from symdfi.ep.setting import Setting
@@ -37,6 +38,8 @@ class Marched:
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def adjoint(self, push: np.ndarray) -> np.ndarray:
         """λ = −A⁻ᵀ push. ``ConvergenceError`` where the iteration fails in a step."""
+        if (explicit := explicit_adjoint(self.system, self.setting, self.path, push)) is not None:
+            return explicit
         kernels, setting, found = self.system.kernels, self.setting, np.zeros_like(push)
         course = Course.forward(setting)
         try:
@@ -60,6 +63,8 @@ def march(system: DiscreteSystem, setting: Setting, iterations: int) -> Orbit:
     ``SingularMatrixError`` where a step has no solution, both with the path so far as ``partial``."""
     boundary, rule, h = setting.boundary, setting.rule, setting.h
     assert isinstance(boundary, InitialState)
+    if (explicit := explicit_march(system, setting)) is not None:
+        return _marched(system, setting, *explicit, 0, iterations)
     q0, v0, p0 = boundary.start(setting.places)
     path = np.zeros((rule.n_nodes(setting.steps), q0.size))
     path[: rule.degree + 1] = q0
@@ -69,10 +74,17 @@ def march(system: DiscreteSystem, setting: Setting, iterations: int) -> Orbit:
     assert p0 is not None
     p = p0.copy()
     count = run(system, Course.forward(setting), path, p, iterations)
+    return _marched(system, setting, path, p0, p, count, iterations)
+
+
+def _marched(
+    system: DiscreteSystem, setting: Setting, path: np.ndarray, p0: np.ndarray, pN: np.ndarray, count: int,
+    iterations: int,
+) -> Orbit:  # fmt: skip
     slope = system.slope(setting, path)
     slope[0] += p0
     residual = float(np.max(np.abs(slope[:-1])))
-    return Orbit(system, setting, path, 0.0, residual, count, Marched(system, setting, path, p0, p, iterations))
+    return Orbit(system, setting, path, 0.0, residual, count, Marched(system, setting, path, p0, pN, iterations))
 
 
 @dataclass(frozen=True)

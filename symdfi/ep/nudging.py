@@ -10,10 +10,11 @@ import numpy as np
 from symdfi.ep.closed import Pinned, closed_parameters, closed_sensitivity, nudge_closed
 from symdfi.ep.discrete import COST
 from symdfi.ep.frame import TwoPoint
+from symdfi.ep.leaps import explicit_gradient
 from symdfi.ep.newton import nudge
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.precision import Scale
-from symdfi.ep.sensitivity import Sensitivity, by_parameters, finite_derivatives, sensitivity
+from symdfi.ep.sensitivity import Sensitivity, by_parameters, finite_derivatives, sensitivity, shaped
 from symdfi.errors import DivergenceError, SymbolicError
 from symdfi.numbers import count, one_real
 
@@ -38,6 +39,10 @@ class Infinitesimal(Nudging):
     def gradient(self, free: Orbit) -> dict[str, np.ndarray]:
         if isinstance(free.linear, Pinned):
             return closed_parameters(free)
+        if free.setting.boundary.is_marched:
+            found = explicit_gradient(free.system, free.setting, free.q)
+            if found is not None:
+                return shaped(found, free.system.shapes(free.setting))
         return by_parameters(free, self._response(free, pushed(free)))
 
     def sensitivity(self, free: Orbit) -> Sensitivity:

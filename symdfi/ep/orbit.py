@@ -32,7 +32,8 @@ class Orbit(Bare):
     """A trajectory that meets the discrete equations of motion: nodes ``q`` (nodes, d) at the times ``t``.
 
     Nudged by ``beta`` it is an extremum of S_β. ``residual`` is max |∂S_β/∂q|, ``iterations`` counts Newton (nudged:
-    chord) steps, and ``linear`` holds the factors of the equations of S_0 at the free orbit.
+    chord) steps, of which explicit trajectories have none, and ``linear`` holds the factors of the equations of S_0 at
+    the free orbit.
     """
 
     system: DiscreteSystem

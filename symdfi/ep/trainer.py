@@ -18,6 +18,7 @@ import numpy as np
 from symdfi.compile.program.loops import Variable
 from symdfi.dynamics.system import Lagrangian
 from symdfi.ep.batches import Gradient
+from symdfi.ep.bound import Direct
 from symdfi.ep.boundary import Boundary
 from symdfi.ep.cost import Cost
 from symdfi.ep.discrete import discretised
@@ -108,6 +109,7 @@ class EPTrainer(Rebuilt):
         self.nudging = nudging if nudging is not None else Infinitesimal()
         self.rule = rule if rule is not None else Midpoint()
         self.trainable = tuple(name_of(p) for p in trainable)
+        self._direct: Direct | None = None
         known = [name_of(p) for p in self.discrete.kernels.differentiable]
         for name in self.trainable:
             if name not in known:
@@ -143,8 +145,16 @@ class EPTrainer(Rebuilt):
         ``ValueError`` for a missing, misshapen or non-finite parameter, input or target, ``SymbolicError`` for a finite
         nudge where it would give a wrong gradient.
         """
+        direct = self._direct
+        found = None if direct is None else direct.gradient(params, inputs, targets)
+        if found is not None:
+            return found
         free = self.free(params, inputs, targets, guess)
-        return free.cost, self.response(free)
+        if free.setting.boundary.is_marched and type(self.nudging) is Infinitesimal:
+            # By the same way as all that follow: rounding is then the same.
+            self._direct = Direct.of(self.discrete, free.setting, self.trainable, params, inputs, targets)
+            found = None if self._direct is None else self._direct.gradient(params, inputs, targets)
+        return found or (free.cost, self.response(free))
 
     @one_blas_thread()
     def response(self, free: Orbit) -> dict[str, np.ndarray]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -164,8 +166,7 @@ def test_gradient_from_the_initial_state(table, d: int) -> None:
     trainer = sd.EPTrainer(DAMPED, READOUT, sd.InitialState(q0, v0, end), steps, [k, c, g], rule=sd.Trapezoidal())
     weights = h * np.r_[0.5, np.ones(steps - 1), 0.5]
 
-    @jax.jit
-    def theirs(theta):
+    def backpropagated(theta, unroll: int):
         def loss(theta):
             own, between, rub = theta
             force = lambda q, a: -jax.grad(potential, argnums=1)((own, between), q) + jnp.zeros(d).at[0].set(a)  # noqa: E731
@@ -180,7 +181,7 @@ def test_gradient_from_the_initial_state(table, d: int) -> None:
                 return (q, p), weight * (q[-1] - want) ** 2 / 2
 
             given = (jnp.array(drive[:-1]), jnp.array(drive[1:]), jnp.array(target[1:]), jnp.array(weights[1:]))
-            _, costs = jax.lax.scan(step, (jnp.array(q0), jnp.array(v0)), given)
+            _, costs = jax.lax.scan(step, (jnp.array(q0), jnp.array(v0)), given, unroll=unroll)
             return weights[0] * (q0[-1] - target[0]) ** 2 / 2 + jnp.sum(costs)
 
         return jax.value_and_grad(loss)(theta)
@@ -188,12 +189,16 @@ def test_gradient_from_the_initial_state(table, d: int) -> None:
     theta = tuple(jnp.array(v) for v in params.values())
     ours = lambda: trainer.gradient(params, {f: drive}, {y: target})  # noqa: E731
     loss, found = ours()
-    value, gradient = jax.block_until_ready(theirs(theta))
-    assert loss == pytest.approx(float(value), rel=1e-10)
-    for own, other in zip(found.values(), gradient, strict=True):
-        np.testing.assert_allclose(own, other, rtol=1e-7, atol=1e-9 * np.abs(own).max())
-    label = f"gradient from the initial state, d = {d}, N = 256 / JAX backpropagation"
-    table.ratio(label, ours, lambda: jax.block_until_ready(theirs(theta)), "≤ 0.125", rounds=21)
+    for unroll in (1, 4):
+        rival = jax.jit(functools.partial(backpropagated, unroll=unroll))
+        theirs = lambda rival=rival: jax.block_until_ready(rival(theta))  # noqa: E731
+        value, gradient = theirs()
+        assert loss == pytest.approx(float(value), rel=1e-10)
+        for own, other in zip(found.values(), gradient, strict=True):
+            np.testing.assert_allclose(own, other, rtol=1e-7, atol=1e-9 * np.abs(own).max())
+        loop = "" if unroll == 1 else f", {unroll} steps unrolled"
+        label = f"gradient from the initial state, d = {d}, N = 256 / JAX backpropagation{loop}"
+        table.ratio(label, ours, theirs, "≤ 0.125" if unroll == 1 else "", rounds=101)
 
 
 @pytest.mark.parametrize("goal", [1e-6, 1e-10])

@@ -23,6 +23,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -79,6 +80,12 @@ def load_around(name: str, kernel: str, entry: str) -> ModuleType:
     step is as short as a call.
     """
     return load(assemble.inlined(kernel) + f"\n\nkernel_step = {entry}\n\n\n" + text(name))
+
+
+def load_among(name: str, kernels: Mapping[str, str]) -> ModuleType:
+    """A module of loops compiled together with several kernels, given by their sources: ``kernel_force``, say."""
+    sources = [assemble.inlined(assemble.called(source, own)) for own, source in kernels.items()]
+    return load("\n\n\n".join([*sources, text(name)]))
 
 
 @functools.cache

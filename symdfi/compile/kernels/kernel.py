@@ -171,6 +171,7 @@ class KernelBuilder:
         self._outputs: dict[str, list[tuple[Assignment, tuple[sp.Expr, ...]]]] = {}
         self._layouts: dict[str, list[tuple[sp.Expr, tuple]]] = {}
         self._per_sample: set[str] = set()
+        self._adding: set[str] = set()
 
     def output(
         self,
@@ -179,12 +180,16 @@ class KernelBuilder:
         layout: Iterable[tuple[sp.Expr, tuple]] | None = None,
         *,
         per_sample: bool = False,
+        adds: bool = False,
         shown: str = "",
     ) -> None:
         """Write the assignments into the flat output ``name``: one after the other, or each from its
-        ``(offset, strides)`` of ``layout`` on. ``per_sample`` asks for a row a sample even of constants."""
+        ``(offset, strides)`` of ``layout`` on. ``per_sample`` asks for a row a sample even of constants; ``adds`` for
+        what is written to be added to what is there."""
         if per_sample:
             self._per_sample.add(name)
+        if adds:
+            self._adding.add(name)
         if shown:
             self._legend[name] = shown
         self._outputs[name] = [(a, tuple(loop.extent for loop in a.loops)) for a in assignments]
@@ -337,7 +342,8 @@ class KernelBuilder:
             own = strides(shape_of(variable), names)
             if steps is not None:
                 own = tuple(f"({index_code(step, names)})" for step in steps)
-            return Storage(array, start, own, batched, extents=self._extents(shape_of(variable), names))
+            extents = self._extents(shape_of(variable), names)
+            return Storage(array, start, own, batched, extents=extents, adds=array in self._adding)
 
         for group in self.groups:
             offset: sp.Expr = sp.S.Zero

@@ -203,3 +203,9 @@ def _assigned(lines: Segment) -> set[str]:
 def inlined(source: str) -> str:
     """The source of functions that their one caller takes in (see ``runtime.inlined``)."""
     return re.sub(r"(?m)^@(jit|borrowing)\(", "@inlined(", source)
+
+
+def called(source: str, name: str) -> str:
+    """The source of a kernel that is called ``kernel_{name}``, its parts by names that no other kernel has."""
+    own = {function: f"{function}_{name}" for function in re.findall(r"(?m)^def (\w+)\(", source)}
+    return "\n".join(_renamed(line, own) for line in source.splitlines())

@@ -33,6 +33,8 @@ class Storage:
     integer: bool = False
     #: The extent of each index, where every access is checked (see ``checked``).
     extents: tuple[str, ...] | None = None
+    #: Whether what is written is added to what is there.
+    adds: bool = False
 
     def element(self, indices: tuple[str, ...]) -> str:
         """The code of one element, given the codes of its indices."""
@@ -64,6 +66,8 @@ class Writer:
         place = self.storage[d.target]
         if place.array is None:
             self.line(f"{place.scalar} = 0.0")
+            return
+        if place.adds:
             return
         counters = [self.names.fresh("_z") for _ in d.shape]
         for level, (counter, extent) in enumerate(zip(counters, d.shape, strict=True)):
@@ -153,10 +157,11 @@ class _NestWriter:
             where = place.scalar
         else:
             where = place.element(tuple(index_code(i, self.writer.names) for i in piece.indices))
+        adds = piece.add or place.adds
         if piece.n_sums:
             free = self.depth - piece.n_sums
-            self.after[free].append(f"{where} {'+=' if piece.add else '='} {self.total(code, free)}")
-        elif piece.add:
+            self.after[free].append(f"{where} {'+=' if adds else '='} {self.total(code, free)}")
+        elif adds:
             self.blocks[-1].append(f"{where} += {code}")
         else:
             name = code if code.isidentifier() else self.assign(code, self.depth)

@@ -45,6 +45,12 @@ def gather(rows, values, slopes, weights, h, out):
                 out[a, i] += of_g * rows[s, i] + of_p * rows[s, d + i]
 
 
+@jit(f"boolean({M})")
+def is_dense(inverse):
+    """Whether there is room for a matrix, and not for its diagonal alone. One number is kept as a matrix is."""
+    return inverse.shape[0] > 1 or inverse.shape[1] == 1
+
+
 @jit(f"void({BLOCKS}, {I}, {I}, {V}, {M}, {M}, {M}, {M}, {M}, {M}, {V}, float64, {M})")
 def invert(blocks, sizes, ints, params, signals, times, q, v, values, slopes, weights, h, inverse):
     """The inverse of an interval's matrix, equations of all nodes but the last by all nodes but the first."""
@@ -85,6 +91,15 @@ def invert_diagonal(pull, sizes, ints, params, signals, times, q, v, values, slo
         inverse[0, i] = 1 / local[1, i]
 
 
+@jit(f"void({PULL}, {BLOCKS}, {I}, {I}, {V}, {M}, {M}, {M}, {M}, {M}, {M}, {V}, float64, float64, {M})")
+def refresh(pull, blocks, sizes, ints, params, signals, times, q, v, values, slopes, weights, h, share, inverse):
+    """``inverse`` of an interval's matrix, or of its diagonal where there is no room for more."""
+    if is_dense(inverse):
+        invert(blocks, sizes, ints, params, signals, times, q, v, values, slopes, weights, h, inverse)
+    else:
+        invert_diagonal(pull, sizes, ints, params, signals, times, q, v, values, slopes, weights, h, share, inverse)
+
+
 @jit(f"void({V}, {M}, {M}, {M}, float64, {M}, {M})")
 def place(start, moved, values, slopes, h, q, v):
     """Values and slopes at the points of an interval, its nodes being ``start + moved``."""
@@ -114,7 +129,7 @@ def forward(
     count, m, d = values.shape[0], values.shape[1] - 1, path.shape[1]
     q, v, rows = np.empty((count, d)), np.empty((count, d)), np.empty((count, 2 * d))
     residual, steps = np.empty((m + 1, d)), np.empty((m, d))
-    dense = inverse.shape[0] > 1 or inverse.shape[1] == 1
+    dense = is_dense(inverse)
     stale = True
     # Nodes relative to the first of the interval: their differences keep their digits, and with them the momenta.
     moved = np.zeros((m + 1, d))
@@ -141,12 +156,7 @@ def forward(
             for i in range(d):
                 residual[0, i] += p[i]
             if stale:
-                if dense:
-                    invert(blocks, sizes, ints, params, own, at, q, v, values, slopes, weights, h, inverse)
-                else:
-                    invert_diagonal(
-                        pull, sizes, ints, params, own, at, q, v, values, slopes, weights, h, share, inverse
-                    )
+                refresh(pull, blocks, sizes, ints, params, own, at, q, v, values, slopes, weights, h, share, inverse)
                 stale = False
             size, far, change = 0.0, 0.0, 0.0
             for a in range(m):
@@ -202,7 +212,7 @@ def backward(
     q, v = np.empty((count, d)), np.empty((count, d))
     along, moving, direction = np.empty((count, d)), np.empty((count, d)), np.empty((count, 2 * d))
     rows, local, carried = np.empty((count, 2 * d)), np.empty((m + 1, d)), np.zeros(d)
-    dense = inverse.shape[0] > 1 or inverse.shape[1] == 1
+    dense = is_dense(inverse)
     stale = True
     for k in range((path.shape[0] - 1) // m - 1, -1, -1):
         first, own, at = k * m, signals[k * count : (k + 1) * count], times[k * count : (k + 1) * count]
@@ -222,12 +232,7 @@ def backward(
                 for i in range(d):
                     local[c, i] += push[first + c, i]
             if stale:
-                if dense:
-                    invert(blocks, sizes, ints, params, own, at, q, v, values, slopes, weights, h, inverse)
-                else:
-                    invert_diagonal(
-                        pull, sizes, ints, params, own, at, q, v, values, slopes, weights, h, share, inverse
-                    )
+                refresh(pull, blocks, sizes, ints, params, own, at, q, v, values, slopes, weights, h, share, inverse)
                 stale = False
             size, change = 0.0, 0.0
             for a in range(m):

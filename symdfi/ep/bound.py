@@ -1,0 +1,153 @@
+"""What is given to a trainer, read at keys and shapes that it has met before: nothing is derived anew.
+
+Whatever is not as it was is left to ``Reader``, which reads everything, and says what is wrong.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from symdfi.ep.discrete import DiscreteSystem
+from symdfi.ep.leaps import Leaps, Room
+from symdfi.ep.setting import Setting, Signals
+from symdfi.numbers import reals
+from symdfi.symbolic.given import name_of
+
+_FLOAT = np.dtype(float)
+#: Where numbers lie in a row of them, and their shape.
+Place = tuple[slice, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The keys, shapes, sizes and index arrays of one call.
+
+    Of each parameter its place among all, its value if that is to stay as it is, None for one that is not used. Of each
+    signal its place in a row, its shape, and whether that is over the times.
+    """
+
+    keys: tuple[tuple[Any, ...], ...]
+    params: tuple[Place | np.ndarray | None, ...]
+    signals: tuple[tuple[slice | int, tuple[int, ...], bool], ...]
+
+    @classmethod
+    def of(
+        cls, system: DiscreteSystem, setting: Setting, params: Mapping[Any, Any], inputs: Signals | None,
+        targets: Signals | None,
+    ) -> Bound | None:  # fmt: skip
+        """From what has been read as a setting. None where a signal is a function."""
+        given, kernels = {**(inputs or {}), **(targets or {})}, system.kernels
+        if any(map(callable, given.values())):
+            return None
+        places, columns = dict(places_of(system.shapes(setting))), dict(places_of(system.signal_shapes(setting)))
+        fixed = {name_of(p) for p in kernels.nudged.parameters} | {s.name for s in kernels.nudged.sizes}
+        named = {key: name_of(kernels.compiled.lookup.find(key) or key) for key in params}
+        kept = (places.get(name) or (np.array(params[key]) if name in fixed else None) for key, name in named.items())
+        read = []
+        for key, value in given.items():
+            column, shape = columns[name_of(key)]
+            # A number a row is written as such.
+            read.append((column if shape else column.start, np.shape(value), np.shape(value) != shape))
+        return cls(_keys(params, inputs, targets), tuple(kept), tuple(read))
+
+    def read(
+        self, params: Mapping[Any, Any], inputs: Signals | None, targets: Signals | None, packed: np.ndarray,
+        rows: np.ndarray,
+    ) -> bool:  # fmt: skip
+        """Writes the parameters into ``packed`` and the signals into ``rows``, whether they are finite or not. False
+        where anything is not as it was."""
+        if _keys(params, inputs, targets) != self.keys:
+            return False
+        for value, place in zip(params.values(), self.params, strict=True):
+            if isinstance(place, tuple):
+                own, shape = place
+                array = value if type(value) is np.ndarray else np.asarray(value)
+                if array.dtype != _FLOAT:
+                    array = reals(value, "a parameter")
+                if array.shape != shape:
+                    return False
+                packed[own] = array.reshape(-1) if len(shape) > 1 else array
+            elif place is not None and not (np.array_equal(value, place) and np.asarray(value).dtype == place.dtype):
+                return False
+        values = itertools.chain((inputs or {}).values(), (targets or {}).values())
+        for value, (column, shape, varies) in zip(values, self.signals, strict=True):
+            array = reals(value, "a signal")
+            if array.shape != shape:
+                return False
+            if varies and len(shape) > 2:
+                array = array.reshape(len(rows), -1)
+            rows[:, column] = array if varies or len(shape) < 2 else array.reshape(-1)
+        return True
+
+
+def _keys(*given: Mapping[Any, Any] | None) -> tuple[tuple[Any, ...], ...]:
+    return tuple([tuple(own) if own else () for own in given])
+
+
+def places_of(shapes: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[str, Place]]:
+    """Where the numbers of each name lie, one after the other, and their shape."""
+    start = 0
+    for name, shape in shapes.items():
+        stop = start + math.prod(shape)
+        yield name, (slice(start, stop), shape)
+        start = stop
+
+
+@dataclass(frozen=True)
+class Direct:
+    """The gradients by explicit leapfrog of what is given like in one call: arrays in, arrays out."""
+
+    leaps: Leaps
+    bound: Bound
+    trainable: tuple[tuple[str, Place], ...]
+
+    @classmethod
+    def of(
+        cls, system: DiscreteSystem, setting: Setting, trainable: Iterable[str], params: Mapping[Any, Any],
+        inputs: Signals | None, targets: Signals | None,
+    ) -> Direct | None:  # fmt: skip
+        """None where steps are not explicit, where costs hold velocities or integrals, or a signal is a function."""
+        leaps = Leaps.of(system, setting)
+        if leaps is None or not leaps.system.has_costs_of_states or system.integral_count(setting):
+            return None
+        bound, places = Bound.of(system, setting, params, inputs, targets), dict(places_of(system.shapes(setting)))
+        return bound and cls(leaps, bound, tuple((name, places[name]) for name in trainable))
+
+    @property
+    def _room(self) -> tuple[np.ndarray, np.ndarray, Room]:
+        """Parameters, signals and room of this thread."""
+        try:
+            return self._rooms.own
+        except AttributeError:
+            leaps = self.leaps
+            self._rooms.own = leaps.setting.params.copy(), leaps.signals.copy(), Room.of(leaps)
+            return self._rooms.own
+
+    @functools.cached_property
+    def _rooms(self) -> threading.local:
+        return threading.local()
+
+    def gradient(
+        self, params: Mapping[Any, Any], inputs: Signals | None, targets: Signals | None
+    ) -> tuple[float, dict[str, np.ndarray]] | None:
+        """C and dC/dθ by name. None where anything is given otherwise, or not found."""
+        leaps, (packed, rows, room) = self.leaps, self._room
+        try:
+            if not self.bound.read(params, inputs, targets, packed, rows):
+                return None
+        except (AttributeError, TypeError, ValueError):
+            return None
+        if not leaps.forward(packed, rows, room):
+            return None
+        if (found := leaps.backward(packed, rows, room.path, leaps.no_push, room)) is None:
+            return None
+        cost, theta = found
+        return cost, {name: theta[own].reshape(shape) for name, (own, shape) in self.trainable}

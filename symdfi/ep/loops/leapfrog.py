@@ -1,0 +1,62 @@
+"""Leapfrog, explicit, around the kernels of one system. Run from the kernel cache, not imported.
+
+With P = M v, where M is diagonal and constant, and a diagonal D = ∂G/∂v free of v, an interval has the closed form
+
+    (M − hD/2) v = p + h/2 F(q),    q' = q + h v,    p' = (M + hD/2) v + h/2 F(q'),    F = G at v = 0,
+
+and one evaluation a node serves both intervals that meet there.
+"""
+
+import numpy as np
+
+from symdfi.compile.source.runtime import borrowing
+
+# ruff: noqa: F821
+# pyright: reportUndefinedVariable=false
+I, V, M = "int64[::1]", "float64[::1]", "float64[:, ::1]"
+
+
+@borrowing(f"boolean({I}, {I}, {V}, {M}, {M}, float64, boolean, boolean, {M}, {V}, {M})")
+def leap(sizes, ints, params, signals, times, h, varies, moving, path, p, room):
+    """Fills ``path`` from its first row on, and takes the momentum ``p``, where ``moving`` given as a velocity, to its
+    end. False for a system that is at rest with a momentum, and where parameters, signals or the motion are not finite.
+
+    D ``varies`` with the node or not. ``room`` has eight rows of a state's length.
+    """
+    d, half, last = path.shape[1], 0.5 * h, path.shape[0] - 1
+    still, rest, mass, damping, force = room[0:1], room[1:2], room[2:3], room[3:4], room[4:5]
+    v, kept, pushed = room[5], room[6], room[7]
+    total = 0.0
+    for j in range(params.size):
+        total += abs(params[j])
+    for k in range(last + 1):
+        for j in range(signals.shape[1]):
+            total += abs(signals[k, j])
+    for i in range(d):
+        still[0, i], v[i] = 0.0, 0.0
+    for k in range(last + 1):
+        at, now, t = path[k : k + 1], signals[k : k + 1], times[k : k + 1]
+        kernel_force(0, 1, sizes, ints, at, still, params, now, t, force)
+        if k == 0 or varies:
+            kernel_linear(0, 1, sizes, ints, at, still, params, now, t, rest, mass, damping)
+            for i in range(d):
+                if rest[0, i] != 0.0:
+                    return False
+                inverse = 1.0 / (mass[0, i] - half * damping[0, i])
+                # Two halves of a step, before the node and after it, in one: p' + h/2 F = (M + hD/2) v + h F.
+                kept[i], pushed[i] = (mass[0, i] + half * damping[0, i]) * inverse, h * inverse
+        if k == 0:
+            for i in range(d):
+                own = mass[0, i] * p[i] if moving else p[i]
+                v[i] = (own + half * force[0, i]) / (mass[0, i] - half * damping[0, i])
+                path[1, i] = path[0, i] + h * v[i]
+        elif k < last:
+            for i in range(d):
+                speed = kept[i] * v[i] + pushed[i] * force[0, i]
+                v[i] = speed
+                path[k + 1, i] = path[k, i] + h * speed
+    for i in range(d):
+        p[i] = (mass[0, i] + half * damping[0, i]) * v[i] + half * force[0, i]
+    for i in range(d):
+        total += abs(path[last, i]) + abs(p[i])
+    return np.isfinite(total)  # what is lost once stays lost
