@@ -51,6 +51,7 @@ from .ep import (
     Static,
     Training,
     Trapezoidal,
+    continuation,
     extremize,
     schemes,
 )
@@ -153,6 +154,7 @@ __all__ = [
     "Static",
     "Trapezoidal",
     "Periodic",
+    "continuation",
     "extremize",
     "schemes",
     "Orbit",

@@ -345,6 +345,22 @@ def plot_training(dataset: Any) -> Any:
     return figure
 
 
+def plot_branch(dataset: Any) -> Any:
+    """The amplitude of the orbits of a branch along the way, folds and branch points marked."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.8, 3.8), layout="constrained")
+    axis = figure.subplots()
+    axis.plot(dataset["s"].values, dataset["amplitude"].values, ".-")
+    for name, mark in (("fold", "o"), ("branch_point", "s")):
+        if dataset.sizes[name]:
+            at = (dataset[f"{name}_{key}"].values for key in ("s", "amplitude"))
+            axis.plot(*at, mark, fillstyle="none", label=f"{name.replace('_', ' ')}s")
+            axis.legend()
+    axis.set(xlabel="part of the way", ylabel="largest |q|", title="branch of orbits")
+    return figure
+
+
 def plot_orbit(dataset: Any) -> Any:
     """The coordinates of an orbit against time: scalars and elements of short arrays as lines, every longer array as a
     map. Of an equilibrium the values."""

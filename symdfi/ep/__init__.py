@@ -12,6 +12,8 @@ nudge E + βc and read +∂_θE: that is L = −E and β of the other sign.
 
 from symdfi.ep.advisor import Scheme, Schemes, schemes
 from symdfi.ep.boundary import AtRest, Autonomous, Boundary, FixedEnds, InitialState, LimitCycle, Periodic, Static
+from symdfi.ep.branch import Branch, Point
+from symdfi.ep.continuation import continuation
 from symdfi.ep.cost import Cost
 from symdfi.ep.echo import Echo
 from symdfi.ep.extremum import extremize
@@ -31,6 +33,7 @@ __all__ = [
     "AtRest",
     "Autonomous",
     "Boundary",
+    "Branch",
     "Centered",
     "Cost",
     "EPTrainer",
@@ -48,6 +51,7 @@ __all__ = [
     "OneSided",
     "Orbit",
     "Periodic",
+    "Point",
     "Reciprocal",
     "Rule",
     "Scheme",
@@ -56,6 +60,7 @@ __all__ = [
     "Static",
     "Training",
     "Trapezoidal",
+    "continuation",
     "extremize",
     "schemes",
 ]

@@ -121,9 +121,9 @@ class Closure:
             parts.insert(1, np.array([by_S * self._stretch(setting, place, weights) + place.T * by_T]))
         return np.concatenate(parts)
 
-    def factor(self, place: Place) -> SparseChainLU:
-        """Factors of the derivative of the free equations. ``SingularMatrixError`` where a pivot vanishes."""
-        return SparseChainLU(self.matrix(place), 1, rcond_min=None)
+    def factor(self, place: Place, weights: Weights = FREE) -> SparseChainLU:
+        """Factors of the derivative of the equations. ``SingularMatrixError`` where a pivot vanishes."""
+        return SparseChainLU(self.matrix(place, weights), 1, rcond_min=None)
 
     def of_action(self, place: Place, S: float) -> tuple[float, float, float, float]:
         """Of A(S, T) the derivatives by S, T, S and T, and T twice."""

@@ -46,7 +46,8 @@ class DiscreteSystem(Rebuilt):
     def __init__(self, system: Lagrangian, cost: Cost | None = None) -> None:
         self.system = system
         self.kernels = PointKernels(system, cost if cost is not None else Cost())
-        self.read = Reader(self.kernels).setting
+        self.reader = Reader(self.kernels)
+        self.read = self.reader.setting
 
     @property
     def has_action(self) -> bool:

@@ -67,7 +67,7 @@ class Frame(abc.ABC):
 
     def sparse(self, blocks: Blocks) -> csc_array:
         """That matrix, with its largest entry on the diagonal of what is held."""
-        chosen, held, places = _places(len(blocks.entries), blocks.pattern, self.degree, self.key)
+        chosen, held, places = _places(*blocks.entries.shape[:2], blocks.pattern, self.degree, self.key)
         unit = float(np.max(np.abs(blocks.entries), initial=0.0)) or 1.0
         return places.matrix(np.concatenate([blocks.entries.reshape(-1)[chosen], np.full(held, unit)]))
 
@@ -226,18 +226,18 @@ def _grouped(blocks: np.ndarray) -> tuple[np.ndarray, ...]:
 
 @functools.lru_cache(maxsize=16)
 def _places(
-    steps: int, pattern: Pattern, degree: int, key: tuple[int, int, bool, bytes]
+    steps: int, count: int, pattern: Pattern, degree: int, key: tuple[int, int, bool, bytes]
 ) -> tuple[np.ndarray, int, Places]:
-    """Which of the kept entries of all intervals are of unknowns, how many numbers are held, and where in the matrix
-    these entries, and ones for what is held, lie."""
+    """Of intervals with ``count`` nodes, which of the kept entries are of unknowns, how many numbers are held, and
+    where in the matrix these entries, and ones for what is held, lie."""
     groups, _, periodic, held = key
     d, m = pattern.d, degree
     size = groups * m * d
-    nodes = np.arange(steps)[:, None] * m + np.arange(m + 1)
+    nodes = np.arange(steps)[:, None] * m + np.arange(count)
     if periodic:
         nodes = nodes % (steps * m)
     row, column = np.divmod(pattern.at, d)
-    shape = (steps, m + 1, m + 1, pattern.size)
+    shape = (steps, count, count, pattern.size)
     rows = np.broadcast_to(nodes[:, :, None, None] * d + row, shape).reshape(-1)
     columns = np.broadcast_to(nodes[:, None, :, None] * d + column, shape).reshape(-1)
     if periodic:

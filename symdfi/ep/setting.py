@@ -110,6 +110,41 @@ class Reader:
             times[sampled].reshape(-1, 1), np.asarray(weights), sampled,
         )  # fmt: skip
 
+    def changed(self, setting: Setting, params: Mapping[Any, Any], signals: Signals) -> Setting:
+        """The same grid with other values of those parameters and signals that are named. ``ValueError`` as of
+        ``setting``."""
+        compiled, extents = self.kernels.compiled, setting.extents
+        values, rows = setting.params.copy(), setting.signals.copy()
+        given = {name_of(compiled.lookup.find(key) or key): value for key, value in params.items()}
+        start = 0
+        for p in self.kernels.differentiable:
+            shape = compiled.shape(p, extents)
+            stop = start + int(np.prod(shape, dtype=int))
+            if name_of(p) in given:
+                value = finite_reals(given.pop(name_of(p)), f"the parameter {name_of(p)}")
+                if value.shape not in ((), shape):
+                    raise ValueError(f"the parameter {name_of(p)} has shape {value.shape}, expected {shape}")
+                values[start:stop] = np.broadcast_to(value, shape).reshape(-1)
+            start = stop
+        for name in given:
+            raise ValueError(f"{name} is no parameter of this system that can change")
+        given, times = (
+            {name_of(key): value for key, value in signals.items()},
+            setting.rule.times(setting.steps, setting.boundary.T),
+        )
+        start = 0
+        for symbol in (*self.kernels.system.inputs, *self.kernels.targets):
+            shape, name = compiled.shape(symbol, extents), name_of(symbol)
+            stop = start + int(np.prod(shape, dtype=int))
+            if name in given:
+                kind = "input" if symbol in self.kernels.system.inputs else "target"
+                sampled = _rows(setting.boundary, times, f"the {kind} {name}", given.pop(name), shape, kind == "input")
+                rows[:, start:stop] = sampled[setting.sampled]
+            start = stop
+        for name in given:
+            raise ValueError(f"{name} is no input or target of this system")
+        return replace(setting, params=values, signals=rows)
+
     def places(self, extents: Mapping[sp.Symbol, int]) -> Places:
         system = self.kernels.nudged
         shape = self.kernels.compiled.shape
@@ -172,31 +207,37 @@ class Reader:
         for name, (kind, symbol) in wanted.items():
             if name not in given:
                 raise ValueError(f"no value for the {kind} {name}")
-            value, function = given[name], given[name] if callable(given[name]) else None
-            if function is not None:
-                if not boundary.takes_functions:
-                    raise ValueError(
-                        f"the {kind} {name} is a function of time, of which the period is not known: give a constant, "
-                        "or samples over the phase"
-                    )
-                value = [function(time) for time in (*times, boundary.T)]
-            value, what = finite_reals(value, f"the {kind} {name}"), f"the {kind} {name}"
             shape = self.kernels.compiled.shape(symbol, extents)
-            count = times.size + (function is not None)
-            if value.shape not in (shape, (count, *shape)):
-                shown = value.shape if function is None else (times.size, *value.shape[1:])
-                raise ValueError(
-                    f"{what} has shape {shown}, expected {shape} or {(times.size, *shape)}, a row for each time of the "
-                    "rule"
-                )
-            varies = value.shape != shape
-            rows = value if varies else np.broadcast_to(value, (times.size, *shape))
-            if kind == "input" and varies:
-                boundary.check_signal(what, rows[: times.size], function, times)
-            # At T the last sample stands for what is sampled before it only.
-            rows = np.concatenate([rows, rows[-1:]]) if len(rows) == times.size else rows
-            columns.append(rows.reshape(times.size + 1, -1))
+            columns.append(_rows(boundary, times, f"the {kind} {name}", given[name], shape, kind == "input"))
         for symbol in (*self.kernels.shares, *self.kernels.integrals):  # known of a trajectory
             width = int(np.prod(self.kernels.compiled.shape(symbol, extents), dtype=int))
             columns.append(np.zeros((times.size + 1, width)))
         return np.concatenate([*columns, np.empty((times.size + 1, len(WEIGHTS)))], axis=1)
+
+
+def _rows(
+    boundary: Boundary, times: np.ndarray, what: str, value: Any, shape: tuple[int, ...], drives: bool
+) -> np.ndarray:
+    """An input or a target at the times of the rule and then at T."""
+    function = value if callable(value) else None
+    if function is not None:
+        if not boundary.takes_functions:
+            raise ValueError(
+                f"{what} is a function of time, of which the period is not known: give a constant, or samples over the "
+                "phase"
+            )
+        value = [function(time) for time in (*times, boundary.T)]
+    value = finite_reals(value, what)
+    count = times.size + (function is not None)
+    if value.shape not in (shape, (count, *shape)):
+        shown = value.shape if function is None else (times.size, *value.shape[1:])
+        raise ValueError(
+            f"{what} has shape {shown}, expected {shape} or {(times.size, *shape)}, a row for each time of the rule"
+        )
+    varies = value.shape != shape
+    rows = value if varies else np.broadcast_to(value, (times.size, *shape))
+    if drives and varies:
+        boundary.check_signal(what, rows[: times.size], function, times)
+    # At T the last sample stands for what is sampled before it only.
+    rows = np.concatenate([rows, rows[-1:]]) if len(rows) == times.size else rows
+    return rows.reshape(times.size + 1, -1)

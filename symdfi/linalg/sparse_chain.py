@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
+from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
 from symdfi.linalg.chain import ChainLU
@@ -65,6 +66,12 @@ class SparseChainLU(ChainLU):
             return False
         return True
 
+    @property
+    def sign(self) -> float:
+        """The sign of the determinant."""
+        odd = sum(_is_odd(order) for order in (self._lu.perm_r, self._lu.perm_c))
+        return float(np.prod(np.sign(self._lu.U.diagonal())) * (-1.0) ** odd)
+
     def __getstate__(self) -> dict[str, Any]:
         """SuperLU's factors do not travel: they are made anew."""
         return {key: value for key, value in super().__getstate__().items() if key != "_lu"}
@@ -78,3 +85,12 @@ class SparseChainLU(ChainLU):
         with np.errstate(over="ignore", invalid="ignore"):
             found = self._lu.solve(rhs, "NTH"[trans])
             return found + self._lu.solve(rhs - matrix @ found, "NTH"[trans])
+
+
+def _is_odd(order: NDArray[Any]) -> bool:
+    """Whether a permutation is made of an odd number of exchanges: its length less the number of its cycles."""
+    cycles, _ = connected_components(
+        csc_array((np.ones(order.size), order, np.arange(order.size + 1)), shape=(order.size, order.size)),
+        connection="weak",
+    )
+    return bool((order.size - cycles) % 2)
