@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import sympy as sp
 
 from symdfi.compile.passes.interchange import reordered
-from symdfi.compile.program.loops import Definition, Loop, Piece, Variable, is_storable
+from symdfi.compile.program.loops import Definition, Loop, Piece, Variable, is_storable, variables
 from symdfi.symbolic.private import index
 
 #: Straight-line code of more stores than this is split, to be compiled in parts.
@@ -312,5 +312,5 @@ def standard_names(piece: Piece) -> Piece:
 
 def bases(piece: Piece) -> set[Variable]:
     """The variables read by a piece."""
-    reads: set[Variable] = {ref.base for e in (piece.value, piece.guard, *piece.indices) for ref in e.atoms(sp.Indexed)}
-    return reads | piece.value.atoms(sp.Symbol)
+    others = (v for e in (piece.guard, *piece.indices) for v in variables(e) if isinstance(v, sp.IndexedBase))
+    return {*variables(piece.value), *others}

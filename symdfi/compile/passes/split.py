@@ -19,6 +19,8 @@ from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
 from symdfi.compile.passes.asked import asked_inside
+from symdfi.compile.passes.numbered import at_numbers
+from symdfi.compile.passes.restrict import is_empty, is_reached, narrowed, reached, restrict, without_single
 from symdfi.compile.program.loops import Assignment, Definition, Loop, Piece, ranges
 from symdfi.compile.program.lower import Program
 from symdfi.errors import CompileError
@@ -27,13 +29,13 @@ from symdfi.symbolic.conditions import plain
 from symdfi.symbolic.indexed import Hit
 from symdfi.symbolic.maps import inequalities, standard, without_fractions
 from symdfi.symbolic.private import Private
-from symdfi.symbolic.ranges import narrow
 from symdfi.symbolic.sets import never_negative
 from symdfi.symbolic.sums import shortened
 
 #: Beyond this many different ``Mod`` in one assignment they stay run-time remainders.
 MAX_SPLIT_MODULI = 4
-#: Beyond this many pieces conditions are asked in the loop; beyond this many conditions nothing is compiled.
+#: Beyond this many pieces conditions are asked in the loop, and ranges of zeros are one that is cleared before; beyond
+#: this many conditions nothing is compiled.
 MAX_PIECES, MAX_CONDITIONS = 12, 64
 
 
@@ -50,7 +52,8 @@ def definition(assignment: Assignment, program: Program) -> Definition:
     rest = sp.Add(*(term for term in terms if not isinstance(term, Piece)))
     whole = Piece(target, indices, rest, free + assignment.sums, len(assignment.sums))
     pieces = list(_split_piece(whole, program))
-    if not assignment.sums and not scattered:
+    zeros = sum(p.value == 0 for p in pieces)
+    if not assignment.sums and not scattered and zeros <= MAX_PIECES:
         return done(pieces, False)
     pieces = [p for p in pieces if p.value != 0]
     alone = len(pieces) == 1 and not scattered
@@ -113,34 +116,35 @@ def _split_piece(piece: Piece, program: Program) -> Iterator[Piece]:
     if relations:
         value = value.xreplace(relations)
     names: dict[Boolean, Boolean] = {}
-    atoms: dict[Private, Boolean] = {}
+    symbols: dict[Boolean, Private] = {}
     for relation in sorted(value.atoms(Relational), key=sp.default_sort_key):
         if program.is_index_condition(relation):
             atom, positive = standard(relation)
-            symbol = next((s for s, a in atoms.items() if a == atom), None)
-            if symbol is None:
-                symbol = Private("c", len(atoms))
-                atoms[symbol] = atom
+            symbol = symbols.setdefault(atom, Private("c", len(symbols)))
             names[relation] = symbol if positive else sp.Not(symbol)
-    if len(atoms) > MAX_CONDITIONS:
-        raise CompileError(
-            f"{len(atoms)} different conditions on indices in one term, at most {MAX_CONDITIONS} are compiled: "
-            f"{shortened(program.in_words(piece.value))}"
-        )
     if names:
         value = value.xreplace(names)
-    piece = _reached(replace(piece, value=value))
-    modular = len(value.atoms(sp.Mod)) <= MAX_SPLIT_MODULI
-    found = list(itertools.islice(_expand(piece, atoms, modular, False), MAX_PIECES + 1))
-    # Too many: conditions that do not decide whether there is anything to add are then asked in the loop.
-    yield from found if len(found) <= MAX_PIECES else _expand(piece, atoms, False, True)
+    atoms = {symbol: atom for atom, symbol in symbols.items()}
+    for part in at_numbers(reached(replace(piece, value=value)), atoms):
+        held = part.value.free_symbols
+        left = {symbol: atom for symbol, atom in atoms.items() if symbol in held}
+        if len(left) > MAX_CONDITIONS:
+            raise CompileError(
+                f"{len(left)} different conditions on indices in one term, at most {MAX_CONDITIONS} are compiled: "
+                f"{shortened(program.in_words(piece.value))}"
+            )
+        modular = len(part.value.atoms(sp.Mod)) <= MAX_SPLIT_MODULI
+        found = list(itertools.islice(_expand(part, left, modular, False), MAX_PIECES + 1))
+        # Too many: conditions that do not decide whether there is anything to add are then asked in the loop.
+        yield from found if len(found) <= MAX_PIECES else _expand(part, left, False, True)
 
 
 def _expand(piece: Piece, atoms: dict[Private, Boolean], modular: bool, asked: bool) -> Iterator[Piece]:
     """Split on the first open condition until none is left; ``asked``: only on those without which it is all 0."""
     if piece.add and piece.value == 0:
         return
-    atoms = {symbol: atom for symbol, atom in atoms.items() if symbol in piece.value.free_symbols}
+    held = piece.value.free_symbols
+    atoms = {symbol: atom for symbol, atom in atoms.items() if symbol in held}
     bounds = [bound for loop in piece.loops for bound in (loop.lower, loop.upper)]
     exprs = (piece.value, *piece.indices, *atoms.values(), *bounds)
     found = set().union(*(e.atoms(sp.Mod) for e in exprs)) if modular else ()
@@ -148,7 +152,7 @@ def _expand(piece: Piece, atoms: dict[Private, Boolean], modular: bool, asked: b
     without = {mod: e for mod in remainders if (e := _plain_mod(mod, piece.loops)) is not None}
     if without:
         # In ranges and in what is tested before as well, which are to speak of the same indices.
-        piece = _reached(piece.rename(without))
+        piece = reached(piece.rename(without))
         atoms = {symbol: atom.xreplace(without) for symbol, atom in atoms.items()}
         remainders = [mod for mod in remainders if mod not in without]
     # A condition without remainders narrows the ranges that they are split by; one with them then becomes a range
@@ -161,23 +165,23 @@ def _expand(piece: Piece, atoms: dict[Private, Boolean], modular: bool, asked: b
         wrap = _mod_atom(remainders, piece.loops)
         symbol, atom = (symbol, atom) if wrap is None else (None, wrap)
     if atom is None:
-        if piece.guard != sp.false and not any(_is_empty(loop, piece.loops) for loop in piece.loops):
-            yield from map(_without_single, asked_inside(piece, atoms) if atoms else [piece])
+        if piece.guard != sp.false and not any(is_empty(loop, piece.loops) for loop in piece.loops):
+            yield from map(without_single, asked_inside(piece, atoms) if atoms else [piece])
         return
     for literal, truth in _cases(atom, piece.loops):
         bounds = inequalities(literal) if symbol is not None else []
-        if any(_is_reached(-bound - 1, piece.loops) for bound in bounds):
+        if any(is_reached(-bound - 1, piece.loops) for bound in bounds):
             continue
-        narrowed = _strided(piece, literal) if isinstance(literal, sp.Eq) else None
-        if narrowed is None:
-            reached = bounds and all(_is_reached(bound, piece.loops) for bound in bounds)
-            narrowed = piece if reached else restrict(piece, literal)
-        if narrowed is not None:
+        part = _strided(piece, literal) if isinstance(literal, sp.Eq) else None
+        if part is None:
+            told = bounds and all(is_reached(bound, piece.loops) for bound in bounds)
+            part = piece if told else restrict(piece, literal)
+        if part is not None:
             inside = atoms
             if isinstance(literal, sp.Eq) and (put := _stride(literal, piece.loops)) is not None:
                 inside = {c: a.xreplace({put[0].index: put[1]}) for c, a in atoms.items()}
-            value = narrowed.value if symbol is None else narrowed.value.xreplace({symbol: truth})
-            yield from _expand(replace(narrowed, value=value), inside, modular, asked)
+            value = part.value if symbol is None else part.value.xreplace({symbol: truth})
+            yield from _expand(replace(part, value=value), inside, modular, asked)
 
 
 def _is_all_zero_without(value: sp.Expr, condition: Private) -> bool:
@@ -192,7 +196,7 @@ def _cases(atom: Boolean, loops: tuple[Loop, ...]) -> Iterator[tuple[Boolean, Bo
         yield sp.Eq(found[0], 1 - found[1], evaluate=False), sp.false
         return
     difference = sp.expand(atom.lhs - atom.rhs) if isinstance(atom, sp.Eq) else None
-    if difference is None or _narrow(loops, difference) is None:
+    if difference is None or narrowed(loops, difference) is None:
         yield sp.Not(atom), sp.false
     else:  # i != j as two ranges, without a test at run time; of integers, as i > n/2 says more than i >= n/2 + 1
         whole = without_fractions(difference)
@@ -249,75 +253,6 @@ def _strided(piece: Piece, literal: Boolean) -> Piece | None:
     return replace(
         piece, value=piece.value.xreplace(put), guard=piece.guard.xreplace(put), indices=indices, loops=loops
     )
-
-
-def restrict(piece: Piece, literal: Boolean) -> Piece | None:
-    """The piece where ``literal`` holds: tighter ranges if they can say it, else a guard; None if nowhere."""
-    if literal in (sp.true, sp.false):
-        return piece if literal == sp.true else None
-    known = ranges(piece.loops)
-    bounds = inequalities(literal)
-    if bounds and all(never_negative(bound, known) for bound in bounds):
-        return piece
-    if any(never_negative(-bound - 1, known) for bound in bounds):
-        return None
-    loops: tuple[Loop, ...] | None = piece.loops
-    for bound in bounds:
-        loops = None if loops is None else _narrow(loops, bound)
-    if not bounds or loops is None:
-        return replace(piece, guard=sp.And(piece.guard, literal))
-    if any(_is_empty(loop, loops) for loop in loops):
-        return None
-    return replace(piece, loops=loops)
-
-
-def _is_reached(bound: sp.Expr, loops: tuple[Loop, ...]) -> bool:
-    """Whether ``bound >= 0`` follows from there being an iteration of a loop."""
-    return any(never_negative(bound - span, ranges(loops)) for loop in loops for span in _spans(loop))
-
-
-def _narrow(loops: tuple[Loop, ...], expr: sp.Expr) -> tuple[Loop, ...] | None:
-    """The loops restricted to ``expr >= 0``; None where that is no bound on the innermost loop involved."""
-    found = narrow(ranges(loops), expr, {})
-    if found is None:
-        return None
-    bounds, _ = found  # where the rest fails, an inner loop has no iteration
-    return tuple(replace(k, lower=bounds[k.index][0], upper=bounds[k.index][1]) for k in loops)
-
-
-def _reached(piece: Piece) -> Piece:
-    """The piece with the indices of its outer loops that leave every inner loop an iteration.
-
-    What is read for an inner loop alone is then in range also where it is read outside of that loop.
-    """
-    for position, loop in enumerate(piece.loops):
-        outer = piece.loops[:position]
-        for span in _spans(loop):
-            if not never_negative(span, ranges(outer)):
-                outer = _narrow(outer, span) or outer
-        piece = replace(piece, loops=outer + piece.loops[position:])
-    return piece
-
-
-def _without_single(piece: Piece) -> Piece:
-    """The piece without its loops over one value: it can then share a nest with its neighbours."""
-    for position in reversed(range(len(piece.loops))):
-        loop = piece.loops[position]
-        if loop.lower == loop.upper:
-            summed = position >= len(piece.loops) - piece.n_sums
-            others = piece.loops[:position] + piece.loops[position + 1 :]
-            piece = replace(piece, loops=others, n_sums=piece.n_sums - summed).rename({loop.index: loop.lower})
-    return piece
-
-
-def _spans(loop: Loop) -> list[sp.Expr]:
-    """What is >= 0 where the loop has an iteration."""
-    lower, upper = sp.Max.make_args(loop.lower), sp.Min.make_args(loop.upper)
-    return [sp.expand(high - low) for low in lower for high in upper]
-
-
-def _is_empty(loop: Loop, loops: tuple[Loop, ...]) -> bool:
-    return any(never_negative(-span - 1, ranges(loops)) for span in _spans(loop))
 
 
 def _plain_mod(mod: sp.Mod, loops: tuple[Loop, ...]) -> sp.Expr | None:

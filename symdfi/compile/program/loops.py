@@ -230,10 +230,7 @@ def _written_out(expr: sp.Basic, assignments: Mapping[Variable, Assignment], dep
     return expr.xreplace(written)
 
 
+@functools.lru_cache(maxsize=1 << 12)
 def variables(expr: sp.Basic) -> frozenset:
     """The symbols and ``IndexedBase`` of an expression (of an element: its base and those in its indices)."""
-    found: set = set()
-    for node in sp.preorder_traversal(expr):
-        if isinstance(node, sp.IndexedBase | sp.Symbol):
-            found.add(node)
-    return frozenset(found)
+    return frozenset(expr.atoms(sp.Symbol, sp.IndexedBase))
