@@ -10,7 +10,7 @@ import itertools
 import math
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,8 @@ class Bound:
     keys: tuple[tuple[Any, ...], ...]
     params: tuple[Place | np.ndarray | None, ...]
     signals: tuple[tuple[slice | int, tuple[int, ...], bool], ...]
+    #: Which of the signals are inputs, and no targets.
+    inputs: frozenset[str]
 
     @classmethod
     def of(
@@ -56,7 +58,9 @@ class Bound:
             column, shape = columns[name_of(key)]
             # A number a row is written as such.
             read.append((column if shape else column.start, np.shape(value), np.shape(value) != shape))
-        return cls(_keys(params, inputs, targets), tuple(kept), tuple(read))
+        return cls(
+            _keys(params, inputs, targets), tuple(kept), tuple(read), frozenset(map(name_of, system.system.inputs))
+        )
 
     def read(
         self, params: Mapping[Any, Any], inputs: Signals | None, targets: Signals | None, packed: np.ndarray,
@@ -86,6 +90,27 @@ class Bound:
                 array = array.reshape(len(rows), -1)
             rows[:, column] = array if varies or len(shape) < 2 else array.reshape(-1)
         return True
+
+    def setting(
+        self, like: Setting, params: Mapping[Any, Any], inputs: Signals | None, targets: Signals | None
+    ) -> Setting | None:
+        """A setting of other values, ``like`` the one that this is of. None where anything is not as it was, or not
+        finite."""
+        rows = len(like.rule.times(like.steps, 1.0))
+        packed, signals = like.params.copy(), np.zeros((rows + 1, like.signals.shape[1]))
+        try:
+            if not self.read(params, inputs, targets, packed, signals[:-1]):
+                return None
+            times = like.rule.times(like.steps, like.boundary.T)
+            for key, (column, _, varies) in zip([*(inputs or {}), *(targets or {})], self.signals, strict=True):
+                if varies and name_of(key) in self.inputs:
+                    like.boundary.check_signal(name_of(key), signals[:-1, column], None, times)
+        except (AttributeError, TypeError, ValueError):
+            return None
+        if not (np.isfinite(packed).all() and np.isfinite(signals).all()):
+            return None
+        signals[-1] = signals[-2]
+        return replace(like, params=packed, signals=signals[like.sampled])
 
 
 def _keys(*given: Mapping[Any, Any] | None) -> tuple[tuple[Any, ...], ...]:

@@ -12,10 +12,13 @@ Every derivative here is exact for it, so the gradient of the discrete cost is w
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, TypeVar
 
 import numpy as np
 
-from symdfi.compile.kernels import threads
+from symdfi.compile.kernels import cache, threads
 from symdfi.compile.kernels.groups import count_of
 from symdfi.compile.kernels.kernel import CompiledKernel
 from symdfi.dynamics.system import Lagrangian
@@ -31,6 +34,8 @@ from symdfi.symbolic.given import name_of
 
 #: So many derivatives by parameters are held at once: what lies in a cache.
 _CHUNK = 2**18
+#: Sizes of so many settings are remembered.
+_REMEMBERED = 256
 #: From so many numbers on at the points of a thread, handing over to it pays.
 _WORTH = 2**13
 #: The weights (α, β) of L and of the costs: ``(1, β)`` makes S_β, and these the system alone and the cost alone. With a
@@ -38,6 +43,24 @@ _WORTH = 2**13
 Weights = tuple[float, complex]
 FREE: Weights = (1.0, 0.0)
 COST: Weights = (0.0, 1.0)
+
+
+Found = TypeVar("Found")
+
+
+def _by_sizes(method: Callable[[Any, Setting], Found]) -> Callable[[Any, Setting], Found]:
+    """A method of a system that depends on the sizes of a setting alone: what it says of some is remembered."""
+
+    @functools.wraps(method)
+    def found(self: Any, setting: Setting) -> Found:
+        key, known = (method.__name__, setting.sizes.tobytes()), self._remembered
+        if key not in known:
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            known[key] = method(self, setting)
+        return known[key]
+
+    return found
 
 
 class DiscreteSystem(Rebuilt):
@@ -49,14 +72,28 @@ class DiscreteSystem(Rebuilt):
         self.reader = Reader(self.kernels)
         self.read = self.reader.setting
 
+    @functools.cached_property
+    def _loops(self) -> ModuleType:
+        return cache.load_module("symdfi.ep.loops.nodes")
+
+    @functools.cached_property
+    def _remembered(self) -> dict[tuple[str, bytes], Any]:
+        """What is known of settings of some sizes (see ``_by_sizes``)."""
+        return {}
+
     @property
     def has_action(self) -> bool:
         return self.kernels.has_action
 
     def is_autonomous(self, setting: Setting) -> bool:
         """Whether the system, with these inputs, does not depend on time."""
-        drive = setting.signals[: setting.points, : int(count_of(self.system.inputs).subs(setting.extents))]
+        drive = setting.signals[: setting.points, : self.input_count(setting)]
         return not self.has_time and not np.ptp(drive, axis=0).any()
+
+    @_by_sizes
+    def input_count(self, setting: Setting) -> int:
+        """How many numbers the inputs hold at one time."""
+        return int(count_of(self.system.inputs).subs(setting.extents))
 
     @functools.cached_property
     def has_time(self) -> bool:
@@ -111,6 +148,12 @@ class DiscreteSystem(Rebuilt):
     def gathered(self, setting: Setting, rows: np.ndarray) -> np.ndarray:
         """What stands beside q and v at the points, ``(rows, 2d)``, as it stands beside the nodes: Φᵀ(wG) + Φ'ᵀ(wP)."""
         rule, steps, h, d = setting.rule, setting.steps, setting.h, rows.shape[1] // 2
+        if rows.dtype == float:
+            total = np.zeros((rule.n_nodes(steps), d))
+            self._loops.gather(np.ascontiguousarray(rows), steps, rule.values, rule.slopes, rule.weights, h, total)
+            if len(rows) > setting.points:
+                total[-1] += rows[-1, :d]
+            return total
         inner = rows[: setting.points].reshape(steps, -1, 2 * d)
         by_q, by_v = h * rule.weights * rule.values.T, rule.weights * rule.slopes.T
         local = by_q @ inner[:, :, :d] + by_v @ inner[:, :, d:]
@@ -126,12 +169,17 @@ class DiscreteSystem(Rebuilt):
         """The derivatives of the equations by the nodes, interval by interval."""
         h, d = setting.h, path.shape[1]
         flat = self.run(self.kernels.blocks, setting, self.points(setting, path), weights, [d * d] * 4)
-        pattern = Pattern.of(flat, d)
         steps, count = setting.steps, setting.rule.degree + 1
-        found = np.zeros((steps, count * count, pattern.size))
-        for power, coupling, rows in zip((h, 1.0, 1.0, 1 / h), setting.rule.couplings, flat, strict=True):
-            inner = pattern.taken(rows[: setting.points]).reshape(steps, -1, pattern.size)
-            found += (power * coupling).reshape(len(coupling), -1).T @ inner
+        pattern = Pattern.of(flat, d, ring=setting.rule.degree if setting.frame.periodic else 0)
+        found = np.empty((steps, count * count, pattern.size), flat[0].dtype)
+        couplings = setting.rule.couplings.reshape(4, -1, count * count)
+        if found.dtype == float:
+            self._loops.couple(*flat, couplings, h, pattern.at, found)
+        else:
+            found[:] = 0.0
+            for power, coupling, rows in zip((h, 1.0, 1.0, 1 / h), couplings, flat, strict=True):
+                inner = pattern.taken(rows[: setting.points]).reshape(steps, -1, pattern.size)
+                found += power * coupling.T @ inner
         if weights[1] and len(setting.weights) > setting.points:
             found[-1, -1] += pattern.taken(flat[0][setting.points :]).sum(axis=0)
         return Blocks(pattern, found.reshape(steps, count, count, pattern.size))
@@ -142,6 +190,12 @@ class DiscreteSystem(Rebuilt):
     def points(self, setting: Setting, path: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Values and slopes of a path at the points, each (rows, d)."""
         rule, steps, d = setting.rule, setting.steps, path.shape[1]
+        if path.dtype == float:
+            q, v = np.empty((2, len(setting.weights), d))
+            self._loops.points(np.ascontiguousarray(path), steps, rule.values, rule.slopes, setting.h, q, v)
+            if len(q) > setting.points:
+                q[-1], v[-1] = path[-1], v[-2]
+            return q, v
         m = max(rule.degree, 1)
         nodes = [path[a : a + m * (steps - 1) + 1 : m, None] for a in range(rule.degree + 1)]
         q, v = (
@@ -204,21 +258,25 @@ class DiscreteSystem(Rebuilt):
         signals[:, -3:] = (1.0, 0.0, 0.0)
         return signals, np.zeros((1, 1))
 
+    @_by_sizes
     def shapes(self, setting: Setting) -> dict[str, tuple[int, ...]]:
         """The shapes of the parameters that have a gradient, by name."""
         shape = self.kernels.compiled.shape
         return {name_of(p): shape(p, setting.extents) for p in self.kernels.differentiable}
 
+    @_by_sizes
     def integral_count(self, setting: Setting) -> int:
         """The number of integrals that a function of them is a part of the cost."""
         shape = self.kernels.compiled.shape
         return sum(int(np.prod(shape(z, setting.extents), dtype=int)) for z in self.kernels.integrals)
 
+    @_by_sizes
     def impulse_widths(self, setting: Setting) -> list[int]:
         """The widths of what ``kernels.impulse`` gives: by parameters, by all inputs but the weights, by t."""
         counts = [int(np.prod(shape, dtype=int)) for shape in self.shapes(setting).values()]
         return [sum(counts), setting.signals.shape[1] - 3, 1]
 
+    @_by_sizes
     def signal_shapes(self, setting: Setting) -> dict[str, tuple[int, ...]]:
         """The shapes of inputs and targets at one time, by name."""
         shape = self.kernels.compiled.shape

@@ -70,21 +70,25 @@ def solve(
     guess: np.ndarray | None = None,
     tolerance: float = 1e-12,
     iterations: int = 100,
+    setting: Setting | None = None,
 ) -> Orbit:
-    """``extremize`` for a system with a cost, whose targets are among the signals."""
+    """``extremize`` for a system with a cost, whose targets are among the signals; what is read of them already is the
+    ``setting``."""
     check_boundary(boundary)
     rule = boundary.rule(Midpoint() if rule is None else rule)
     steps, iterations = _steps(boundary, steps), count(iterations, "iterations", 0)
     if not (tolerance := real(tolerance, "tolerance")) >= 0:
         raise ValueError(f"tolerance = {tolerance} must not be negative")
-    boundary.check_system(system.system, rule)
-    params = boundary.with_sizes(system.system, params)
     guess = None if guess is None else finite_reals(guess, "the guess")
+    if setting is None:
+        boundary.check_system(system.system, rule)
+        params = boundary.with_sizes(system.system, params)
+        if guess is not None and np.ndim(guess) > 2:
+            params = with_sizes(system.system, "a node of the guess", np.shape(guess)[1:], params)
+        told = None if guess is None or guess.ndim < 2 else np.prod(guess.shape[1:], dtype=int).item()
+        setting = system.read(boundary, rule, steps, told, params, signals)
     if guess is not None and np.ndim(guess) > 2:
-        params = with_sizes(system.system, "a node of the guess", np.shape(guess)[1:], params)
         guess = np.reshape(guess, (len(guess), -1))
-    told = guess.shape[1] if guess is not None and guess.ndim == 2 else None
-    setting = system.read(boundary, rule, steps, told, params, signals)
     path = _start(setting, guess)
     system.check_period(setting)
     if boundary.is_marched:

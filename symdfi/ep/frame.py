@@ -14,8 +14,8 @@ from typing import Protocol
 import numpy as np
 from scipy.sparse import csc_array
 
-from symdfi.ep.blocks import Blocks, Pattern
-from symdfi.linalg import BlockTridiagonalLU, ChainLU, Places, SparseChainLU
+from symdfi.ep.blocks import RING, Blocks, Pattern
+from symdfi.linalg import BlockTridiagonalLU, ChainLU, Places, RingLU, SparseChainLU
 
 
 class Linear(Protocol):
@@ -120,11 +120,14 @@ class Ring(Frame):
 
     def full(self, blocks: np.ndarray) -> ChainLU:
         diagonal, upper, lower, last = _grouped(blocks)
-        shape = diagonal.shape
-        diagonal[:, 0, :, 0, :] += np.roll(last, 1, axis=0)
-        parts = (np.roll(lower, 1, axis=0), diagonal, upper)
-        size = shape[1] * shape[2]
-        return BlockTridiagonalLU(*(p.reshape(-1, size, size) for p in parts), periodic=True, rcond_min=None)
+        steps, m, d = diagonal.shape[:3]
+        diagonal[1:, 0, :, 0, :] += last[:-1]
+        diagonal[0, 0, :, 0, :] += last[-1]
+        before = np.concatenate([lower[-1:], lower[:-1]])
+        parts = [p.reshape(steps, m * d, m * d) for p in (before, diagonal, upper)]
+        if steps >= 3 and m * d <= RING and blocks.dtype == float and (found := RingLU(*parts)).is_safe:
+            return found
+        return BlockTridiagonalLU(*parts, periodic=True, rcond_min=None)
 
 
 @dataclass(frozen=True)

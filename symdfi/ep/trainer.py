@@ -18,7 +18,7 @@ import numpy as np
 from symdfi.compile.program.loops import Variable
 from symdfi.dynamics.system import Lagrangian
 from symdfi.ep.batches import Gradient
-from symdfi.ep.bound import Direct
+from symdfi.ep.bound import Bound, Direct
 from symdfi.ep.boundary import Boundary
 from symdfi.ep.cost import Cost
 from symdfi.ep.discrete import discretised
@@ -30,7 +30,7 @@ from symdfi.ep.orbit import Orbit
 from symdfi.ep.rules import Midpoint, Rule
 from symdfi.ep.samples import Data
 from symdfi.ep.sensitivity import Sensitivity, finite_derivatives
-from symdfi.ep.setting import Signals
+from symdfi.ep.setting import Setting, Signals
 from symdfi.ep.training import OnEpoch, Plan
 from symdfi.ep.training import resume as resume_training
 from symdfi.ep.training import train as train_on
@@ -109,6 +109,8 @@ class EPTrainer(Rebuilt):
         self.nudging = nudging if nudging is not None else Infinitesimal()
         self.rule = rule if rule is not None else Midpoint()
         self.trainable = tuple(name_of(p) for p in trainable)
+        # What calls with the same keys and shapes share, and how their gradients are found directly.
+        self._bound: tuple[Bound, Setting] | None = None
         self._direct: Direct | None = None
         known = [name_of(p) for p in self.discrete.kernels.differentiable]
         for name in self.trainable:
@@ -132,7 +134,14 @@ class EPTrainer(Rebuilt):
             if given is not None and not isinstance(given, Mapping):
                 raise TypeError(f"{kind} are given by name, as {{y: values}}, not as {type(given).__name__}")
         signals = {**(inputs or {}), **(targets or {})}
-        return solve(self.discrete, self.boundary, self.steps, params, signals, rule=self.rule, guess=guess)
+        known = None if self._bound is None else self._bound[0].setting(self._bound[1], params, inputs, targets)
+        found = solve(
+            self.discrete, self.boundary, self.steps, params, signals, rule=self.rule, guess=guess, setting=known
+        )
+        if known is None and found.setting.boundary is self.boundary:
+            bound = Bound.of(self.discrete, found.setting, params, inputs, targets)
+            self._bound = bound and (bound, found.setting)
+        return found
 
     def gradient(
         self, params: Mapping[Any, Any], inputs: Signals | None = None, targets: Signals | None = None,

@@ -17,6 +17,7 @@ from symdfi.linalg.anchored import (
 )
 from symdfi.linalg.banded import BlockTridiagonalLU
 from symdfi.linalg.chain import ChainLU
+from symdfi.linalg.ring import RingLU
 from symdfi.linalg.sparse_chain import Places, SparseChainLU
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Places",
     "Products",
     "RandomizedSVD",
+    "RingLU",
     "Source",
     "SparseChainLU",
     "TruncatedSVD",

@@ -298,12 +298,12 @@ def test_nudged_phases_factorise_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
 
     made = []
 
-    class Counted(frame.BlockTridiagonalLU):
-        def __init__(self, *blocks: Any, **options: Any) -> None:
+    class Counted(frame.RingLU):
+        def __init__(self, *blocks: Any) -> None:
             made.append(self)
-            super().__init__(*blocks, **options)
+            super().__init__(*blocks)
 
-    monkeypatch.setattr(frame, "BlockTridiagonalLU", Counted)
+    monkeypatch.setattr(frame, "RingLU", Counted)
     case, trainer = CASES["chain of two"], chain_of_two(sd.Centered(1e-3))
     free = trainer.free(case.params, case.inputs, case.targets)
     assert len(made) == free.iterations + 1

@@ -121,7 +121,9 @@ def test_what_rounding_hides() -> None:
     assert relative(alone, orbit, sd.Centered()) < 1e-7
     with pytest.raises(sd.ConvergenceError, match="increase beta"):
         sd.Centered(1e-7).gradient(orbit)
-    # ∫q dt vanishes by symmetry, whatever k is.
+    # ∫q dt vanishes by symmetry, whatever k is: what rounding leaves of it is refused, if it leaves anything.
     symmetric = sd.EPTrainer(duffing, sd.Cost(q), sd.Periodic(T), 32, [k])
-    with pytest.raises(sd.ConvergenceError, match="cannot be told from the rounding"):
-        sd.Centered().gradient(symmetric.free(VALUES, DRIVE))
+    try:
+        assert sd.Centered().gradient(symmetric.free(VALUES, DRIVE))["k"] == 0
+    except sd.ConvergenceError as error:
+        assert "cannot be told from the rounding" in str(error)

@@ -7,8 +7,8 @@ import pytest
 import sympy as sp
 
 import symdfi as sd
-from symdfi.ep import blocks, leaps, march
-from symdfi.linalg import BlockTridiagonalLU, SparseChainLU
+from symdfi.ep import blocks, frame, leaps, march
+from symdfi.linalg import BlockTridiagonalLU, RingLU, SparseChainLU
 
 n, e = sp.symbols("n e", integer=True, positive=True)
 i = sp.Symbol("i", integer=True)
@@ -61,15 +61,19 @@ def test_sparse_and_full_agree(monkeypatch: pytest.MonkeyPatch, rule, kind: str)
     trainer = sd.EPTrainer(system, readout, boundary, 12, [k, K, g], rule=rule)
     params = springs(nodes, 15)
     found = []
-    for smallest, factors in ((8, SparseChainLU), (10**6, BlockTridiagonalLU)):
+    ways = [(8, 0, SparseChainLU), (10**6, 0, BlockTridiagonalLU), (8, 40, RingLU)]
+    for smallest, ring, factors in ways if kind == "periodic" else ways[:2]:
         monkeypatch.setattr(blocks, "SMALLEST", smallest)
+        monkeypatch.setattr(blocks, "RING", ring)
+        monkeypatch.setattr(frame, "RING", ring)
         free = trainer.free(params, DRIVE, TARGET)
         assert isinstance(free.linear.factor, factors)
         found.append((free, trainer.response(free)))
-    (sparse, one), (full, other) = found
-    room = 1e3 * np.finfo(float).eps / full.rcond**0.5
-    assert np.abs(sparse.q - full.q).max() < room * np.abs(full.q).max()
-    assert apart(one, other) < room
+    (sparse, one), *others = found
+    for full, other in others:
+        room = 1e3 * np.finfo(float).eps / full.rcond**0.5
+        assert np.abs(sparse.q - full.q).max() < room * np.abs(full.q).max()
+        assert apart(one, other) < room
 
 
 def test_explicit_steps_and_full_matrices_agree(monkeypatch: pytest.MonkeyPatch) -> None:
