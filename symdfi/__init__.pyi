@@ -38,6 +38,7 @@ from .ep import (
     Echo,
     EPTrainer,
     FixedEnds,
+    Fourier,
     Galerkin,
     Holomorphic,
     Infinitesimal,
@@ -143,6 +144,7 @@ __all__ = [
     # equilibrium propagation
     "Cost",
     "FixedEnds",
+    "Fourier",
     "AtRest",
     "Autonomous",
     "Galerkin",

@@ -22,7 +22,7 @@ from symdfi.ep.nudging import Centered, Holomorphic, Infinitesimal, Nudging, One
 from symdfi.ep.optimizers import LBFGS, SGD, Adam
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.reciprocal import Reciprocal
-from symdfi.ep.rules import Galerkin, Midpoint, Rule, Trapezoidal
+from symdfi.ep.rules import Fourier, Galerkin, Midpoint, Rule, Trapezoidal
 from symdfi.ep.sensitivity import Sensitivity
 from symdfi.ep.trainer import EPTrainer, GradientCheck
 
@@ -40,6 +40,7 @@ __all__ = [
     "Echo",
     "Failure",
     "FixedEnds",
+    "Fourier",
     "Galerkin",
     "GradientCheck",
     "Holomorphic",

@@ -169,20 +169,19 @@ class DiscreteSystem(Rebuilt):
         """The derivatives of the equations by the nodes, interval by interval."""
         h, d = setting.h, path.shape[1]
         flat = self.run(self.kernels.blocks, setting, self.points(setting, path), weights, [d * d] * 4)
-        steps, count = setting.steps, setting.rule.degree + 1
-        pattern = Pattern.of(flat, d, ring=setting.rule.degree if setting.frame.periodic else 0)
-        found = np.empty((steps, count * count, pattern.size), flat[0].dtype)
-        couplings = setting.rule.couplings.reshape(4, -1, count * count)
-        if found.dtype == float:
-            self._loops.couple(*flat, couplings, h, pattern.at, found)
+        rule, steps = setting.rule, setting.steps
+        pattern = Pattern.of(flat, d, ring=rule.degree if setting.frame.periodic and not rule.spans else 0)
+        if rule.spans or flat[0].dtype != float:
+            parts = [pattern.taken(rows[: setting.points]).reshape(steps, -1, pattern.size) for rows in flat]
+            found = rule.assembled(h, parts)
         else:
-            found[:] = 0.0
-            for power, coupling, rows in zip((h, 1.0, 1.0, 1 / h), couplings, flat, strict=True):
-                inner = pattern.taken(rows[: setting.points]).reshape(steps, -1, pattern.size)
-                found += power * coupling.T @ inner
+            count = rule.degree + 1
+            found = np.empty((steps, count * count, pattern.size))
+            self._loops.couple(*flat, rule.couplings.reshape(4, -1, count * count), h, pattern.at, found)
+            found = found.reshape(steps, count, count, pattern.size)
         if weights[1] and len(setting.weights) > setting.points:
             found[-1, -1] += pattern.taken(flat[0][setting.points :]).sum(axis=0)
-        return Blocks(pattern, found.reshape(steps, count, count, pattern.size))
+        return Blocks(pattern, found)
 
     # Kernels at points
 
@@ -196,12 +195,14 @@ class DiscreteSystem(Rebuilt):
             if len(q) > setting.points:
                 q[-1], v[-1] = path[-1], v[-2]
             return q, v
-        m = max(rule.degree, 1)
-        nodes = [path[a : a + m * (steps - 1) + 1 : m, None] for a in range(rule.degree + 1)]
-        q, v = (
-            functools.reduce(np.add, map(np.multiply, table.T[..., None], nodes)).reshape(-1, d)
-            for table in (rule.values, rule.slopes / setting.h)
-        )
+        tables, m = (rule.values, rule.slopes / setting.h), max(rule.degree, 1)
+        if steps == 1:
+            q, v = (table @ path for table in tables)
+        else:
+            nodes = [path[a : a + m * (steps - 1) + 1 : m, None] for a in range(rule.degree + 1)]
+            q, v = (
+                functools.reduce(np.add, map(np.multiply, table.T[..., None], nodes)).reshape(-1, d) for table in tables
+            )
         if len(setting.weights) > len(q):
             q, v = np.concatenate([q, path[-1:]]), np.concatenate([v, v[-1:]])
         return q, v

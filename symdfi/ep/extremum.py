@@ -41,7 +41,8 @@ def extremize(
 
     ``boundary`` is ``Periodic``, ``FixedEnds``, ``InitialState``, ``AtRest``, ``Static`` (which takes no steps), or for
     closed orbits of systems without a clock ``Autonomous`` or ``LimitCycle``, which need a ``guess``;
-    ``rule`` is ``Midpoint()`` if not given, ``Trapezoidal()`` or ``Galerkin(degree)``. ``inputs`` are constants, arrays
+    ``rule`` is ``Midpoint()`` if not given, ``Trapezoidal()``, ``Galerkin(degree)``, or for periodic orbits, without
+    steps, ``Fourier(harmonics)``. ``inputs`` are constants, arrays
     over the times at which the rule samples (the midpoints t_{k+1/2} by default), or functions of time. ``guess`` is a
     path (nodes, d), or of the coordinate's shape (nodes, n, m), to begin from: a straight line, or rest, if not given.
     Newton's method stops when max |∂S/∂q| ≤ ``tolerance`` ‖∂²S/∂q∂q‖₁ max |q|, and one more step takes it to roundoff;
@@ -76,7 +77,7 @@ def solve(
     ``setting``."""
     check_boundary(boundary)
     rule = boundary.rule(Midpoint() if rule is None else rule)
-    steps, iterations = _steps(boundary, steps), count(iterations, "iterations", 0)
+    steps, iterations = _steps(boundary, rule, steps), count(iterations, "iterations", 0)
     if not (tolerance := real(tolerance, "tolerance")) >= 0:
         raise ValueError(f"tolerance = {tolerance} must not be negative")
     guess = None if guess is None else finite_reals(guess, "the guess")
@@ -109,11 +110,17 @@ def check_boundary(boundary: Boundary) -> None:
         )
 
 
-def _steps(boundary: Boundary, steps: int | None) -> int:
+def _steps(boundary: Boundary, rule: Rule, steps: int | None) -> int:
     if isinstance(boundary, Static):
         return 1
+    if rule.spans:
+        if not boundary.periodic:
+            raise SymbolicError(f"{rule} is of periodic orbits: {type(boundary).__name__} is none")
+        if steps is not None:
+            raise ValueError(f"{rule} takes no steps: its harmonics say how fine it is; give None")
+        return 1
     if steps is None:
-        raise ValueError("the number of steps is missing: only Static does without")
+        raise ValueError("the number of steps is missing: only Static and the rule Fourier do without")
     return count(steps, "steps", 1 if boundary.is_marched else 2)
 
 

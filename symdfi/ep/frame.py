@@ -15,7 +15,7 @@ import numpy as np
 from scipy.sparse import csc_array
 
 from symdfi.ep.blocks import RING, Blocks, Pattern
-from symdfi.linalg import BlockTridiagonalLU, ChainLU, Places, RingLU, SparseChainLU
+from symdfi.linalg import BlockTridiagonalLU, ChainLU, FullChainLU, Places, RingLU, SparseChainLU
 
 
 class Linear(Protocol):
@@ -119,6 +119,12 @@ class Ring(Frame):
         return np.concatenate([own, own[:1]])
 
     def full(self, blocks: np.ndarray) -> ChainLU:
+        if self.steps == 1:
+            matrix, m, d = blocks[0].copy(), self.degree, blocks.shape[-1]
+            matrix[0] += matrix[m]
+            matrix[:, 0] += matrix[:, m]
+            matrix = matrix[:m, :m].transpose(0, 2, 1, 3).reshape(m * d, m * d)
+            return FullChainLU(matrix, True, rcond_min=None)
         diagonal, upper, lower, last = _grouped(blocks)
         steps, m, d = diagonal.shape[:3]
         diagonal[1:, 0, :, 0, :] += last[:-1]

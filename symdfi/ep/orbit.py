@@ -81,9 +81,14 @@ class Orbit(Bare):
     @functools.cached_property
     def monodromy(self) -> np.ndarray:
         """(2d, 2d): the derivative of (q, p) at T by (q, p) at 0, of the discrete flow; symplectic where there is an
-        action. ``SingularMatrixError`` for a coordinate without a mass, ``SymbolicError`` for an equilibrium."""
+        action. ``SingularMatrixError`` for a coordinate without a mass, ``SymbolicError`` for an equilibrium and of
+        the rule ``Fourier``."""
         if self.setting.rule.degree == 0:
             raise SymbolicError("an equilibrium has no monodromy matrix: nothing goes on in time")
+        if self.setting.rule.spans:
+            raise SymbolicError(
+                f"{self.setting.rule} has no steps whose product were a monodromy matrix: take Galerkin(degree)"
+            )
         return monodromy(self.system.blocks(self.setting, self.q, (1.0, self.beta)))
 
     @functools.cached_property

@@ -17,6 +17,7 @@ from symdfi.linalg.anchored import (
 )
 from symdfi.linalg.banded import BlockTridiagonalLU
 from symdfi.linalg.chain import ChainLU
+from symdfi.linalg.full_chain import FullChainLU
 from symdfi.linalg.ring import RingLU
 from symdfi.linalg.sparse_chain import Places, SparseChainLU
 
@@ -31,6 +32,7 @@ __all__ = [
     "ChainLU",
     "Cholesky",
     "Dual",
+    "FullChainLU",
     "Normal",
     "Places",
     "Products",

@@ -83,7 +83,7 @@ class FixedEnds(Boundary):
 def check_rule(system: Lagrangian, rule: Rule) -> None:
     """``SymbolicError`` for a coordinate that its equations fix at the points of a rule alone, and not at the nodes."""
     for name in massless(system):
-        if not rule.shares_ends:
+        if not (rule.shares_ends or rule.spans):
             raise SymbolicError(
                 f"L does not hold the velocity of {name}: {rule} determines it between the nodes only, and the nodes "
                 "not at all or by accident of their number; use the rule Trapezoidal()"

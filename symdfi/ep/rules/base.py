@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -25,6 +27,8 @@ class Rule:
     places: np.ndarray
     nodes: np.ndarray
     order: int
+    #: Whether one interval is a whole period.
+    spans: ClassVar[bool] = False
 
     @property
     def degree(self) -> int:
@@ -65,6 +69,15 @@ class Rule:
         count = len(self.places)
         own = np.arange(steps)[:, None] * (count - self.shares_ends)
         return (own + np.arange(count)).reshape(-1)
+
+    def assembled(self, h: float, parts: Sequence[np.ndarray]) -> np.ndarray:
+        """∂r_a/∂x_c of an interval's nodes, (N, m + 1, m + 1, size), from ∂G/∂q, ∂G/∂v, ∂P/∂q and ∂P/∂v at the points,
+        each (N, s, size)."""
+        (steps, _, width), count = parts[0].shape, self.degree + 1
+        found = np.zeros((steps, count * count, width), parts[0].dtype)
+        for power, coupling, rows in zip((h, 1.0, 1.0, 1 / h), self.couplings, parts, strict=True):
+            found += (power * coupling).reshape(len(coupling), -1).T @ rows
+        return found.reshape(steps, count, count, width)
 
     @functools.cached_property
     def couplings(self) -> np.ndarray:
