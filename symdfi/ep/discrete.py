@@ -148,7 +148,7 @@ class DiscreteSystem(Rebuilt):
     def gathered(self, setting: Setting, rows: np.ndarray) -> np.ndarray:
         """What stands beside q and v at the points, ``(rows, 2d)``, as it stands beside the nodes: Φᵀ(wG) + Φ'ᵀ(wP)."""
         rule, steps, h, d = setting.rule, setting.steps, setting.h, rows.shape[1] // 2
-        if rows.dtype == float:
+        if rows.dtype == float and not isinstance(h, complex):
             total = np.zeros((rule.n_nodes(steps), d))
             self._loops.gather(np.ascontiguousarray(rows), steps, rule.values, rule.slopes, rule.weights, h, total)
             if len(rows) > setting.points:
@@ -189,7 +189,7 @@ class DiscreteSystem(Rebuilt):
     def points(self, setting: Setting, path: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Values and slopes of a path at the points, each (rows, d)."""
         rule, steps, d = setting.rule, setting.steps, path.shape[1]
-        if path.dtype == float:
+        if path.dtype == float and not isinstance(setting.h, complex):
             q, v = np.empty((2, len(setting.weights), d))
             self._loops.points(np.ascontiguousarray(path), steps, rule.values, rule.slopes, setting.h, q, v)
             if len(q) > setting.points:

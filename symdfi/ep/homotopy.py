@@ -61,8 +61,8 @@ class Homotopy:
         boundary = object.__new__(type(one.boundary))
         vars(boundary).update(vars(one.boundary))
         for name in _NUMBERS:
-            if getattr(one.boundary, name, None) is not None:
-                first, last = (getattr(x.boundary, name) for x in (one, other))
+            first, last = (getattr(x.boundary, name, None) for x in (one, other))
+            if first != last:
                 vars(boundary)[name] = _between(first, last, s)
         found = replace(
             one, params=_between(one.params, other.params, s), signals=_between(one.signals, other.signals, s)
