@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from symdfi.linalg.blas import own_threads
 from symdfi.numbers import finite_reals
 from symdfi.pickling import Once
 from symdfi.symbolic.given import name_of
-from symdfi.workers import run
+from symdfi.workers import blocks, run
 
 
 class Trainer(Protocol):
@@ -52,6 +53,8 @@ class Trainer(Protocol):
     def adjoint(self, free: Orbit) -> dict[str, np.ndarray]: ...
 
 
+#: A batch is shared out in at most about twice so many blocks of samples: more would take longer than small samples do.
+_BLOCKS = 16
 #: How the gradient of a free orbit is found: by the trainer's nudging, "adjoint", or another nudging.
 Gradient = str | Nudging | None
 
@@ -144,15 +147,14 @@ class Batches:
         Raises what a sample's data are refused with, and names the sample."""
         params, members = self.packing.params(theta), sorted(members)
         task = Once((self.trainer, self.gradient, self.packing.names))
-        parts = [(task, params, self.samples[k], warm.get(k), self.guess) for k in members]
+        parts = []
+        for start, stop in blocks(len(members), max(1, len(members) // _BLOCKS)):
+            own = members[start:stop]
+            samples = [(k, self.samples[k], warm.get(k)) for k in own]
+            parts.append((task, params, samples, self.guess))
         total, cost, paths, failures = np.zeros(theta.size), 0.0, {}, []
         with contextlib.closing(run(solved, parts, self.executor)) as coming:
-            for k in members:
-                try:
-                    found = next(coming)
-                except Exception as error:
-                    error.add_note(f"in sample {k}")
-                    raise
+            for k, found in zip(members, itertools.chain.from_iterable(coming), strict=True):
                 if found.gradient is None:
                     failures.append((k, found.reason))
                     continue
@@ -167,25 +169,40 @@ class Batches:
 
 
 def solved(
+    task: Once, params: Mapping[str, Any], samples: Sequence[tuple[int, Mapping[str, Any], np.ndarray | None]],
+    guess: np.ndarray | None,
+) -> list[Solved]:  # fmt: skip
+    """What is found of samples, given by number, signals and the path of an earlier solution."""
+    found = []
+    # On one thread each, whoever calls: rounding is the same then.
+    with own_threads():
+        for number, signals, warm in samples:
+            try:
+                found.append(_solved(task, params, signals, warm, guess))
+            except Exception as error:
+                error.add_note(f"in sample {number}")
+                raise
+    return found
+
+
+def _solved(
     task: Once, params: Mapping[str, Any], signals: Mapping[str, Any], warm: np.ndarray | None,
     guess: np.ndarray | None,
 ) -> Solved:  # fmt: skip
     """The cost of a sample and its gradient, sought from an earlier solution, and where that leads nowhere anew."""
     trainer, gradient, names = task.value
     found = Solved()
-    # On one thread each, whoever calls: rounding is the same then.
-    with own_threads():
-        for begin in (guess,) if warm is None else (warm, guess):
-            try:
-                if gradient is None and trainer.boundary.is_marched:
-                    cost, by_name = trainer.gradient(params, signals)
-                    path = None  # there is no search that one would begin
-                else:
-                    free = trainer.free(params, signals, guess=begin)
-                    cost, by_name, path = free.cost, _gradient(trainer, gradient, free), free.q
-                return Solved(cost, np.concatenate([np.ravel(by_name[name]) for name in names]), path)
-            except (ConvergenceError, DivergenceError, SingularMatrixError) as error:
-                found = Solved(reason=f"{type(error).__name__}: {error}")
+    for begin in (guess,) if warm is None else (warm, guess):
+        try:
+            if gradient is None and trainer.boundary.is_marched:
+                cost, by_name = trainer.gradient(params, signals)
+                path = None  # there is no search that one would begin
+            else:
+                free = trainer.free(params, signals, guess=begin)
+                cost, by_name, path = free.cost, _gradient(trainer, gradient, free), free.q
+            return Solved(cost, np.concatenate([np.ravel(by_name[name]) for name in names]), path)
+        except (ConvergenceError, DivergenceError, SingularMatrixError) as error:
+            found = Solved(reason=f"{type(error).__name__}: {error}")
     return found
 
 
