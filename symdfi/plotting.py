@@ -345,6 +345,19 @@ def plot_training(dataset: Any) -> Any:
     return figure
 
 
+def plot_nudges(dataset: Any) -> Any:
+    """The errors of gradients against the size of the nudge, a line a scheme."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.8, 3.8), layout="constrained")
+    axis = figure.subplots()
+    for name in dataset.data_vars:
+        axis.loglog(dataset["beta"].values, dataset[name].values, ".-", label=name)
+    axis.set(xlabel="size of the nudge", ylabel="relative error of the gradient", title="nudges")
+    axis.legend()
+    return figure
+
+
 def plot_branch(dataset: Any) -> Any:
     """The amplitude of the orbits of a branch along the way, folds and branch points marked."""
     from matplotlib.figure import Figure

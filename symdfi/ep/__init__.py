@@ -23,6 +23,7 @@ from symdfi.ep.optimizers import LBFGS, SGD, Adam
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.reciprocal import Reciprocal
 from symdfi.ep.rules import Fourier, Galerkin, Midpoint, Rule, Trapezoidal
+from symdfi.ep.scan import NudgeScan
 from symdfi.ep.sensitivity import Sensitivity
 from symdfi.ep.trainer import EPTrainer, GradientCheck
 
@@ -48,6 +49,7 @@ __all__ = [
     "InitialState",
     "LimitCycle",
     "Midpoint",
+    "NudgeScan",
     "Nudging",
     "OneSided",
     "Orbit",

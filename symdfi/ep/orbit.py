@@ -92,6 +92,14 @@ class Orbit(Bare):
         return monodromy(self.system.blocks(self.setting, self.q, (1.0, self.beta)))
 
     @functools.cached_property
+    def symplectic_error(self) -> float:
+        """max |MᵀJM − J| of the monodromy matrix M, in units of max |M|², with J = (0, 1; −1, 0): a multiple of
+        rounding where there is an action, whatever the step. Errors as of ``monodromy``."""
+        M, d = self.monodromy, self.q.shape[1]
+        J = np.block([[np.zeros((d, d)), np.eye(d)], [-np.eye(d), np.zeros((d, d))]])
+        return float(np.max(np.abs(M.T @ J @ M - J)) / max(1.0, np.max(np.abs(M)) ** 2))
+
+    @functools.cached_property
     def multipliers(self) -> np.ndarray:
         """Floquet's multipliers of a periodic orbit, the largest first: what a deviation grows by in a period, 2d
         numbers. Stable is an orbit with none outside the unit circle, the one or two of a free phase apart.

@@ -7,6 +7,7 @@ conjugate to θ. With dissipation, and for initial values, the same of the doubl
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -24,11 +25,12 @@ from symdfi.ep.cost import Cost
 from symdfi.ep.discrete import discretised
 from symdfi.ep.extremum import check_boundary, solve
 from symdfi.ep.history import Training
-from symdfi.ep.nudging import Infinitesimal, Nudging, adjoint
+from symdfi.ep.nudging import Centered, Holomorphic, Infinitesimal, Nudging, OneSided, adjoint
 from symdfi.ep.optimizers import Optimizer
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.rules import Midpoint, Rule
 from symdfi.ep.samples import Data
+from symdfi.ep.scan import NudgeScan, scan
 from symdfi.ep.sensitivity import Sensitivity, finite_derivatives
 from symdfi.ep.setting import Setting, Signals
 from symdfi.ep.training import OnEpoch, Plan
@@ -227,6 +229,22 @@ class EPTrainer(Rebuilt):
 
     def _chosen(self, found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         return {name: found[name] for name in self.trainable}
+
+    @one_blas_thread()
+    def scan_nudges(
+        self, params: Mapping[Any, Any], inputs: Signals | None = None, targets: Signals | None = None,
+        guess: np.ndarray | None = None, *, betas: np.ndarray | None = None, points: int = 8,
+    ) -> NudgeScan:  # fmt: skip
+        """The error of one-sided, centred and holomorphic nudges (of so many ``points``) against their size ``betas``,
+        from 1e-8 to 0.1 if not given: bias on the right, rounding on the left.
+
+        Raises what ``gradient`` does, and ``ValueError`` for sizes that are not positive."""
+        free = self.free(params, inputs, targets, guess)
+        schemes = {
+            "one-sided": OneSided, "centred": Centered,
+            f"holomorphic, {points} points": functools.partial(Holomorphic, points),
+        }  # fmt: skip
+        return scan(free, self.trainable, np.logspace(-8, -1, 15) if betas is None else betas, schemes)
 
     def check_gradient(
         self, params: Mapping[Any, Any], inputs: Signals | None = None, targets: Signals | None = None,
