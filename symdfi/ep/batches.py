@@ -147,8 +147,8 @@ class Batches:
         Raises what a sample's data are refused with, and names the sample."""
         params, members = self.packing.params(theta), sorted(members)
         task = Once((self.trainer, self.gradient, self.packing.names))
-        parts = []
-        for start, stop in blocks(len(members), max(1, len(members) // _BLOCKS)):
+        parts, size = [], len(members) if self.executor is None else max(1, len(members) // _BLOCKS)
+        for start, stop in blocks(len(members), max(1, size)):
             own = members[start:stop]
             samples = [(k, self.samples[k], warm.get(k)) for k in own]
             parts.append((task, params, samples, self.guess))
