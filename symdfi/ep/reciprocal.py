@@ -58,7 +58,8 @@ class Reciprocal(Nudging):
 
     def response(self, free: Orbit) -> np.ndarray:
         """A λ at the nodes: the run, in the order of the trajectory's time."""
-        if not isinstance(free.linear, Marched) and not free.setting.boundary.periodic:
+        held = isinstance(free.linear, TwoPoint) and free.setting.boundary.periodic
+        if not (isinstance(free.linear, Marched) or held):
             raise SymbolicError(
                 "a reciprocal run is of a trajectory given by its beginning, InitialState or AtRest, or of one that is "
                 "Periodic"

@@ -30,5 +30,11 @@ def test_value() -> None:
     assert (4 * found[-1] - found[-2]) / 3 == pytest.approx(exact, abs=5e-8)
 
 
+def test_no_reciprocal_run() -> None:
+    """Of a linear system, but of an orbit whose phase is free."""
+    with pytest.raises(sd.SymbolicError, match="a reciprocal run is of a trajectory"):
+        derivative(16, sd.Reciprocal())
+
+
 def test_nudged() -> None:
     assert derivative(64, sd.Centered(1e-3)) == pytest.approx(derivative(64), rel=1e-5)
