@@ -330,8 +330,14 @@ def plot_training(dataset: Any) -> Any:
     """Loss, norm of the gradient, and skipped samples where there are some, against the epochs."""
     from matplotlib.figure import Figure
 
+    figure = Figure(figsize=(4.4 * (2 + bool(dataset["skipped"].values.any())), 3.6), layout="constrained")
+    draw_training(figure, dataset)
+    return figure
+
+
+def draw_training(figure: Any, dataset: Any) -> None:
+    """The panels of ``plot_training``, in a figure or a part of one."""
     skips = bool(dataset["skipped"].values.any())
-    figure = Figure(figsize=(4.4 * (2 + skips), 3.6), layout="constrained")
     axes, epoch = figure.subplots(1, 2 + skips), dataset["epoch"].values
     for axis, name, label in zip(axes, ("loss", "gradient_norm"), ("loss", "‖gradient‖"), strict=False):
         values = dataset[name].values
@@ -342,7 +348,6 @@ def plot_training(dataset: Any) -> Any:
     if skips:
         axes[2].step(epoch, dataset["skipped"].values, where="mid", lw=1)
         axes[2].set(xlabel="epoch", ylabel="samples", title=dataset["skipped"].long_name)
-    return figure
 
 
 def plot_nudges(dataset: Any) -> Any:
@@ -379,13 +384,19 @@ def plot_orbit(dataset: Any) -> Any:
     map. Of an equilibrium the values."""
     from matplotlib.figure import Figure
 
+    figure = Figure(layout="constrained")
+    figure.set_size_inches(4.8 * draw_orbit(figure, dataset), 3.8)
+    return figure
+
+
+def draw_orbit(figure: Any, dataset: Any) -> int:
+    """The panels of ``plot_orbit``, in a figure or a part of one; how many they are."""
     time = dataset["time"].values
     columns = [(name, dataset[name].values.reshape(time.size, -1)) for name in dataset.data_vars]
     still = time.size == 1
     short = [(name, q) for name, q in columns if still or q.shape[1] <= _MOST_LINES]
     long = [(name, q) for name, q in columns if not still and q.shape[1] > _MOST_LINES]
     panels = len(long) + bool(short)
-    figure = Figure(figsize=(4.8 * panels, 3.8), layout="constrained")
     axes = iter(figure.subplots(1, panels, squeeze=False)[0])
     if short:
         axis, lines = next(axes), []
@@ -401,4 +412,4 @@ def plot_orbit(dataset: Any) -> Any:
         axis = next(axes)
         _draw_map(figure, axis, time, q, "element", _greek(dataset[name].long_name))
         axis.set(title="orbit")
-    return figure
+    return panels

@@ -1,29 +1,36 @@
 """Running, reporting and drawing what a model of the library states.
 
-A model is a ``MechanicsModel`` or an ``EvolutionModel``: system, settings, initial state and what it is measured by.
-What is done with it is the same for all and stands here.
+A model is a ``MechanicsModel``, an ``EvolutionModel`` or a ``PropagationModel``: system, settings, initial state or
+boundary condition, and what it is measured by. What is done with it is the same for all and stands here.
 """
 
 from symdfi.running.evolution import COMMON, EvolutionModel
 from symdfi.running.measures import Characteristics, Conserved, Exact, Measured, Rivals, SpectralReference
 from symdfi.running.mechanics import MechanicsModel
 from symdfi.running.model import Model
+from symdfi.running.propagation import PROPAGATION, Experiment, Outcome, PropagationModel, nudging, rule
 from symdfi.running.report import RunResult
 from symdfi.running.settings import Settings, not_negative, positive
 
 __all__ = [
     "COMMON",
+    "PROPAGATION",
     "Characteristics",
     "Conserved",
     "EvolutionModel",
     "Exact",
+    "Experiment",
     "Measured",
     "MechanicsModel",
     "Model",
+    "Outcome",
+    "PropagationModel",
     "Rivals",
     "RunResult",
     "Settings",
     "SpectralReference",
     "not_negative",
+    "nudging",
     "positive",
+    "rule",
 ]

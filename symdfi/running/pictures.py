@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy as sp
 
 from symdfi.compile.kernels.function import compile as compile_function
 from symdfi.dynamics import Trajectory
-from symdfi.plotting import plot_modes, plot_space_time, plot_trajectory
+from symdfi.plotting import draw_orbit, draw_training, plot_modes, plot_space_time, plot_trajectory
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from symdfi.ep import Orbit as Extremal
+    from symdfi.ep import Training
 
 Picture = Callable[[Trajectory], "Figure"]
 
@@ -79,3 +82,27 @@ def before_explosion(trajectory: Trajectory) -> Trajectory:
         v=trajectory.v[rows],
         energy=trajectory.energy[rows],
     )
+
+
+def propagation(
+    orbit: Extremal, gradient: Mapping[str, np.ndarray], adjoint: Mapping[str, np.ndarray], training: Training | None
+) -> Figure:
+    """An orbit, the elements of the gradient and the adjoint's, and the history of a training."""
+    from matplotlib.figure import Figure
+
+    widths = [4.8, 4.4] + [8.8] * (training is not None)
+    figure = Figure(figsize=(sum(widths), 3.8), layout="constrained")
+    parts: Any = figure.subfigures(1, len(widths), width_ratios=widths)
+    draw_orbit(parts[0], orbit.dataset)
+    axis, start = parts[1].subplots(), 0
+    for name, found in gradient.items():
+        at = start + np.arange(found.size)
+        line = axis.plot(at, np.ravel(found), "o", fillstyle="none", label=name)[0]
+        axis.plot(at, np.ravel(adjoint[name]), ".", ms=4, color=line.get_color())
+        start += found.size
+    axis.axhline(0, lw=0.5, color="black")
+    axis.set(xlabel="parameter", ylabel="dC/dθ", title="gradient (circles), adjoint (dots)")
+    axis.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=4)
+    if training is not None:
+        draw_training(parts[2], training.dataset)
+    return figure

@@ -1,0 +1,258 @@
+"""Models of equilibrium propagation: an orbit, its cost, and the gradient by the system's parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sympy as sp
+
+from symdfi.ep import (
+    Centered,
+    Echo,
+    EPTrainer,
+    Galerkin,
+    Holomorphic,
+    Infinitesimal,
+    Midpoint,
+    Nudging,
+    OneSided,
+    Orbit,
+    Reciprocal,
+    Rule,
+    Training,
+    Trapezoidal,
+    schemes,
+)
+from symdfi.running.equations import latex as in_latex
+from symdfi.running.equations import pretty, tidy
+from symdfi.running.pictures import propagation
+from symdfi.running.report import RunResult
+from symdfi.running.settings import Settings, not_negative, positive
+from symdfi.symbolic.given import name_of
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+#: The advisor draws dense matrices: asked up to so many degrees of freedom.
+_ADVISED = 64
+
+RULES: dict[str, Callable[[], Rule]] = {"midpoint": Midpoint, "trapezoidal": Trapezoidal, "galerkin": Galerkin}
+#: Nudging schemes by the setting ``nudging``, each from the setting ``beta``, where 0 leaves its choice to the scheme.
+NUDGINGS: dict[str, Callable[[float], Nudging]] = {
+    "infinitesimal": lambda beta: Infinitesimal(),
+    "one-sided": lambda beta: OneSided(beta or None),
+    "centered": lambda beta: Centered(beta or None),
+    "holomorphic": lambda beta: Holomorphic(beta=beta or None),
+    "echo": lambda beta: Echo(beta) if beta else Echo(),
+    "mirror": lambda beta: Echo(beta, mirror="find") if beta else Echo(mirror="find"),
+    "reciprocal": lambda beta: Reciprocal(beta) if beta else Reciprocal(),
+}
+
+
+def rule(s: Settings) -> Rule:
+    """The rule of the setting ``rule``. ``ValueError`` for another name."""
+    return _named(RULES, s, "rule")()
+
+
+def nudging(s: Settings) -> Nudging:
+    """The scheme of the settings ``nudging`` and ``beta``. ``ValueError`` for another name or a negative β."""
+    not_negative(s, "beta")
+    return _named(NUDGINGS, s, "nudging")(float(s["beta"]))
+
+
+def _named(choices: Mapping[str, Any], s: Settings, name: str) -> Any:
+    if s[name] not in choices:
+        raise ValueError(f"the setting {name} = {s[name]!r} is none of {', '.join(choices)}")
+    return choices[str(s[name])]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What settings make of a model: a trainer, and parameters, inputs and targets of one orbit."""
+
+    trainer: EPTrainer
+    params: Mapping[Any, Any]
+    inputs: Mapping[Any, Any] = field(default_factory=dict)
+    targets: Mapping[Any, Any] = field(default_factory=dict)
+    guess: np.ndarray | None = None
+
+    def free(self, params: Mapping[Any, Any] | None = None, guess: np.ndarray | None = None) -> Orbit:
+        """The free orbit; of other parameters, near another path."""
+        return self.trainer.free(
+            self.params if params is None else params, self.inputs, self.targets,
+            self.guess if guess is None else guess,
+        )  # fmt: skip
+
+    def difference_error(self, free: Orbit, gradient: Mapping[str, np.ndarray]) -> float:
+        """|δC/δr − dC/dθ·r| / ‖dC/dθ‖ with a centred difference of the cost, of fourth order, in a direction r of
+        length 1, drawn at random with a fixed seed; NaN where the gradient is 0."""
+        given = {name_of(key): value for key, value in self.params.items()}
+        theta = {name: np.asarray(given[name], float) for name in gradient}
+        rng = np.random.default_rng(0)
+        way = {name: rng.normal(size=value.shape) for name, value in theta.items()}
+        length = np.linalg.norm(_flat(way))
+        step = np.finfo(float).eps ** 0.3 * max(1.0, float(np.max(np.abs(_flat(theta)))))
+
+        def cost(share: int) -> float:
+            moved = {name: theta[name] + share * step * way[name] / length for name in way}
+            return self.free({**given, **moved}, free.q).cost
+
+        difference = (8 * (cost(1) - cost(-1)) - (cost(2) - cost(-2))) / (12 * step)
+        slope = _flat(gradient) @ _flat(way) / length
+        return float(abs(difference - slope) / (np.linalg.norm(_flat(gradient)) or np.nan))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An orbit, the gradient of its cost by the scheme chosen and by the adjoint, and a training where there is one."""
+
+    experiment: Experiment
+    orbit: Orbit
+    gradient: dict[str, np.ndarray]
+    adjoint: dict[str, np.ndarray]
+    training: Training | None = None
+
+    @property
+    def error(self) -> float:
+        """‖gradient − adjoint‖ / ‖adjoint‖."""
+        exact = _flat(self.adjoint)
+        return float(np.linalg.norm(_flat(self.gradient) - exact) / (np.linalg.norm(exact) or np.nan))
+
+    @property
+    def dataset(self) -> xr.Dataset:
+        """The orbit, the gradients, and the history of the training."""
+        import xarray as xr
+
+        data: dict[str, Any] = {}
+        for label, found in (("gradient", self.gradient), ("adjoint", self.adjoint)):
+            for name, values in found.items():
+                axes = tuple(f"{name}_axis_{k}" for k in range(values.ndim))
+                data[f"{label}_{name}"] = (axes, values, {"role": label, "long_name": f"dC/d{name}"})
+        parts = [self.orbit.dataset, xr.Dataset(data)]
+        if self.training is not None:
+            history = self.training.dataset
+            parts.append(history.rename({name: f"training_{name}" for name in history.data_vars}))
+        return xr.merge(parts, combine_attrs="drop_conflicts")
+
+
+@dataclass(frozen=True)
+class PropagationModel:
+    """An orbit of a Lagrangian system, a cost, and the gradient by equilibrium propagation.
+
+    ``build(settings)`` gives the experiment, ``reference(settings, outcome)`` measured errors by name, and
+    ``train(settings, experiment)``, where the model trains, the training. Every model has the settings ``steps``,
+    ``rule``, ``nudging`` and ``beta``. Every run compares the gradient with the adjoint's and with a centred difference
+    of the cost.
+    """
+
+    name: str
+    title: str
+    description: str
+    defaults: Settings
+    build: Callable[[Settings], Experiment]
+    reference: Callable[[Settings, Outcome], dict[str, float]] | None = None
+    train: Callable[[Settings, Experiment], Training] | None = None
+
+    @property
+    def settings(self) -> Settings:
+        return self.defaults
+
+    def experiment(self, settings: Settings | None = None) -> Experiment:
+        """What the settings make of the model. ``ValueError`` for a bad one."""
+        chosen = {**self.defaults, **(settings or {})}
+        positive(chosen, "steps")
+        return self.build(chosen)
+
+    def show(self, latex: bool = False, source: bool = False) -> str:
+        experiment = self.experiment()
+        system, cost = experiment.trainer.system, experiment.trainer.cost
+        if source:
+            return system.compile().source
+        parts = {
+            "Lagrangian": [_named_as("L", system.lagrangian)],
+            "Rayleigh function": [_named_as("R", system.dissipation)] if system.dissipation != 0 else [],
+            "Equations of motion": [tidy(equation) for equation in system.euler_lagrange],
+            "Cost": [_named_as(n, e) for n, e in (("c", cost.running), ("Psi", cost.terminal)) if e != 0],
+        }
+        parts = {title: found for title, found in parts.items() if found}
+        if latex:
+            return in_latex(parts)
+        return "\n\n".join([self.title, self.description, pretty(parts), *_advice(experiment)])
+
+    def run(self, settings: Settings, initial: Path | None = None) -> RunResult:
+        """The orbit, its gradients and their errors, and the training."""
+        if initial is not None:
+            raise ValueError(f"{self.name} is a mechanical system: it takes no initial profile, set its settings")
+        s = {**self.defaults, **settings}
+        outcome = self.outcome(s)
+        experiment, orbit = outcome.experiment, outcome.orbit
+        measured = {
+            "gradient against the adjoint": outcome.error,
+            "gradient against a difference of C": experiment.difference_error(orbit, outcome.adjoint),
+            **(self.reference(s, outcome) if self.reference is not None else {}),
+        }
+        return RunResult(
+            [*self._rows(outcome), *((name, f"{value:.6g}") for name, value in measured.items())],
+            outcome.dataset.assign_attrs(model=self.name, title=self.title, **measured),
+            lambda: propagation(orbit, outcome.gradient, outcome.adjoint, outcome.training),
+        )
+
+    def outcome(self, settings: Settings | None = None) -> Outcome:
+        """Orbit, gradients and training."""
+        s = {**self.defaults, **(settings or {})}
+        experiment = self.experiment(s)
+        trainer, orbit = experiment.trainer, experiment.free()
+        found, exact = trainer.response(orbit), trainer.adjoint(orbit)
+        training = None if self.train is None else self.train(s, experiment)
+        return Outcome(experiment, orbit, found, exact, training)
+
+    def _rows(self, outcome: Outcome) -> list[tuple[str, str]]:
+        experiment, orbit = outcome.experiment, outcome.orbit
+        trainer, d = experiment.trainer, orbit.q.shape[1]
+        boundary = trainer.boundary
+        rows = [
+            ("degrees of freedom", str(d)),
+            ("boundary condition", f"{type(boundary).__name__}, T = {boundary.T:g}"),
+            ("rule", f"{orbit.setting.rule}, {len(orbit.q)} nodes"),
+            ("scheme", repr(trainer.nudging)),
+        ]
+        if d <= _ADVISED:
+            rows.append(("schemes admitted", ", ".join(schemes(trainer.system, boundary, experiment.params).admitted)))
+        rows += [
+            ("cost", f"{orbit.cost:.10g}"),
+            ("norm of the gradient", f"{np.linalg.norm(_flat(outcome.adjoint)):.6g}"),
+        ]
+        rows += [(f"dC/d{name}", f"{float(g):.10g}") for name, g in outcome.gradient.items() if g.ndim == 0]
+        if (training := outcome.training) is not None:
+            rows += [
+                ("training", f"{len(training.loss)} epochs on {training.samples} samples: {training.message}"),
+                ("loss", f"{training.loss[0]:.4g}, then {training.best_loss:.4g}"),
+                ("samples skipped", str(int(training.skipped.sum()))),
+            ]
+        return rows
+
+
+def _advice(experiment: Experiment) -> list[str]:
+    trainer = experiment.trainer
+    told = trainer.boundary.n_dof
+    if told is None or told > _ADVISED:
+        return []
+    return ["Schemes\n" + str(schemes(trainer.system, trainer.boundary, experiment.params))]
+
+
+def _named_as(name: str, expr: sp.Expr) -> sp.Expr:
+    return sp.Eq(sp.Symbol(name), expr, evaluate=False)
+
+
+def _flat(found: Mapping[str, np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.ravel(values) for values in found.values()])
+
+
+#: What every model has a setting for.
+PROPAGATION: dict[str, float | int | str] = {
+    "steps": 64, "rule": "galerkin", "nudging": "infinitesimal", "beta": 0.0
+}  # fmt: skip

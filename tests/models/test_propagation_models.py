@@ -1,0 +1,126 @@
+"""The models of equilibrium propagation: against SciPy, closed forms, and differences of costs that SciPy computes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.integrate import solve_bvp
+
+from symdfi import models
+from symdfi.running import Outcome, PropagationModel
+from symdfi.symbolic.given import name_of
+
+PROPAGATION = [name for name in models.names() if isinstance(models.load(name), PropagationModel)]
+
+
+def model(name: str) -> PropagationModel:
+    found = models.load(name)
+    assert isinstance(found, PropagationModel)
+    return found
+
+
+def measured(name: str, **settings) -> dict[str, float]:
+    result = model(name).run({**model(name).settings, **settings})
+    return {key: value for key, value in result.dataset.attrs.items() if isinstance(value, float)}
+
+
+def referred(name: str, **settings) -> dict[str, float]:
+    """The errors against the model's own reference alone."""
+    found = model(name)
+    assert found.reference is not None
+    return found.reference({**found.settings, **settings}, found.outcome(settings))
+
+
+def slopes(cost: Callable[[dict], float], params: Mapping, names: list[str], step: float = 1e-3) -> dict[str, float]:
+    """∂C/∂θ by a centred difference of fourth order."""
+    by_name = {name_of(key): value for key, value in params.items()}
+
+    def at(name: str, share: int) -> float:
+        return cost({**by_name, name: by_name[name] + share * step})
+
+    return {
+        name: (8 * (at(name, 1) - at(name, -1)) - (at(name, 2) - at(name, -2))) / (12 * step) for name in names
+    }  # fmt: skip
+
+
+def agree(outcome: Outcome, cost: Callable[[dict], float], names: list[str], within: float) -> None:
+    """Cost and gradient of the model, and those of a cost computed otherwise, to the rule's error."""
+    params = outcome.experiment.params
+    assert outcome.orbit.cost == pytest.approx(cost({name_of(k): v for k, v in params.items()}), rel=within)
+    for name, slope in slopes(cost, params, names).items():
+        assert float(outcome.gradient[name]) == pytest.approx(slope, rel=within), name
+
+
+@pytest.mark.parametrize("name", PROPAGATION)
+def test_equations_for_reading(name):
+    shown = model(name).show()
+    assert model(name).title in shown
+    for part in ("Lagrangian", "Equations of motion", "Cost"):
+        assert part in shown
+    assert model(name).show(latex=True).count("=") >= 3
+    assert "def kernel(" in model(name).show(source=True)
+
+
+def test_duffing_chain():
+    found = measured("duffing_chain")
+    assert found["gradient against the adjoint"] < 1e-12
+    assert found["gradient against a difference of C"] < 1e-9
+    assert found["error of the orbit"] < 1e-5
+    short = {"n": 2, "rule": "midpoint", "frequency": 2.6}
+    coarse, fine = (referred("duffing_chain", steps=k, **short)["error of the orbit"] for k in (64, 128))
+    assert coarse / fine == pytest.approx(4, rel=0.05)
+    # A nudge of finite size, as an experiment makes it: its error falls with the square.
+    wide, narrow = (model("duffing_chain").outcome({"nudging": "centered", "beta": b}).error for b in (2e-2, 1e-2))
+    assert wide / narrow == pytest.approx(4, rel=0.1) and narrow < 1e-2
+
+
+def test_gradient_of_the_duffing_chain_by_scipy():
+    """Orbit, cost and gradient with nothing of the project, for two oscillators."""
+    outcome = model("duffing_chain").outcome({"n": 2, "steps": 128})
+    omega, orbit = 1.7, outcome.orbit
+    begin = np.concatenate([orbit.q.T, np.gradient(orbit.q, orbit.t, axis=0).T, 0 * orbit.t[None]])
+
+    def cost(p: dict) -> float:
+        def right(t: np.ndarray, z: np.ndarray) -> np.ndarray:
+            a, b, va, vb, _ = z
+            pull = p["kappa"] * (b - a)
+            return np.stack([
+                va, vb, -p["k"][0] * a - p["alpha"] * a**3 + pull + 0.9 * np.cos(omega * t),
+                -p["k"][1] * b - p["alpha"] * b**3 - pull, (b - 0.3 * np.sin(omega * t)) ** 2 / 2,
+            ])  # fmt: skip
+
+        def ends(first: np.ndarray, last: np.ndarray) -> np.ndarray:
+            return np.append(first[:4] - last[:4], first[4])
+
+        found = solve_bvp(right, ends, orbit.t, begin, tol=1e-9, max_nodes=20_000)
+        assert found.success
+        return float(found.y[4, -1])
+
+    agree(outcome, cost, ["alpha", "kappa"], 1e-5)
+
+
+def test_refusals():
+    for settings, message in (
+        ({"rule": "euler"}, "the setting rule = 'euler' is none of midpoint"),
+        ({"nudging": "none"}, "the setting nudging = 'none' is none of infinitesimal"),
+        ({"beta": -1.0}, "beta = -1.0 must be 0 or more"), ({"steps": 0}, "steps = 0 must be positive"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=message):
+            model("duffing_chain").experiment(settings)
+    with pytest.raises(ValueError, match="takes no initial profile"):
+        model("duffing_chain").run({}, Path("u0.csv"))
+
+
+def test_lc_circuit():
+    found = measured("lc_circuit")
+    assert found["gradient against the adjoint"] < 1e-12
+    assert found["gradient against a difference of C"] < 1e-9
+    coarse, fine = (referred("lc_circuit", steps=k) for k in (16, 32))
+    for name in ("error of the orbit", "error of the cost", "error of the gradient, exact"):
+        assert found[name] < 1e-5
+        assert coarse[name] / fine[name] == pytest.approx(16, rel=0.1)
+    # Linear and reciprocal: one run of finite amplitude reads the same.
+    assert model("lc_circuit").outcome({"nudging": "reciprocal", "beta": 1.0}).error < 1e-12
