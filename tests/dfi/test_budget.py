@@ -56,14 +56,32 @@ def test_a_run_stays_within_the_budget_but_for_a_moment(fronts):
     assert max(over) <= budget.rise
 
 
+def test_no_less_than_the_level_of_the_residual():
+    """γ goes to γ* by bounded factors, to the reference at most."""
+    budget, slow = Budget(), lambda gammas: [1.0 for _ in gammas]
+    last = 10 * budget.least
+    for residual in (0.0, 1.0):
+        assert budget.gamma(slow, last, 2 * last, residual) == pytest.approx(2 * last)
+        assert budget.gamma(slow, last, 0.9 * last, residual) == pytest.approx(0.9 * last)
+        assert budget.gamma(slow, last, 0.5 * last, residual) == last / budget.fall
+        assert budget.gamma(slow, last, np.inf, residual) == pytest.approx(budget.rise * last)
+    assert budget.gamma(slow, budget.reference, np.inf, 1.0) == budget.reference
+
+
 def test_below_the_least_where_the_residual_is_small():
     budget, slow = Budget(), lambda gammas: [1.0 for _ in gammas]
-    last = budget.least
-    assert budget.gamma(slow, last) == budget.gamma(slow, last, 1e-3) == last
-    assert budget.gamma(slow, last, 9e-6) == pytest.approx(max(9e-6**2 / 2, last / budget.fall))
-    assert budget.gamma(slow, last, 1e-9) == last / budget.fall
-    assert budget.gamma(slow, budget.floor, 0.0) == budget.floor
-    assert Budget(least=1e-7, floor=1e-6).gamma(slow, 1e-7, 0.0) == 1e-7
+    last, level = budget.least, budget.least / 2
+    assert budget.gamma(slow, last, level, 1.0) == budget.gamma(slow, last, level, 1e-3) == last
+    assert budget.gamma(slow, last, level, 9e-6) == pytest.approx(max(9e-6**2 / 2, last / budget.fall))
+    assert budget.gamma(slow, last, level, 1e-9) == last / budget.fall
+    assert budget.gamma(slow, budget.floor, 0.0, 0.0) == budget.floor
+
+
+def test_over_the_budget_gamma_rises_whatever_the_level():
+    budget, fast = Budget(), lambda gammas: [gamma**-0.5 for gamma in gammas]
+    assert budget.gamma(fast, 1e-9, 0.0, 0.0) == pytest.approx(budget.rise * 1e-9)
+    assert budget.gamma(fast, 1e-9, 1.0, 0.0) == pytest.approx(budget.rise * 1e-9)
+    assert budget.gamma(fast, 1e-6, 0.0, 0.0) <= budget.reference
 
 
 def test_one_run_in_two_parts(fronts):
@@ -117,6 +135,7 @@ def test_with_columns_of_j_alone(fronts):
         (dict(least=1e-14), "least = 1e-14 must be 1e-12 at least"),
         (dict(least=1e-5), "at most reference = 1e-06"),
         (dict(floor=0.0), "floor = 0.0 must be 1e-15 at least"),
+        (dict(floor=1e-9), "floor = 1e-09 must be 1e-15 at least, and at most least = 5e-11"),
         (dict(reference=np.nan), "at most reference = nan"),
     ],
 )

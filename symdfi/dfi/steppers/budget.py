@@ -24,8 +24,10 @@ class Budget:
     θ grow at the rate of (JᵀJ + γ)⁻¹H, and θ runs to where J is worse still. (The Korteweg–de Vries equation with ten
     Gaussians: from 20 a unit of time at γ = 1e-6 to 200 at 1e-8, for a tenth of the residual.)
 
-    Where û follows f but for a small relative residual ρ, γ goes down further, to ρ²/2 (not below ``floor``): what the
-    residual drives in weak directions, at most ρ‖f‖/(2√γ σ₁), is then no more than the velocity of strong ones, ‖f‖/σ₁.
+    What a residual r drives in weak directions, at most ‖r‖/(2√γ σ₁), shall be no more than the velocity v itself:
+    γ ≥ γ* = (‖r‖/(2‖v‖))²/σ₁², with r and v of the last step, up to ``reference``. Where γ* is below ``least``, and û
+    follows f but for a small relative residual ρ, γ goes down to ρ²/2 (not below ``floor``): what the residual drives
+    is then no more than the velocity of strong directions, ‖f‖/σ₁.
 
     From step to step γ falls by ``fall`` at most (by ``Trust.fall`` where that is slower), and rises by ``rise``.
 
@@ -54,22 +56,24 @@ class Budget:
                 f"least = {self.least} must be 1e-12 at least, and at most reference = {self.reference}, "
                 "which must be finite"
             )
-        if not 1e-15 <= one_real(self.floor, "floor") < np.inf:
-            raise ValueError(f"floor = {self.floor} must be 1e-15 at least, and finite")
+        if not 1e-15 <= one_real(self.floor, "floor") <= self.least:
+            raise ValueError(f"floor = {self.floor} must be 1e-15 at least, and at most least = {self.least}")
 
-    def gamma(self, speeds: Speeds, last: float | None, residual: float = 1.0) -> float:
-        """γ of a step, after one of γ = ``last``, None at the start, whose relative residual was ``residual``."""
+    def gamma(self, speeds: Speeds, last: float | None, level: float, residual: float) -> float:
+        """γ of a step, after one of γ = ``last``, γ* = ``level`` and ρ = ``residual``; of the first one if ``last`` is
+        None."""
         if last is None:
             return self._first(speeds)
-        lower = max(last / self.fall, min(self.least, max(residual**2 / 2, self.floor)))
+        aim = level if level > self.least else min(self.least, max(residual**2 / 2, self.floor))
+        lower = max(last / self.fall, min(self.rise * last, aim, self.reference))
         allowed, found = speeds([self.reference, lower])
         allowed *= self.factor
         if found <= allowed:
             return lower
         (found,) = speeds([last])
         if found <= allowed or allowed == 0:
-            return last
-        return min(last * min(self.rise, (found / allowed) ** 2), max(self.reference, self.least))
+            return max(last, lower)
+        return max(lower, min(last * min(self.rise, (found / allowed) ** 2), self.reference))
 
     def _first(self, speeds: Speeds) -> float:
         """The smallest of a sequence for which it, and all that are larger, are within the budget."""

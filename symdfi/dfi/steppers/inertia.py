@@ -12,9 +12,11 @@ from symdfi.dfi.steppers.budget import Budget
 from symdfi.dfi.steppers.field import AnchoredField
 from symdfi.dfi.steppers.memory import Memory
 from symdfi.dfi.steppers.solves import Solves
-from symdfi.dfi.steppers.trust import Trust, relative_residual
+from symdfi.dfi.steppers.trust import Trust, residuals
 from symdfi.linalg import AnchoredSolver, Auto, TruncatedSVD
 from symdfi.numbers import one_real
+
+_TINY = float(np.finfo(float).tiny)
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class DFI(Stepper):
         budget = self.gamma or Budget()
         own = motion.own
         speeds = solves.speeds(self.solver, motion.theta, time)
-        return budget.gamma(speeds, own.get("budget"), own.get("residual", 1.0))
+        return budget.gamma(speeds, own.get("budget"), own.get("level", np.inf), own.get("residual", 1.0))
 
     @staticmethod
     def _of_epsilon(epsilon: float, h: float) -> float:
@@ -106,14 +108,17 @@ class DFI(Stepper):
         mu = memory.mu(motion) if isinstance(memory, Memory) else memory
 
         def attempt(gamma: float, mu: float) -> Step:
-            return scheme.step(self._field(solves, gamma, mu), motion, time, h)
+            field = self._field(solves, gamma, mu)
+            step = scheme.step(field, motion, time, h)
+            return replace(step, motion=replace(step.motion, own={"unit": field.unit}))
 
         step = attempt(least, mu) if trust is None else trust.step(solves.problem, attempt, motion, h, mu, least)
         own = dict(step.motion.own)
-        if trust is None and isinstance(memory, Memory):
-            own["residual"] = relative_residual(solves.problem, step.stages[0])
+        if trust is None and (self._adapts or isinstance(memory, Memory)):
+            own |= residuals(solves.problem, step.stages[0])
+        unit, behind = own.pop("unit"), own.pop("lag", None)
         if self._adapts:
-            own["budget"] = least
+            own |= {"budget": least, "level": (behind / 2) ** 2 / max(unit, _TINY)}
         return replace(step, motion=replace(step.motion, own=own))
 
     def velocity(self, solves: Solves, motion: Motion, time: float, h: float) -> np.ndarray:
@@ -136,6 +141,4 @@ class DFI(Stepper):
         return velocity
 
     def _field(self, solves: Solves, gamma: float, mu: float) -> AnchoredField:
-        return AnchoredField(
-            solves, self.solver, lambda span, fade: (gamma / span, mu**fade), relative=self.epsilon is None
-        )
+        return AnchoredField(solves, self.solver, gamma, mu, relative=self.epsilon is None)
