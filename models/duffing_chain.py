@@ -16,7 +16,7 @@ import sympy as sp
 import symdfi as sd
 from symdfi.running import PROPAGATION, Experiment, Outcome, PropagationModel, Settings, nudging, positive, rule
 
-from .collocation import error_of
+from .near_orbits import boundary_value_error
 
 n = sp.Symbol("n", integer=True, positive=True)
 i = sp.Symbol("i", integer=True)
@@ -59,7 +59,7 @@ def reference(s: Settings, outcome: Outcome) -> dict[str, float]:
             np.diff(float(s["kappa"]) * pull, axis=0) - own * q - float(s["alpha"]) * q**3 + force * np.cos(omega * t)
         )
 
-    return {"error of the orbit": error_of(outcome.orbit, acceleration)}
+    return {"error of the orbit": boundary_value_error(outcome.orbit, acceleration)}
 
 
 MODEL = PropagationModel(

@@ -101,6 +101,7 @@ def propagation(
         axis.plot(at, np.ravel(adjoint[name]), ".", ms=4, color=line.get_color())
         start += found.size
     axis.axhline(0, lw=0.5, color="black")
+    axis.xaxis.get_major_locator().set_params(integer=True)
     axis.set(xlabel="parameter", ylabel="dC/dθ", title="gradient (circles), adjoint (dots)")
     axis.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=4)
     if training is not None:

@@ -42,14 +42,15 @@ _ADVISED = 64
 
 RULES: dict[str, Callable[[], Rule]] = {"midpoint": Midpoint, "trapezoidal": Trapezoidal, "galerkin": Galerkin}
 #: Nudging schemes by the setting ``nudging``, each from the setting ``beta``, where 0 leaves its choice to the scheme.
-NUDGINGS: dict[str, Callable[[float], Nudging]] = {
-    "infinitesimal": lambda beta: Infinitesimal(),
-    "one-sided": lambda beta: OneSided(beta or None),
-    "centered": lambda beta: Centered(beta or None),
-    "holomorphic": lambda beta: Holomorphic(beta=beta or None),
-    "echo": lambda beta: Echo(beta) if beta else Echo(),
-    "mirror": lambda beta: Echo(beta, mirror="find") if beta else Echo(mirror="find"),
-    "reciprocal": lambda beta: Reciprocal(beta) if beta else Reciprocal(),
+#: Echoes run the machine itself through the ``mirror``, by "mirror", or the discrete action backward.
+NUDGINGS: dict[str, Callable[[float, Any], Nudging]] = {
+    "infinitesimal": lambda beta, mirror: Infinitesimal(),
+    "one-sided": lambda beta, mirror: OneSided(beta or None),
+    "centered": lambda beta, mirror: Centered(beta or None),
+    "holomorphic": lambda beta, mirror: Holomorphic(beta=beta or None),
+    "echo": lambda beta, mirror: Echo(beta or Echo.beta),
+    "mirror": lambda beta, mirror: Echo(beta or Echo.beta, mirror),
+    "reciprocal": lambda beta, mirror: Reciprocal(beta or Reciprocal.amplitude),
 }
 
 
@@ -58,10 +59,10 @@ def rule(s: Settings) -> Rule:
     return _named(RULES, s, "rule")()
 
 
-def nudging(s: Settings) -> Nudging:
+def nudging(s: Settings, mirror: Any = "find") -> Nudging:
     """The scheme of the settings ``nudging`` and ``beta``. ``ValueError`` for another name or a negative β."""
     not_negative(s, "beta")
-    return _named(NUDGINGS, s, "nudging")(float(s["beta"]))
+    return _named(NUDGINGS, s, "nudging")(float(s["beta"]), mirror)
 
 
 def _named(choices: Mapping[str, Any], s: Settings, name: str) -> Any:
@@ -86,6 +87,13 @@ class Experiment:
             self.params if params is None else params, self.inputs, self.targets,
             self.guess if guess is None else guess,
         )  # fmt: skip
+
+    @property
+    def of_system(self) -> dict[Any, Any]:
+        """The parameters that the system holds: those of the cost alone are left out."""
+        system = self.trainer.system
+        held = (system.L, system.dissipation, *system.external_forces)
+        return {key: value for key, value in self.params.items() if any(expr.has(key) for expr in held)}
 
     def difference_error(self, free: Orbit, gradient: Mapping[str, np.ndarray]) -> float:
         """|δC/δr − dC/dθ·r| / ‖dC/dθ‖ with a centred difference of the cost, of fourth order, in a direction r of
@@ -221,7 +229,9 @@ class PropagationModel:
             ("scheme", repr(trainer.nudging)),
         ]
         if d <= _ADVISED:
-            rows.append(("schemes admitted", ", ".join(schemes(trainer.system, boundary, experiment.params).admitted)))
+            rows.append(
+                ("schemes admitted", ", ".join(schemes(trainer.system, boundary, experiment.of_system).admitted))
+            )
         rows += [
             ("cost", f"{orbit.cost:.10g}"),
             ("norm of the gradient", f"{np.linalg.norm(_flat(outcome.adjoint)):.6g}"),
@@ -241,7 +251,7 @@ def _advice(experiment: Experiment) -> list[str]:
     told = trainer.boundary.n_dof
     if told is None or told > _ADVISED:
         return []
-    return ["Schemes\n" + str(schemes(trainer.system, trainer.boundary, experiment.params))]
+    return ["Schemes\n" + str(schemes(trainer.system, trainer.boundary, experiment.of_system))]
 
 
 def _named_as(name: str, expr: sp.Expr) -> sp.Expr:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.integrate import solve_bvp
+from scipy.integrate import solve_bvp, solve_ivp
 
+import symdfi as sd
 from symdfi import models
 from symdfi.running import Outcome, PropagationModel
 from symdfi.symbolic.given import name_of
@@ -124,3 +126,72 @@ def test_lc_circuit():
         assert coarse[name] / fine[name] == pytest.approx(16, rel=0.1)
     # Linear and reciprocal: one run of finite amplitude reads the same.
     assert model("lc_circuit").outcome({"nudging": "reciprocal", "beta": 1.0}).error < 1e-12
+
+
+def test_boundary_problem():
+    found = measured("boundary_problem")
+    assert found["dC/domega, exact"] == pytest.approx(0.2891924, abs=5e-8)
+    assert found["gradient against a difference of C"] < 1e-9
+    coarse, fine = (referred("boundary_problem", steps=k) for k in (8, 16))
+    for name in ("error of the orbit", "error of the cost", "error of the gradient, exact"):
+        assert found[name] < 1e-6
+        assert coarse[name] / fine[name] == pytest.approx(16, rel=0.1)
+
+
+#: Running and terminal costs, (t, q), of the models that begin at an initial state, by hand, and a change of settings.
+MARCHED = {
+    "damped_network": (lambda t, q: (q[-1] - 0.3) ** 2 / 2, lambda q: 0.0, {"T": 6.0}),
+    "van_der_pol_network": (lambda t, q: (q[0] - q[2]) ** 2 / 2, lambda q: 0.0, {"T": 6.0}),
+    "six_oscillators": (
+        lambda t, q: (q[3] - 0.3 * np.sin(1.1 * t)) ** 2 / 2, lambda q: (q[2] - 0.5) ** 2,
+        {"T": 6.0, "rule": "galerkin"},
+    ),
+    "magnetic_lattice": (lambda t, q: (q[2] ** 2 + q[5] ** 2) / 2, lambda q: 0.0, {"T": 4.0}),
+    "pendulum_network": (lambda t, q: 0.0, lambda q: 1 - np.cos(q[-1] - 1.0), {"T": 5.0}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MARCHED)
+def test_gradients_of_trajectories_by_scipy(name):
+    """Orbit, cost and the derivative along a direction of all the parameters of the equations, with nothing of the
+    project; the scheme of the model against the adjoint."""
+    running, terminal, changed = MARCHED[name]
+    found, settings = model(name), {**model(name).settings, **MARCHED[name][2]}
+    outcome = found.outcome(changed)
+    boundary, d = outcome.experiment.trainer.boundary, outcome.orbit.q.shape[1]
+    begin = outcome.experiment.trainer.boundary.start(outcome.orbit.setting.places)
+    assert found.reference is not None and found.reference(settings, outcome)["error of the orbit"] < 1e-5
+    assert outcome.error < 1e-8
+    equations = import_module(f"symdfi.models.{name}").equations
+
+    def cost(params: dict) -> float:
+        acceleration = equations(settings, params)
+
+        def right(t: float, z: np.ndarray) -> np.ndarray:
+            return np.concatenate([z[d:-1], acceleration(t, z[:d], z[d:-1]), [running(t, z[:d])]])
+
+        z = np.concatenate([begin[0], begin[1], [0.0]])
+        end = solve_ivp(right, (0.0, boundary.T), z, "DOP853", rtol=1e-12, atol=1e-12).y[:, -1]
+        return float(end[-1] + terminal(end[:d]))
+
+    params, rng = dict(outcome.experiment.params), np.random.default_rng(1)
+    way = {key: rng.normal(size=np.shape(params[key])) for key in params if name_of(key) in outcome.gradient}
+    way = {key: r for key, r in way.items() if name_of(key) != "phi"}  # of the cost alone
+    slope = sum(np.sum(outcome.adjoint[name_of(key)] * r) for key, r in way.items())
+    size = np.sqrt(sum(np.sum(outcome.adjoint[name_of(key)] ** 2) for key in way))
+
+    def at(share: float) -> float:
+        return cost({**params, **{key: params[key] + share * r for key, r in way.items()}})
+
+    h = 1e-3
+    difference = (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h)
+    assert outcome.orbit.cost == pytest.approx(at(0.0), rel=1e-5)
+    assert abs(difference - slope) < 1e-5 * size
+
+
+def test_echoes():
+    assert referred("six_oscillators")["echo without a nudge misses by"] < 1e-13
+    # Reversed alone, without the mirror, charges in a magnetic field do not retrace their motion.
+    outcome = model("magnetic_lattice").outcome({"T": 2.0})
+    with pytest.raises(sd.SymbolicError, match="does not run backward through this mirror"):
+        sd.Echo(mirror=[1.0] * 6).gradient(outcome.orbit)
