@@ -195,3 +195,41 @@ def test_echoes():
     outcome = model("magnetic_lattice").outcome({"T": 2.0})
     with pytest.raises(sd.SymbolicError, match="does not run backward through this mirror"):
         sd.Echo(mirror=[1.0] * 6).gradient(outcome.orbit)
+
+
+def test_spring_graph():
+    """Against differences of the same leapfrog in NumPy, by all the springs in a random direction."""
+    found, settings = model("spring_graph"), {"n": 40, "springs": 80, "steps": 64}
+    outcome, module = found.outcome(settings), import_module("symdfi.models.spring_graph")
+    assert found.reference is not None
+    errors = found.reference({**found.settings, **settings}, outcome)
+    assert errors["error of the orbit, same leapfrog"] < 1e-12
+    params, way = dict(outcome.experiment.params), np.random.default_rng(1).normal(size=80)
+
+    def at(share: float) -> float:
+        path = module.leapfrog(outcome.orbit.q[0], {**params, module.K: params[module.K] + share * way}, 64, 8.0)
+        return float(np.mean(path[-1] ** 2) / 2)
+
+    h = 1e-3
+    difference = (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h)
+    assert abs(difference - outcome.gradient["K"] @ way) < 1e-8 * np.linalg.norm(outcome.gradient["K"])
+    assert outcome.error < 1e-12
+
+
+def test_teacher_and_student():
+    """The springs are found, and the curves by the nudge and by the adjoint are one."""
+    found, module = model("teacher_student"), import_module("symdfi.models.teacher_student")
+    result = found.run(found.settings)
+    assert result.dataset.attrs["error of the springs"] < 1e-6
+    assert result.dataset.attrs["gradient against a difference of C"] < 1e-8
+    loss = result.dataset["training_loss"].values
+    assert loss[-1] < 1e-12 * loss[0]
+    assert len(result.figure().subfigs) == 3
+    experiment = found.experiment()
+    params = dict(experiment.params)
+    data = module.lessons(found.settings, experiment.trainer, params)
+    optimizer = sd.LBFGS(bounds={module.K: (0, None)})
+    adjoint = experiment.trainer.train(params, data, 10, optimizer=optimizer, gradient="adjoint")
+    assert loss[:10] == pytest.approx(adjoint.loss, rel=1e-8)
+    with pytest.raises(ValueError, match="rule = midpoint or galerkin"):
+        found.experiment({"rule": "trapezoidal"})
