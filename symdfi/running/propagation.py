@@ -248,8 +248,7 @@ class PropagationModel:
 
 def _advice(experiment: Experiment) -> list[str]:
     trainer = experiment.trainer
-    told = trainer.boundary.n_dof
-    if told is None or told > _ADVISED:
+    if (trainer.boundary.n_dof or 0) > _ADVISED:
         return []
     return ["Schemes\n" + str(schemes(trainer.system, trainer.boundary, experiment.of_system))]
 
