@@ -60,7 +60,7 @@ class GaussNewton:
             v = still
         moved = np.inf
         for _ in range(self.iterations):
-            y, gamma, target = field.change(stage, base + span * v, time, v, anchor, span=part)
+            y, gamma, target = field.change(stage, base + span * v, time, v, anchor, span=part, fade=part)
             merit = lambda g, v, gamma=gamma, target=target: g @ g + gamma * np.sum((v - target) ** 2)  # noqa: E731
             now, length = merit(missing, v), 1.0
             ahead = stage.missing(base + span * (v + y), time)

@@ -39,7 +39,7 @@ def test_the_same_bits_as_step_by_step(make, mu):
     assert run.done == 20
     thetas, velocities = [], []
 
-    def field(at, time, anchor, *, span=1.0):
+    def field(at, time, anchor, *, span=1.0, fade=1.0):
         return Cholesky().solve(problem.source(at, time), anchor, EPSILON / H, mu=mu).v
 
     for step in range(20):

@@ -8,10 +8,8 @@ import sympy as sp
 
 import symdfi as sd
 from symdfi.dfi.schemes import Motion, Stage, Step
-from symdfi.dfi.steppers.field import AnchoredField
 
 X = sp.Symbol("x")
-EPS = np.finfo(float).eps
 u = sp.Function("u")(sd.t, X)
 i = sp.Symbol("i", integer=True)
 
@@ -66,25 +64,6 @@ def test_the_level_belongs_to_the_run(collapsing, trust, scheme):
     level = (np.linalg.norm(rows @ v - f) / (2 * np.linalg.norm(v) * np.linalg.norm(rows, 2))) ** 2
     # σ₁ by iteration, to 5e-4 at worst.
     assert solution.last.own["level"] == pytest.approx(level, rel=2e-3)
-
-
-@pytest.mark.parametrize("mu", [0.0, 0.3, 0.99, 1.0])
-@pytest.mark.parametrize("parts", [1, 4])
-def test_parts_of_a_step_are_damped_inertia(collapsing, mu, parts):
-    """ε(v̇ + λv) = Jᵀ(f − J v) by implicit Euler over h/parts, with γ = ε/h + ελ and μ = 1/(1 + λh) over h."""
-    problem, theta0 = collapsing
-    gamma, h = 1e-2, 0.1
-    field = AnchoredField(sd.dfi.Solves(problem), sd.Cholesky(), gamma, mu, False)
-    rows, f = problem.rows(theta0, 0.0)
-    v = expected = np.linspace(-1, 1, theta0.size)
-    epsilon, damping = gamma * mu * h, gamma * (1 - mu)
-    for _ in range(parts):
-        v = field(theta0, 0.0, v, span=1 / parts)
-        weight = epsilon * parts / h
-        matrix = rows.T @ rows + (weight + damping) * np.eye(v.size)
-        expected = np.linalg.solve(matrix, rows.T @ f + weight * expected)
-    rounding = 100 * EPS * np.linalg.norm(rows, 2) ** 2 / gamma
-    np.testing.assert_allclose(v, expected, rtol=0, atol=rounding * abs(v).max())
 
 
 def test_a_run_that_comes_to_rest_is_not_a_solution(collapsing):

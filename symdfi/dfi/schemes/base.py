@@ -31,14 +31,14 @@ class Motion:
 class Field(Protocol):
     """The velocity at θ and t, anchored at ``anchor``.
 
-    ``span`` is the part s of a step that the anchor is old. Inertia with damping, ε(v̇ + λv) = Jᵀ(f − J v), by implicit
-    Euler over s·h is a solve with the weight ε/(s h) + ελ. With γ and μ of a whole step, ε = γμh and λ = (1 − μ)/(μh),
-    the weight is γ(1 − μ + μ/s), the anchor damped by μ/(μ + s(1 − μ)): ε and μ mean the same in every scheme whose
-    spans add up to 1 from the velocity that a step starts with to the one it ends with, and without inertia, μ = 0, so
-    does γ.
+    ``span`` is the part of a step that the anchor is old: ε v̇ = Jᵀ(f − J v) by implicit Euler over span·h has
+    the weight γ = ε/(span·h). ``fade`` is the part of the step's damping μ of the anchor that is taken here. Over a
+    step the fades add up to 1, so that ε and μ mean the same in every scheme.
     """
 
-    def __call__(self, theta: np.ndarray, time: float, anchor: np.ndarray, /, *, span: float = 1.0) -> np.ndarray: ...
+    def __call__(
+        self, theta: np.ndarray, time: float, anchor: np.ndarray, /, *, span: float = 1.0, fade: float = 1.0
+    ) -> np.ndarray: ...
 
     @property
     def problem(self) -> Problem:
@@ -47,7 +47,7 @@ class Field(Protocol):
 
     def change(
         self, stage: Problem, theta: np.ndarray, time: float, v: np.ndarray, anchor: np.ndarray, /, *,
-        span: float = 1.0,
+        span: float = 1.0, fade: float = 1.0,
     ) -> tuple[np.ndarray, float, np.ndarray]:  # fmt: skip
         """y = argmin ‖M y − g‖² + γ‖v + y − μ a‖² with M and g of a ``stage`` (``Problem.stage``) at θ, γ, and μ a."""
         ...

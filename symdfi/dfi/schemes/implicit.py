@@ -49,7 +49,7 @@ class DiagonallyImplicit(Scheme, abc.ABC):
             *before, own = row
             at = time + h * sum(row)
             if own == 0:
-                theta, v = motion.theta, field(motion.theta, time, v, span=part)
+                theta, v = motion.theta, field(motion.theta, time, v, span=part, fade=part)
                 rate = problem.tangents(theta, v, time, fresh=False)[0]
             else:
                 base = motion.theta + h * _sum(before, [stage.velocity for stage in stages])

@@ -19,7 +19,7 @@ class RK4(Scheme):
         stages: list[Stage] = []
         for weight, part in ((1 / 6, 0.0), (1 / 3, 0.5), (1 / 3, 0.5), (1 / 6, 1.0)):
             at = theta + part * h * v if stages else theta
-            v = field(at, time + part * h, v, span=0.25)
+            v = field(at, time + part * h, v, span=0.25, fade=0.25)
             stages.append(Stage(weight, at, time + part * h, v))
         moved = Motion(theta + h * sum(s.weight * s.velocity for s in stages), v, motion.velocity)
         return Step(moved, stages[0].velocity, tuple(stages))

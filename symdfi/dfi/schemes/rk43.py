@@ -23,7 +23,7 @@ class RK43(Scheme):
         taken = RK4().step(field, motion, time, h)
         velocities = [stage.velocity for stage in taken.stages]
         at = motion.theta + h * (_STAGE @ velocities)
-        velocities.append(field(at, time + 0.75 * h, velocities[-1], span=0.25))
+        velocities.append(field(at, time + 0.75 * h, velocities[-1], span=0.25, fade=0.0))
         other = taken.motion.theta - h * (_MORE @ velocities)
         both = [field.problem.weighted(theta, fresh=False) for theta in (taken.motion.theta, other)]
         return replace(taken, estimate=Estimate(float(np.linalg.norm(both[1] - both[0])), 3))

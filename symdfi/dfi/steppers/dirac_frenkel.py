@@ -42,4 +42,4 @@ class DiracFrenkel(Stepper):
 
     def _field(self, solves: Solves) -> AnchoredField:
         solver, gamma = (self.solver, self.gamma) if self.gamma is not None else (TruncatedSVD(self.rtol or 0.0), 0.0)
-        return AnchoredField(solves, solver, gamma, 0.0, self.relative)
+        return AnchoredField(solves, solver, lambda span, fade: (gamma, 0.0), self.relative)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,13 +16,13 @@ from symdfi.linalg import AnchoredSolver
 class AnchoredField:
     """v = argmin ‖J v − f‖² + γ‖v − μ a‖² by ``solver``, γ in units of σ₁(J)² if ``relative``.
 
-    ``gamma`` and ``mu`` are those of a whole step. ``unit`` is the unit of γ at the first solve, NaN before it.
+    ``weights(span, fade)`` gives γ and μ over a part of a step (``schemes.Field``). ``unit`` is the unit of γ at the
+    first solve, NaN before it.
     """
 
     solves: Solves
     solver: AnchoredSolver
-    gamma: float
-    mu: float
+    weights: Callable[[float, float], tuple[float, float]]
     relative: bool
     unit: float = field(default=np.nan, init=False)
 
@@ -29,25 +30,24 @@ class AnchoredField:
     def problem(self) -> Problem:
         return self.solves.problem
 
-    def __call__(self, theta: np.ndarray, time: float, anchor: np.ndarray, *, span: float = 1.0) -> np.ndarray:
-        gamma, mu = self._over(span)
+    def __call__(
+        self, theta: np.ndarray, time: float, anchor: np.ndarray, *, span: float = 1.0, fade: float = 1.0
+    ) -> np.ndarray:
+        gamma, mu = self.weights(span, fade)
         v = self.solves.solve(self.solver, theta, time, anchor, gamma, relative=self.relative, mu=mu)
         self._note()
         return v
 
     def change(
-        self, stage: Problem, theta: np.ndarray, time: float, v: np.ndarray, anchor: np.ndarray, *, span: float = 1.0
+        self, stage: Problem, theta: np.ndarray, time: float, v: np.ndarray, anchor: np.ndarray, *, span: float = 1.0,
+        fade: float = 1.0,
     ) -> tuple[np.ndarray, float, np.ndarray]:  # fmt: skip
-        gamma, mu = self._over(span)
+        gamma, mu = self.weights(span, fade)
         target = mu * anchor
         y = self.solves.solve(self.solver, theta, time, target - v, gamma, relative=self.relative, rows_of=stage)
         self._note()
         assert self.solves.last is not None
         return y, self.solves.last.gamma, target
-
-    def _over(self, span: float) -> tuple[float, float]:
-        """γ and μ over a part of a step (``schemes.Field``), to the last digit those given over all of it."""
-        return self.gamma * (1 + self.mu * (1 / span - 1)), self.mu / (span + self.mu * (1 - span))
 
     def _note(self) -> None:
         if np.isnan(self.unit):

@@ -141,4 +141,6 @@ class DFI(Stepper):
         return velocity
 
     def _field(self, solves: Solves, gamma: float, mu: float) -> AnchoredField:
-        return AnchoredField(solves, self.solver, gamma, mu, relative=self.epsilon is None)
+        return AnchoredField(
+            solves, self.solver, lambda span, fade: (gamma / span, mu**fade), relative=self.epsilon is None
+        )

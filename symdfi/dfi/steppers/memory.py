@@ -22,8 +22,7 @@ class Memory:
 
     What a residual drives in weak directions is no motion to go on with: the next residual drives them elsewhere.
     Beyond ρ₀ (``residual``) velocities are those of Tikhonov. (The Korteweg–de Vries equation with ten Gaussians,
-    ρ = 4e-3 to 0.2, is chaotic: starts that are as good as each other arrive at 2e-2 to 8e-2, and with ρ₀ = 0.003 at
-    4e-3 to 1e-1; but the covariance of V11 is 1.6e-2 off there, here 3e-4.)
+    ρ = 4e-3 to 0.2, is chaotic: of starts that differ by 1e-8 all eight arrive, with ρ₀ = ∞ two of five.)
     """
 
     kappa: float = 0.1
