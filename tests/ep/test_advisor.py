@@ -10,6 +10,8 @@ import sympy as sp
 
 import symdfi as sd
 
+EPS = float(np.finfo(float).eps)
+
 (q, v), (r, w) = sd.coordinates("q"), sd.coordinates("r")
 m, g, k, soft, drive, damp, odd = sp.symbols("m g k soft drive damp odd")
 
@@ -91,7 +93,7 @@ def test_advice_is_true() -> None:
         ours, exact = scheme.sensitivity(free), trainer.sensitivity(free)
         for name in params:
             assert ours.params[name] == pytest.approx(exact.params[name], rel=1e-12)
-        assert np.abs(ours.q0 - exact.q0).max() < 1e-13
+        assert np.abs(ours.q0 - exact.q0).max() <= 1000 * EPS
     with pytest.raises(sd.SymbolicError, match="SDS is not Dᵀ|SKS is not Kᵀ"):
         trainer = sd.EPTrainer(damped, sd.Cost(q**4 / 4, terminal=q), START, 12, ["k"])
         values = {"m": 1.2, "k": 1.5, "damp": 0.3, "odd": 0.4, "soft": 0.0}

@@ -38,7 +38,7 @@ def test_any_discrete_lagrangian(rule: str) -> None:
     found, default = trainer.nudging.sensitivity(free), trainer.sensitivity(free)
     exact, residual = written.derivatives(free.q, VALUES, rule, "initial", T, (Q0, V0, None))
     ours = np.array([float(found.params[s.name]) for s in SYMBOLS])
-    assert residual < 1e-14
+    assert residual <= 1000 * EPS  # of forces of order one
     assert np.linalg.norm(ours - exact) < 1e-8 * np.linalg.norm(exact)
     assert trainer.gradient(GIVEN)[1]["k"] == found.params["k"]
     for j in range(2):
@@ -84,7 +84,7 @@ def test_six_oscillators() -> None:
     free = trainer.free(params, *signals)
     echo, exact = sd.Echo(), trainer.sensitivity(free)
     found = echo.sensitivity(free)
-    assert echo.return_error(free) < 1e-14
+    assert echo.return_error(free) <= 400 * EPS  # a rounding a step
     for name in params:
         assert np.linalg.norm(found.params[name] - exact.params[name]) < 1e-8 * np.linalg.norm(exact.params[name])
     for ours, theirs in (

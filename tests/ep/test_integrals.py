@@ -10,6 +10,8 @@ import symdfi as sd
 from symdfi.errors import DivergenceError, SymbolicError
 from tests.ep.complex_step import TINY, Written
 
+EPS = float(np.finfo(float).eps)
+
 i, c = (sp.Symbol(name, integer=True) for name in "ic")
 x, u = sd.coordinates("x", 2)
 k, a, b, r = sp.symbols("k a b r")
@@ -79,7 +81,7 @@ def test_exact(name: str) -> None:
         moved[j] += 1j * TINY
         value, residual = total(free.q, moved, "midpoint", name, T, **options)
         exact.append(value.imag / TINY)
-        assert residual < 1e-13
+        assert residual <= 1000 * EPS
     assert free.cost == pytest.approx(np.real(total(free.q, values, "midpoint", name, T, **options)[0]), rel=1e-13)
     found = trainer.sensitivity(free)
     ours = np.concatenate([np.ravel(found.params[p]) for p in ("k", "a", "b", "r", "w")])

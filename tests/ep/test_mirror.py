@@ -9,6 +9,8 @@ import sympy as sp
 import symdfi as sd
 from symdfi.ep.mirror import mirrors
 
+EPS = float(np.finfo(float).eps)
+
 # E9: two charges in a magnetic field along z, trapped, bound to each other, driven: a mirror turns the field round.
 x, xd = sd.coordinates("x", 2)
 y, yd = sd.coordinates("y", 2)
@@ -38,7 +40,7 @@ def test_charged_lattice_in_a_magnetic_field(rule: sd.Midpoint | sd.Galerkin) ->
     exact = trainer.sensitivity(free)
     for mirror in (UPSIDE_DOWN, np.diag(UPSIDE_DOWN), "find"):
         echo = sd.Echo(mirror=mirror)
-        assert echo.return_error(free) < 1e-14
+        assert echo.return_error(free) <= 1000 * EPS
         found = echo.sensitivity(free)
         for ours, theirs in (
             (list(found.params.values()), list(exact.params.values())), (found.q0, exact.q0), (found.v0, exact.v0),
@@ -54,7 +56,7 @@ def test_what_does_not_run_backward_is_refused() -> None:
         with pytest.raises(sd.SymbolicError, match="does not run backward through this mirror"):
             sd.Echo(mirror=mirror).gradient(free)
     without = trainer.free({**VALUES, "B": 0.0}, DRIVES)
-    assert sd.Echo(mirror=[1.0] * 4).return_error(without) < 1e-14
+    assert sd.Echo(mirror=[1.0] * 4).return_error(without) <= 1000 * EPS
     for mirror, message in (
         ([1.0, -1.0], r"shape \(2,\), expected \(4, 4\), or 4 signs"), ([1.0, 1.0, 1.0, 0.5], "is to be signs"),
         (np.roll(np.eye(4), 1, axis=0), "a symmetric matrix with one ±1"), ("seek", "'seek' is to be a matrix"),

@@ -12,6 +12,8 @@ from symdfi.ep.nudging import pushed
 from symdfi.ep.sensitivity import sensitivity
 from tests.ep.complex_step import TINY, Written
 
+EPS = float(np.finfo(float).eps)
+
 q, v = zip(*(sd.coordinates(f"q{k}") for k in range(3)), strict=True)
 t = sd.t
 names = "m k c damp both odd gyro soft pump y wave"
@@ -43,11 +45,11 @@ def test_damped_network(rule: str) -> None:
     trainer = sd.EPTrainer(system, cost, sd.InitialState(Q0, V0, T), 16, SYMBOLS, sd.Reciprocal(), rule=RULES[rule])
     free = trainer.free(GIVEN)
     exact, residual = written.derivatives(free.q, VALUES, rule, "initial", T, (Q0, V0, None))
-    assert residual < 1e-14
+    assert residual <= 1000 * EPS  # of forces of order one
     for scheme in (sd.Reciprocal(), sd.Reciprocal(-100.0)):
         found = scheme.sensitivity(free)
         ours = np.array([float(found.params[s.name]) for s in SYMBOLS])
-        assert np.linalg.norm(ours - exact) < 1e-13 * np.linalg.norm(exact)
+        assert np.linalg.norm(ours - exact) <= 1000 * EPS * np.linalg.norm(exact)
         for j in range(3):
             moved = 1j * TINY * np.eye(3)[j]
             by_q = written.cost(free.q, VALUES, rule, "initial", T, (Q0 + moved, V0, None))[0].imag / TINY

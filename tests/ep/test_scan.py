@@ -8,6 +8,8 @@ import sympy as sp
 
 import symdfi as sd
 
+EPS = float(np.finfo(float).eps)
+
 q, v = sd.coordinates("q")
 k, f, d = sp.symbols("k f d")
 T = 2 * np.pi / 1.3
@@ -44,6 +46,6 @@ def test_refused_nudges_and_sizes() -> None:
 def test_symplecticity(rule) -> None:
     """Of every rule with an action, on a coarse grid; not with damping."""
     for boundary in (sd.Periodic(T), sd.FixedEnds(0.1, 0.4, 2.0)):
-        assert sd.extremize(duffing, boundary, 24, {k: 4.1}, DRIVE, rule=rule).symplectic_error < 1e-13
+        assert sd.extremize(duffing, boundary, 24, {k: 4.1}, DRIVE, rule=rule).symplectic_error <= 1000 * EPS
     lossy = sd.extremize(damped, sd.Periodic(T), 24, {k: 4.1, d: 0.1}, DRIVE, rule=rule)
     assert lossy.symplectic_error > 1e-2
