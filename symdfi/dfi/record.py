@@ -110,23 +110,33 @@ class Record:
         self._path = path._replace(length=path.length + h, steps=path.steps + 1)
         if self._path.steps < self.every:
             return None
-        found = self._close(moved, solves)
-        if found is not None and found.fault:
-            self._path = before  # this step is none
-        return found
+        found = self._along(self._path, moved, solves)
+        if found.fault and before is not None:
+            # One cubic may be too coarse for several steps: they have a fault if the last of them, alone, has one.
+            step = StepMeter(solves.problem, motion.theta).measure(motion, velocity, moved, time, h)
+            if step.fault:
+                self._path = before
+                return step
+        self._keep(self._path, found)
+        self._path = None
+        return found if before is None else None
 
-    def _close(self, moved: Motion, solves: Solves) -> StepError | None:
-        """Measure the steps up to ``moved`` that were not."""
-        path = self._path
-        if path is None:
-            return None
+    def _along(self, path: _Path, moved: Motion, solves: Solves) -> StepError:
+        """What the steps up to ``moved`` stray as one path."""
         if self._meter is None or self._meter[0] is not solves.problem:
             self._meter = solves.problem, StepMeter(solves.problem, path.motion.theta)
-        found = self._meter[1].measure(path.motion, path.velocity, moved, path.time, path.length)
-        if found.fault is None:
+        return self._meter[1].measure(path.motion, path.velocity, moved, path.time, path.length)
+
+    def _keep(self, path: _Path, found: StepError) -> None:
+        """A single step with a fault is none. Of several, what they stray is a bound even where their path is poor."""
+        if found.fault is None or (path.steps > 1 and np.isfinite([found.residual, found.defect]).all()):
             self._steps.append((path.time, path.length, found.residual, found.defect))
-        self._path = None
-        return found
+
+    def _close(self, moved: Motion, solves: Solves) -> None:
+        """Measure the steps up to ``moved`` that were not."""
+        if self._path is not None:
+            self._keep(self._path, self._along(self._path, moved, solves))
+            self._path = None
 
     def ran(self, run: SmallRun, first: int, start: float, h: float, save_every: int) -> None:
         """Steps number ``first`` and on of the compiled loop."""

@@ -62,6 +62,20 @@ def test_a_path_of_several_steps_is_of_the_order_of_its_cubic(redundant):
     assert np.log2(bounds[0] / bounds[1]) == pytest.approx(3, abs=0.3)
 
 
+@pytest.mark.parametrize("redraw", [False, True])
+def test_a_path_too_coarse_for_several_steps_is_no_failure(redraw):
+    """A narrow wave swings four times to and fro in steps that follow it; a cubic over thirty of them does not."""
+    b = sp.Symbol("b")
+    swing = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), -20 * sp.cos(20 * sd.t) * u.diff(X)))
+    samples = sd.QuasiMonteCarlo(256, redraw=redraw)
+    problem = sd.Problem(swing, sd.Ansatz(sp.exp(-((5 * (X - b)) ** 2)), [X], [b]), sd.Box([(-2, 2)]), samples)
+    solution = sd.evolve(problem, [0.0], (0, 1.25), 0.0125, sd.DFI(epsilon=1e-10), measure_every=30)
+    np.testing.assert_allclose(solution.theta[:, 0], np.sin(20 * solution.t), atol=1e-3)
+    # What the path strays is still a bound, of the whole run, and a poor one.
+    assert solution.step_dt.sum() == pytest.approx(1.25)
+    assert 1 < solution.bound(0.0)[-1] < np.inf
+
+
 def test_a_run_that_stops_early_is_measured_to_its_end(redundant):
     problem, theta0 = redundant
     run = lambda **more: sd.evolve(  # noqa: E731
