@@ -17,6 +17,7 @@ from symdfi.ep.continuation import continuation
 from symdfi.ep.cost import Cost
 from symdfi.ep.echo import Echo
 from symdfi.ep.extremum import extremize
+from symdfi.ep.gain import GainFlippedEcho
 from symdfi.ep.history import Failure, Training
 from symdfi.ep.nudging import Centered, Holomorphic, Infinitesimal, Nudging, OneSided
 from symdfi.ep.optimizers import LBFGS, SGD, Adam
@@ -42,6 +43,7 @@ __all__ = [
     "Failure",
     "FixedEnds",
     "Fourier",
+    "GainFlippedEcho",
     "Galerkin",
     "GradientCheck",
     "Holomorphic",

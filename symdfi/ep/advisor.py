@@ -13,16 +13,15 @@ from symdfi.dynamics.system import Lagrangian
 from symdfi.ep.boundary import Boundary, Static
 from symdfi.ep.discrete import DiscreteSystem, discretised
 from symdfi.ep.extremum import check_boundary
+from symdfi.ep.gain import LARGEST, damped_like_its_mass, too_much
 from symdfi.ep.mirror import SEARCHED, TOLERANCE, Mirror, mirrors
-from symdfi.ep.probe import COUPLING, Probe, not_reciprocal
+from symdfi.ep.probe import Probe, not_reciprocal
 from symdfi.ep.rules import Midpoint
 from symdfi.pickling import Bare
 from symdfi.symbolic.given import name_of
 
 #: Intervals of the grid at whose points inputs are drawn.
 _STEPS = 4
-#: The largest γT for which an echo of e^{γt}L comes back in floating point.
-_LARGEST_GAIN = 18.0
 
 
 @dataclass(frozen=True)
@@ -190,20 +189,14 @@ def _echo_of_the_machine(probe: Probe, reason: str) -> Scheme:
 
 
 def _gain_flipped(probe: Probe) -> Scheme:
-    """Of a damped system: e^{γt}L has the equations d/dt(∂L/∂q̇) + γ ∂L/∂q̇ = ∂L/∂q."""
-    name, cost = "Echo() of exp(γt) L", "that L stated instead, and two runs of its discrete action, for β and −β"
-    found = probe.matrices((probe.q, probe.v))
-    M, D = found["M"], found["D"]
-    size = np.max(np.abs(M))
-    rate = float(np.sum(M * D) / (np.sum(M * M) or 1.0))
-    if any(force != 0 for force in probe.system.system.external_forces):
-        return Scheme(name, False, "D = γM alone: there are generalized forces", cost)
-    if size == 0 or np.any(found[COUPLING]) or np.max(np.abs(D - rate * M)) > TOLERANCE * np.max(np.abs(D)):
-        return Scheme(name, False, "D = γM: it is another", cost)
+    name, cost = "GainFlippedEcho()", "two runs of the machine with gain for damping, for β and −β: bias of β²"
+    rate, reason = damped_like_its_mass(probe)
+    if reason:
+        return Scheme(name, False, reason, cost)
     whole = rate * probe.setting.boundary.T
-    condition = f"D = γM with γ = {rate:.3g}, γT = {whole:.3g}"
-    if whole > _LARGEST_GAIN:
-        return Scheme(name, False, f"{condition}, more than the {_LARGEST_GAIN:g} that rounding allows", cost)
+    if whole > LARGEST:
+        return Scheme(name, False, f"D = γM, but {too_much(whole)}", cost)
+    condition = f"D = γM with γ = {rate:.3g}, γT = {whole:.3g} ≤ {LARGEST:.3g}, by the rule Trapezoidal()"
     return Scheme(name, True, condition, cost)
 
 

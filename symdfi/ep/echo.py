@@ -38,6 +38,14 @@ class Reflection:
     q: np.ndarray
     p: np.ndarray
 
+    def missed(self, free: Orbit) -> float:
+        """How far it is from the initial state of the free trajectory (see ``Echo.return_error``)."""
+        assert isinstance(free.linear, Marched)
+        p0, pN = free.linear.p0, free.linear.pN
+        sizes = np.max(np.abs(free.q)), np.max(np.abs([p0, pN]))
+        misses = np.max(np.abs(self.q - free.q[0])), np.max(np.abs(self.p - p0))
+        return float(max(miss / (size or 1.0) for miss, size in zip(misses, sizes, strict=True)))
+
 
 @dataclass(frozen=True, eq=False)
 class Echo(Nudging):
@@ -84,7 +92,7 @@ class Echo(Nudging):
         free, reflect = self._way(free)
         system, setting = free.system, free.setting
         above, below = reflect(self.beta), reflect(-self.beta)
-        _check_spread(free, above.path, below.path, self.beta)
+        check_spread(free, above.path, below.path, self.beta)
         share = 0.5 / self.beta
         q0, p0 = share * (below.p - above.p), share * (above.q - below.q)
         found = readout(system, setting, free.q, COST)
@@ -97,13 +105,10 @@ class Echo(Nudging):
         |q| on the way, and max |p − p₀|, in units of the larger |p| of the ends. A multiple of rounding, or floating
         point does not bring the motion back for so long a time: a gradient is good to about this over β."""
         free, reflect = self._way(free)
-        ends, back = self._ends(free), reflect(0.0)
-        sizes = np.max(np.abs(free.q)), np.max(np.abs([ends.p0, ends.pN]))
-        misses = np.max(np.abs(back.q - free.q[0])), np.max(np.abs(back.p - ends.p0))
-        return float(max(miss / (size or 1.0) for miss, size in zip(misses, sizes, strict=True)))
+        return reflect(0.0).missed(free)
 
-    def _ends(self, free: Orbit) -> Marched:
-        """The momenta at the ends, of a trajectory that has an echo."""
+    def _check(self, free: Orbit) -> None:
+        """``SymbolicError`` for a trajectory that has no echo."""
         if not isinstance(free.linear, Marched):
             raise SymbolicError(
                 "an echo is of a trajectory given by its beginning, InitialState or AtRest. Under other "
@@ -112,13 +117,12 @@ class Echo(Nudging):
         if not free.system.has_action:
             raise SymbolicError(
                 "with dissipation or generalized forces the motion does not retrace itself. Use "
-                "Infinitesimal(), which reads the doubled action"
+                "Infinitesimal(), which reads the doubled action, or where D = γM GainFlippedEcho()"
             )
-        return free.linear
 
     def _way(self, free: Orbit) -> tuple[Orbit, Callable[[float], Reflection]]:
         """The free trajectory, and how a nudge makes an echo of it."""
-        self._ends(free)
+        self._check(free)
         if self.exact:
             whole = Exact.of(free)
             return whole.orbit, functools.partial(_retraced, whole)
@@ -129,14 +133,15 @@ class Echo(Nudging):
 
 def _marched(free: Orbit, beta: float) -> Reflection:
     """The discrete action from its other end."""
-    push, _ = pushes(free)
-    return _reflected(free, beta, Course.forward(free.setting).backward(beta * push), Mirror.none(free.q.shape[1]))
+    push, at_end = pushes(free)
+    course = Course.forward(free.setting).backward(beta * push)
+    return reflected(free, course, Mirror.none(free.q.shape[1]), beta * at_end, beta)
 
 
 def _mirrored(free: Orbit, through: Reversal, beta: float) -> Reflection:
     """The machine itself."""
-    push, _ = pushes(free)
-    return _reflected(free, beta, through.course(free, beta * push), through.mirror)
+    push, at_end = pushes(free)
+    return reflected(free, through.course(free, beta * push), through.mirror, beta * at_end, beta)
 
 
 def _retraced(whole: Exact, beta: float) -> Reflection:
@@ -145,10 +150,11 @@ def _retraced(whole: Exact, beta: float) -> Reflection:
     return Reflection(*whole.back(beta * push, beta * at_end))
 
 
-def _reflected(free: Orbit, beta: float, course: Course, mirror: Mirror) -> Reflection:
-    _, at_end = pushes(free)
+def reflected(free: Orbit, course: Course, mirror: Mirror, kick: np.ndarray, beta: float) -> Reflection:
+    """A run over the course from the end of a free trajectory, the momentum there less a ``kick``.
+    ``ConvergenceError`` where it is lost."""
     assert isinstance(free.linear, Marched)
-    path, p = mirror(free.q[::-1]), mirror(beta * at_end - free.linear.pN)
+    path, p = mirror(free.q[::-1]), mirror(kick - free.linear.pN)
     try:
         run(free.system, course, path, p)
     except ConvergenceError as error:
@@ -156,7 +162,7 @@ def _reflected(free: Orbit, beta: float, course: Course, mirror: Mirror) -> Refl
     return Reflection(mirror(path[::-1]), mirror(path[-1]), -mirror(p))
 
 
-def _check_spread(free: Orbit, above: np.ndarray, below: np.ndarray, beta: float) -> None:
+def check_spread(free: Orbit, above: np.ndarray, below: np.ndarray, beta: float) -> None:
     """``ConvergenceError`` for echoes that a nudge does not set apart by more than rounding, or not linearly."""
     if not any(np.any(part) for part in pushes(free)):
         return

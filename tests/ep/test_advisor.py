@@ -32,7 +32,8 @@ creeping = sd.Lagrangian(-k * (1 + sp.cos(sd.t) / 2) * q**2 / 2 + q * sp.sin(sd.
 START, ENDS = sd.InitialState([0.1, 0.2], [0.0, 0.3], 2.0), sd.FixedEnds([0.0, 0.0], [1.0, 1.0], 2.0)
 RING, REST = sd.Periodic(2.0), sd.Static()
 ALONE, NUDGED = ("Infinitesimal()",), ("Infinitesimal()", "Centered()")
-GAIN = "Echo() of exp(γt) L"
+STRONG = "γT = 20 is more than 18: backward a rounding error ε grows by up to e^γT, to 1.1e-07"
+GAIN = "GainFlippedEcho()"
 ECHO, ONE = ("Infinitesimal()", "Echo()", "Echo(mirror=...)"), ("Infinitesimal()", "Reciprocal()")
 
 CASES = {
@@ -44,9 +45,9 @@ CASES = {
     "linear, damped": (damped, START, {odd: 0, soft: 0}, ONE, "Echo()", "there is dissipation"),
     "twisted": (damped, START, {soft: 0}, (*ALONE, "Reciprocal(mirror=...)"), "Reciprocal()", "K is not symmetric"),
     "nonlinear, damped": (damped, START, {odd: 0}, ALONE, "Reciprocal()", "it is not linear, for K depends"),
-    "damped like its mass": (caldirola, START, {m: 2, damp: 1, odd: 1}, (*ALONE, GAIN), GAIN, "γ = 0.5, γT = 1"),
-    "damped strongly": (caldirola, START, {m: 1, damp: 10, odd: 10}, ALONE, GAIN, "more than the 18 that rounding"),
-    "damped otherwise": (caldirola, START, {}, ALONE, GAIN, "it is another"),
+    "damped like its mass": (caldirola, START, {m: 2, damp: 1, odd: 1}, (*ALONE, GAIN), GAIN, "γ = 0.5, γT = 1 ≤ 18"),
+    "damped strongly": (caldirola, START, {m: 1, damp: 10, odd: 10}, ALONE, GAIN, STRONG),
+    "damped otherwise": (caldirola, START, {}, ALONE, GAIN, "D = γM: it is another"),
     "equilibrium": (still, REST, {}, NUDGED, "Centered()", "F_u is symmetric: ordinary equilibrium propagation"),
     "overdamped": (creeping, sd.InitialState(0.1, T=2.0, p0=0.0), {}, ONE, "Reciprocal()", "of first order, linear"),
 }  # fmt: skip
