@@ -10,8 +10,6 @@ import numpy as np
 
 #: Blocks of at least this size of which at most this part is not zero are kept, and factorised, as sparse.
 SMALLEST, FULLEST = 8, 0.5
-#: In rings, those of groups of nodes that are larger than this: full ones take less up to there.
-RING = 40
 
 
 @dataclass(frozen=True)
@@ -22,10 +20,9 @@ class Pattern:
     places: bytes | None
 
     @classmethod
-    def of(cls, flat: Sequence[np.ndarray], d: int, *, ring: int = 0) -> Pattern:
-        """The entries that are not zero in some row of some array (rows, d²), of blocks in a ring of so many nodes in a
-        group, 0 if it is none."""
-        if d < SMALLEST or 0 < d * ring <= RING:
+    def of(cls, flat: Sequence[np.ndarray], d: int) -> Pattern:
+        """The entries that are not zero in some row of some array (rows, d²)."""
+        if d < SMALLEST:
             return cls(d, None)
         # Entries of a structure are zero in the first row as well, or by accident; the sum of all rows tells.
         kept = np.zeros(d * d, bool)

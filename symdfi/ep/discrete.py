@@ -170,7 +170,7 @@ class DiscreteSystem(Rebuilt):
         h, d = setting.h, path.shape[1]
         flat = self.run(self.kernels.blocks, setting, self.points(setting, path), weights, [d * d] * 4)
         rule, steps = setting.rule, setting.steps
-        pattern = Pattern.of(flat, d, ring=rule.degree if setting.frame.periodic and not rule.spans else 0)
+        pattern = Pattern.of(flat, d)
         if rule.spans or flat[0].dtype != float:
             parts = [pattern.taken(rows[: setting.points]).reshape(steps, -1, pattern.size) for rows in flat]
             found = rule.assembled(h, parts)

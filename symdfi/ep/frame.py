@@ -14,8 +14,11 @@ from typing import Protocol
 import numpy as np
 from scipy.sparse import csc_array
 
-from symdfi.ep.blocks import RING, Blocks, Pattern
-from symdfi.linalg import BlockTridiagonalLU, ChainLU, FullChainLU, Places, RingLU, SparseChainLU
+from symdfi.ep.blocks import Blocks, Pattern
+from symdfi.linalg import BlockTridiagonalLU, ChainLU, FrontalLU, FullChainLU, Places, Plan, SparseChainLU
+
+#: Factors of more numbers are left to SuperLU, which needs no plan.
+_STORED = 2 * 10**7
 
 
 class Linear(Protocol):
@@ -59,11 +62,21 @@ class Frame(abc.ABC):
         """Groups of nodes, nodes in a group, whether they are a ring, and which numbers of theirs are held."""
 
     def factor(self, blocks: Blocks) -> ChainLU:
-        """The factors of the matrix made of the second derivatives of the intervals."""
+        """The factors of the matrix made of the second derivatives of the intervals: by a plan where its pivots are
+        safe, by LAPACK or SuperLU, who seek others, where they are not."""
+        groups, _, periodic, _ = self.key
+        matrix = None
+        if len(blocks.entries) > 1 and blocks.entries.dtype == float and (plan := self.plan(blocks)) is not None:
+            matrix = self.sparse(blocks)
+            if (found := FrontalLU(plan, matrix.data, groups, periodic)).is_safe:
+                return found
         if blocks.pattern.places is None:
             return self.full(blocks.full)
-        groups, _, periodic, _ = self.key
-        return SparseChainLU(self.sparse(blocks), groups, periodic, rcond_min=None)
+        return SparseChainLU(self.sparse(blocks) if matrix is None else matrix, groups, periodic, rcond_min=None)
+
+    def plan(self, blocks: Blocks) -> Plan | None:
+        """How that matrix is eliminated. None where there is too much to be kept."""
+        return _plan(*blocks.entries.shape[:2], blocks.pattern, self.degree, self.key)
 
     def sparse(self, blocks: Blocks) -> csc_array:
         """That matrix, with its largest entry on the diagonal of what is held."""
@@ -131,8 +144,6 @@ class Ring(Frame):
         diagonal[0, 0, :, 0, :] += last[-1]
         before = np.concatenate([lower[-1:], lower[:-1]])
         parts = [p.reshape(steps, m * d, m * d) for p in (before, diagonal, upper)]
-        if steps >= 3 and m * d <= RING and blocks.dtype == float and (found := RingLU(*parts)).is_safe:
-            return found
         return BlockTridiagonalLU(*parts, periodic=True, rcond_min=None)
 
 
@@ -257,3 +268,11 @@ def _places(
     own = np.flatnonzero(stays[first : first + size])
     places = Places.of(size, np.append(rows[chosen] - first, own), np.append(columns[chosen] - first, own))
     return chosen, own.size, places
+
+
+@functools.lru_cache(maxsize=16)
+def _plan(steps: int, count: int, pattern: Pattern, degree: int, key: tuple[int, int, bool, bytes]) -> Plan | None:
+    """``Frame.plan``."""
+    _, _, places = _places(steps, count, pattern, degree, key)
+    found = Plan.of(places.pattern)
+    return found if found.stored <= _STORED else None

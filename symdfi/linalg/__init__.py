@@ -17,8 +17,8 @@ from symdfi.linalg.anchored import (
 )
 from symdfi.linalg.banded import BlockTridiagonalLU
 from symdfi.linalg.chain import ChainLU
+from symdfi.linalg.frontal import FrontalLU, Plan
 from symdfi.linalg.full_chain import FullChainLU
-from symdfi.linalg.ring import RingLU
 from symdfi.linalg.sparse_chain import Places, SparseChainLU
 
 __all__ = [
@@ -32,12 +32,13 @@ __all__ = [
     "ChainLU",
     "Cholesky",
     "Dual",
+    "FrontalLU",
     "FullChainLU",
     "Normal",
     "Places",
+    "Plan",
     "Products",
     "RandomizedSVD",
-    "RingLU",
     "Source",
     "SparseChainLU",
     "TruncatedSVD",

@@ -39,7 +39,14 @@ class Places:
 
     def matrix(self, values: NDArray[Any]) -> csc_array:
         """The matrix of these entries; those at one place add up."""
-        data = np.add.reduceat(values[self.order], self.firsts)
+        return self._matrix(np.add.reduceat(values[self.order], self.firsts))
+
+    @property
+    def pattern(self) -> csc_array:
+        """Ones where such a matrix has an entry."""
+        return self._matrix(np.ones(self.firsts.size))
+
+    def _matrix(self, data: NDArray[Any]) -> csc_array:
         return csc_array((data, self.rows, self.starts), shape=(self.size, self.size))
 
 

@@ -298,12 +298,12 @@ def test_nudged_phases_factorise_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
 
     made = []
 
-    class Counted(frame.RingLU):
-        def __init__(self, *blocks: Any) -> None:
+    class Counted(frame.FrontalLU):
+        def __init__(self, *given: Any) -> None:
             made.append(self)
-            super().__init__(*blocks)
+            super().__init__(*given)
 
-    monkeypatch.setattr(frame, "RingLU", Counted)
+    monkeypatch.setattr(frame, "FrontalLU", Counted)
     case, trainer = CASES["chain of two"], chain_of_two(sd.Centered(1e-3))
     free = trainer.free(case.params, case.inputs, case.targets)
     assert len(made) == free.iterations + 1

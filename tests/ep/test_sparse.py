@@ -7,8 +7,9 @@ import pytest
 import sympy as sp
 
 import symdfi as sd
-from symdfi.ep import blocks, frame, leaps, march
-from symdfi.linalg import BlockTridiagonalLU, RingLU, SparseChainLU
+from symdfi.ep import blocks, leaps, march
+from symdfi.linalg import BlockTridiagonalLU, FrontalLU, SparseChainLU
+from symdfi.linalg.frontal import factors
 
 n, e = sp.symbols("n e", integer=True, positive=True)
 i = sp.Symbol("i", integer=True)
@@ -61,13 +62,12 @@ def test_sparse_and_full_agree(monkeypatch: pytest.MonkeyPatch, rule, kind: str)
     trainer = sd.EPTrainer(system, readout, boundary, 12, [k, K, g], rule=rule)
     params = springs(nodes, 15)
     found = []
-    ways = [(8, 0, SparseChainLU), (10**6, 0, BlockTridiagonalLU), (8, 40, RingLU)]
-    for smallest, ring, factors in ways if kind == "periodic" else ways[:2]:
+    ways = [(8, 0, SparseChainLU), (10**6, 0, BlockTridiagonalLU), (8, 1e6, FrontalLU), (10**6, 1e6, FrontalLU)]
+    for smallest, growth, expected in ways:
         monkeypatch.setattr(blocks, "SMALLEST", smallest)
-        monkeypatch.setattr(blocks, "RING", ring)
-        monkeypatch.setattr(frame, "RING", ring)
+        monkeypatch.setattr(factors, "GROWTH", growth)
         free = trainer.free(params, DRIVE, TARGET)
-        assert isinstance(free.linear.factor, factors)
+        assert isinstance(free.linear.factor, expected)
         found.append((free, trainer.response(free)))
     (sparse, one), *others = found
     for full, other in others:

@@ -1,0 +1,6 @@
+"""Multifrontal elimination by a plan that is made once for a pattern."""
+
+from symdfi.linalg.frontal.factors import FrontalLU
+from symdfi.linalg.frontal.plan import Plan
+
+__all__ = ["FrontalLU", "Plan"]
