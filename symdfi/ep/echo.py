@@ -9,15 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from symdfi.ep.discrete import COST, FREE
+from symdfi.ep.boundary import Boundary
+from symdfi.ep.discrete import COST, FREE, DiscreteSystem
 from symdfi.ep.exact import Exact
 from symdfi.ep.march import Course, Marched, run
 from symdfi.ep.mirror import Mirror
-from symdfi.ep.nudging import Nudging, finite_nudge, pushes
+from symdfi.ep.nudging import Nudging, finite_nudge, pushes, pushes_at
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.readout import Readout, readout, rounding
 from symdfi.ep.reversal import Reversal, reversal
 from symdfi.ep.sensitivity import Sensitivity, by_velocity, finite_derivatives, shaped
+from symdfi.ep.setting import Setting
 from symdfi.errors import ConvergenceError, SymbolicError
 from symdfi.linalg.blas import one_blas_thread
 
@@ -67,7 +69,8 @@ class Echo(Nudging):
     a gyroscopic one. ``mirror`` is a signed permutation as a matrix, or signs, or "find" for the first there is.
 
     With ``exact=True`` the leapfrog of L = q̇ᵀMq̇/2 − V(q, t), by the rule ``Trapezoidal``, runs in whole numbers, which
-    rounding does not hinder to come back (see ``symdfi.ep.exact``): ``return_error`` is 0, however long the time.
+    rounding does not hinder to come back (see ``symdfi.ep.exact``): ``return_error`` is 0, however long the time. So no
+    trajectory need be kept: ``EPTrainer.gradient`` takes memory that does not grow with the number of steps.
 
     Raises ``SymbolicError`` for any other boundary condition, for dissipation, and for a mirror that does not reverse
     the system, ``ValueError`` for what is no mirror, ``ConvergenceError`` for a nudge that
@@ -107,28 +110,29 @@ class Echo(Nudging):
         free, reflect = self._way(free)
         return reflect(0.0).missed(free)
 
-    def _check(self, free: Orbit) -> None:
-        """``SymbolicError`` for a trajectory that has no echo."""
-        if not isinstance(free.linear, Marched):
-            raise SymbolicError(
-                "an echo is of a trajectory given by its beginning, InitialState or AtRest. Under other "
-                "boundary conditions nudge the system itself, by Centered()"
-            )
-        if not free.system.has_action:
-            raise SymbolicError(
-                "with dissipation or generalized forces the motion does not retrace itself. Use "
-                "Infinitesimal(), which reads the doubled action, or where D = γM GainFlippedEcho()"
-            )
-
     def _way(self, free: Orbit) -> tuple[Orbit, Callable[[float], Reflection]]:
         """The free trajectory, and how a nudge makes an echo of it."""
-        self._check(free)
+        check_echo(free.system, free.setting.boundary)
         if self.exact:
             whole = Exact.of(free)
             return whole.orbit, functools.partial(_retraced, whole)
         if self.mirror is None:
             return free, functools.partial(_marched, free)
         return free, functools.partial(_mirrored, free, reversal(free, self.mirror))
+
+
+def check_echo(system: DiscreteSystem, boundary: Boundary) -> None:
+    """``SymbolicError`` for a system that has no echo, and for another boundary condition than ``InitialState``."""
+    if not boundary.is_marched:
+        raise SymbolicError(
+            "an echo is of a trajectory given by its beginning, InitialState or AtRest. Under other "
+            "boundary conditions nudge the system itself, by Centered()"
+        )
+    if not system.has_action:
+        raise SymbolicError(
+            "with dissipation or generalized forces the motion does not retrace itself. Use "
+            "Infinitesimal(), which reads the doubled action, or where D = γM GainFlippedEcho()"
+        )
 
 
 def _marched(free: Orbit, beta: float) -> Reflection:
@@ -147,7 +151,7 @@ def _mirrored(free: Orbit, through: Reversal, beta: float) -> Reflection:
 def _retraced(whole: Exact, beta: float) -> Reflection:
     """In whole numbers."""
     push, at_end = pushes(whole.orbit)
-    return Reflection(*whole.back(beta * push, beta * at_end))
+    return Reflection(*whole.back(beta * push, beta * at_end, beta))
 
 
 def reflected(free: Orbit, course: Course, mirror: Mirror, kick: np.ndarray, beta: float) -> Reflection:
@@ -162,33 +166,62 @@ def reflected(free: Orbit, course: Course, mirror: Mirror, kick: np.ndarray, bet
     return Reflection(mirror(path[::-1]), mirror(path[-1]), -mirror(p))
 
 
-def check_spread(free: Orbit, above: np.ndarray, below: np.ndarray, beta: float) -> None:
-    """``ConvergenceError`` for echoes that a nudge does not set apart by more than rounding, or not linearly."""
-    if not any(np.any(part) for part in pushes(free)):
-        return
-    spread, size = np.max(np.abs(above - below)) / 2, np.max(np.abs(free.q))
-    bend = np.max(np.abs(above - free.q + below - free.q)) / 2
-    lost = rounding(free.system, free.setting, above, below)
-    if spread <= _ROUNDING * size or lost > _LOST:
-        raise ConvergenceError(
-            f"the echo nudged by beta = {beta:g} cannot be told from the free trajectory: they are {spread:.3g} apart, "
-            f"of {size:.3g}, and rounding is {lost:.1e} of what that changes; increase beta",
-            beta=beta,
-        )  # fmt: skip
-    if not bend <= _BEND * spread:
-        raise ConvergenceError(
-            f"the echoes nudged by beta = ±{abs(beta):g} are {spread:.3g} from the free trajectory, {bend:.3g} of it "
-            "not linear in beta: reduce beta, or the motion does not come back for so long a time (see "
-            "Echo.return_error)",
-            beta=beta,
-        )  # fmt: skip
+@dataclass
+class Spread:
+    """What a nudge makes of a path: how far two echoes are ``apart``, the part of it that is not linear in the nudge,
+    and the rounding in what it changes, by parameter."""
+
+    pushed: bool = False
+    apart: float = 0.0
+    size: float = 0.0
+    bend: float = 0.0
+    noise: np.ndarray | float = 0.0
+    told: np.ndarray | float = 0.0
+
+    def add(self, system: DiscreteSystem, setting: Setting, free: np.ndarray, above: np.ndarray, below: np.ndarray):
+        """A path, or a piece of one, and its echoes."""
+        self.pushed |= any(np.any(part) for part in pushes_at(system, setting, free))
+        self.apart = max(self.apart, np.max(np.abs(above - below)) / 2)
+        self.size = max(self.size, np.max(np.abs(free)))
+        self.bend = max(self.bend, np.max(np.abs(above - free + below - free)) / 2)
+        noise, told = rounding(system, setting, above, below)
+        self.noise, self.told = self.noise + noise, self.told + told
+
+    @np.errstate(divide="ignore", invalid="ignore")
+    def check(self, beta: float) -> None:
+        """``ConvergenceError`` for echoes that a nudge does not set apart by more than rounding, or not linearly."""
+        if not self.pushed:
+            return
+        lost = np.max(np.where(np.asarray(self.noise) > 0, np.divide(self.noise, self.told), 0.0), initial=0.0)
+        if self.apart <= _ROUNDING * self.size or lost > _LOST:
+            raise ConvergenceError(
+                f"the echo nudged by beta = {beta:g} cannot be told from the free trajectory: they are "
+                f"{self.apart:.3g} apart, of {self.size:.3g}, and rounding is {lost:.1e} of what that changes; "
+                "increase beta",
+                beta=beta,
+            )  # fmt: skip
+        if not self.bend <= _BEND * self.apart:
+            raise ConvergenceError(
+                f"the echoes nudged by beta = ±{abs(beta):g} are {self.apart:.3g} from the free trajectory, "
+                f"{self.bend:.3g} of it not linear in beta: reduce beta, or the motion does not come back for so "
+                "long a time (see Echo.return_error)",
+                beta=beta,
+            )  # fmt: skip
+
+
+def check_spread(free: Orbit, above: np.ndarray, below: np.ndarray, beta: float) -> Spread:
+    """Of whole paths; errors as of ``Spread.check``."""
+    spread = Spread()
+    spread.add(free.system, free.setting, free.q, above, below)
+    spread.check(beta)
+    return spread
 
 
 def _collected(free: Orbit, found: Readout, q0: np.ndarray, p0: np.ndarray) -> Sensitivity:
     """A sensitivity from derivatives at the end of an echo; what goes by an initial velocity is added."""
     system, setting, nothing = free.system, free.setting, np.full(q0.size, np.nan)
     theta, signals, v0 = found.by_theta, found.by_signal.copy(), nothing
-    if (start := by_velocity(free, p0)) is not None:
+    if (start := by_velocity(system, setting, p0)) is not None:
         theta, q0, v0 = theta + start.theta, q0 + start.q0, start.v0
         signals[0] += start.signals
     params = finite_derivatives(shaped(theta, system.shapes(setting)), free.q)

@@ -70,12 +70,11 @@ class GainFlippedEcho(Nudging):
         gain, push = _gain(free), pushed(free)
         at_end = self.beta * np.exp(-0.5 * gain[0])
         above, below = (_echo(free, sign * at_end * push, gain, sign * self.beta).path for sign in (1, -1))
-        check_spread(free, above, below, self.beta)
-        spread, size = np.max(np.abs(above - below)) / 2, np.max(np.abs(free.q))
-        if spread > _SPREAD * size:
+        spread = check_spread(free, above, below, self.beta)
+        if spread.apart > _SPREAD * spread.size:
             raise ConvergenceError(
-                f"the echoes nudged by beta = ±{abs(self.beta):g} are {spread:.3g} from the free trajectory, of "
-                f"{size:.3g}: reduce beta",
+                f"the echoes nudged by beta = ±{abs(self.beta):g} are {spread.apart:.3g} from the free trajectory, of "
+                f"{spread.size:.3g}: reduce beta",
                 beta=self.beta,
             )  # fmt: skip
         return sensitivity(free, push, np.exp(-gain)[:, None] * (above - below) / (2 * at_end))

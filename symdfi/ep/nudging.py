@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from symdfi.ep.closed import Pinned, closed_parameters, closed_sensitivity, nudge_closed
-from symdfi.ep.discrete import COST
+from symdfi.ep.discrete import COST, DiscreteSystem
 from symdfi.ep.frame import TwoPoint
 from symdfi.ep.leaps import explicit_gradient
 from symdfi.ep.newton import nudge
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.precision import Scale
 from symdfi.ep.sensitivity import Sensitivity, by_parameters, finite_derivatives, sensitivity, shaped
+from symdfi.ep.setting import Setting
 from symdfi.errors import DivergenceError, SymbolicError
 from symdfi.numbers import count, one_real
 
@@ -195,13 +196,17 @@ def pushed(free: Orbit) -> np.ndarray:
 
 
 def pushes(free: Orbit) -> tuple[np.ndarray, np.ndarray]:
+    """``pushes_at`` a free orbit."""
+    return pushes_at(free.system, free.setting, free.q)
+
+
+def pushes_at(system: DiscreteSystem, setting: Setting, path: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The derivatives of the running cost by q and v at the points, (points, 2d), and that of the terminal cost by
     q(T). ``DivergenceError`` where they are not finite."""
-    system, setting, d = free.system, free.setting, free.q.shape[1]
-    at = system.points(setting, free.q)
+    d, at = path.shape[1], system.points(setting, path)
     (rows,) = system.run(system.kernels.slope, setting, at, COST, [2 * d])
     if not np.isfinite(rows).all():
-        raise DivergenceError("the derivative of the cost by the path is not finite", partial=free.q)
+        raise DivergenceError("the derivative of the cost by the path is not finite", partial=path)
     return rows[: setting.points], rows[setting.points :, :d].sum(axis=0)
 
 

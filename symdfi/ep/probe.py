@@ -49,9 +49,14 @@ class Probe:
     @classmethod
     def near(cls, free: Orbit) -> Probe:
         """Near a free trajectory."""
-        system, setting, rng = free.system, free.setting, np.random.default_rng(0)
+        return cls.about(free.system, free.setting, free.q)
+
+    @classmethod
+    def about(cls, system: DiscreteSystem, setting: Setting, path: np.ndarray) -> Probe:
+        """Near a path."""
+        rng = np.random.default_rng(0)
         own = rng.integers(setting.points, size=_ROWS)
-        q, v = (_scattered(rng, x[own]) for x in system.points(setting, free.q))
+        q, v = (_scattered(rng, x[own]) for x in system.points(setting, path))
         return cls(system, setting, q, v, setting.times[own], setting.signals_of(*FREE)[own])._driven(rng)
 
     @classmethod

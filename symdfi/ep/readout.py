@@ -44,10 +44,12 @@ def readout(system: DiscreteSystem, setting: Setting, path: np.ndarray, weights:
     return Readout(setting.weights @ by_theta, sampled(setting, by_signal), float(by_end))
 
 
-@np.errstate(over="ignore", invalid="ignore", divide="ignore")
-def rounding(system: DiscreteSystem, setting: Setting, one: np.ndarray, other: np.ndarray) -> float:
-    """The largest share, over the parameters, that rounding has in the difference of ∂_θS between two paths: with m the
-    size of ∂L/∂θ at a point and δ how far apart the paths are there, in units of the path's size, Σ εm / Σ δm.
+@np.errstate(over="ignore", invalid="ignore")
+def rounding(
+    system: DiscreteSystem, setting: Setting, one: np.ndarray, other: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What rounding has in the difference of ∂_θS between two paths, and what that is, by parameter: with m the size of
+    ∂L/∂θ at a point and δ how far apart the paths are there, in units of the path's size, Σ εm and Σ δm.
 
     Where L grows by e^{γt} the end, where the paths are together, drowns the beginning."""
     counts = [int(np.prod(shape, dtype=int)) for shape in system.shapes(setting).values()]
@@ -58,8 +60,7 @@ def rounding(system: DiscreteSystem, setting: Setting, one: np.ndarray, other: n
     for x, y in zip(at, beside, strict=True):
         apart += np.max(np.abs(x - y), axis=1) / (2 * np.max(np.abs(x)) or 1.0)
     sizes = np.abs(setting.weights[:, None] * by_theta)
-    noise, told = np.finfo(float).eps * sizes.sum(axis=0), apart @ sizes
-    return float(np.max(np.where(noise > 0, noise / told, 0.0), initial=0.0))
+    return np.finfo(float).eps * sizes.sum(axis=0), apart @ sizes
 
 
 def sampled(setting: Setting, by_signal: np.ndarray) -> np.ndarray:

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from symdfi.ep.boundary import InitialState
-from symdfi.ep.discrete import COST, FREE
+from symdfi.ep.discrete import COST, FREE, DiscreteSystem
 from symdfi.ep.frame import Open
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.readout import sampled
+from symdfi.ep.setting import Setting
 from symdfi.errors import DivergenceError
 
 
@@ -96,16 +97,16 @@ class ByVelocity:
     v0: np.ndarray
 
 
-def by_velocity(free: Orbit, p0: np.ndarray) -> ByVelocity | None:
+def by_velocity(system: DiscreteSystem, setting: Setting, p0: np.ndarray) -> ByVelocity | None:
     """dC/dp0 · ∂p0, p0 = ∂L/∂v at (q0, v0), by parameters, signals, q0 and v0; None where p0 itself is given."""
-    system, setting, d = free.system, free.setting, p0.size
+    d = p0.size
     assert isinstance(setting.boundary, InitialState)
-    speed = setting.boundary.start(setting.places)[1]
+    q0, speed, _ = setting.boundary.start(setting.places)
     if speed is None:
         return None
     row = np.concatenate([np.zeros(d), p0])[None]
     theta, signals, _, state = system.run_at(
-        system.kernels.doubled, setting, (free.q[:1], speed[None]), *system.beginning(setting),
+        system.kernels.doubled, setting, (q0[None], speed[None]), *system.beginning(setting),
         [*system.impulse_widths(setting), 2 * d], row,
     )  # fmt: skip
     return ByVelocity(theta[0], signals[0], state[0, :d], state[0, d:])
@@ -124,7 +125,7 @@ def _integrated(free: Orbit, along: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def _by_beginning(free: Orbit, along: np.ndarray) -> ByVelocity | None:
-    return by_velocity(free, along[0]) if isinstance(free.setting.boundary, InitialState) else None
+    return by_velocity(free.system, free.setting, along[0]) if free.setting.boundary.is_marched else None
 
 
 def _by_end(free: Orbit, along: np.ndarray, state: np.ndarray, by_time: np.ndarray) -> float:

@@ -95,7 +95,7 @@ class Reader:
         d = self._length(boundary, n_dof, used)
         sizes, ints, packed = compiled.pack(used, d)
         extents = compiled.sizes(d, used)
-        rows = self._sampled(boundary, rule.times(steps, boundary.T), signals, extents)
+        rows = self.sampled(boundary, rule.times(steps, boundary.T), signals, extents)
         times, sampled = rule.times(steps, boundary.T), rule.samples(steps)
         weights = np.tile(boundary.T / steps * rule.weights, steps)
         if self.kernels.has_terminal:
@@ -193,7 +193,7 @@ class Reader:
             finite_reals(given[name], f"the parameter {name}")
         return {name: value for name, value in given.items() if name in allowed}
 
-    def _sampled(
+    def sampled(
         self, boundary: Boundary, times: np.ndarray, signals: Signals | None, extents: Mapping[sp.Symbol, int]
     ) -> np.ndarray:
         """Inputs and targets at the times of the rule and then at T, a column a number, then those of integrals and

@@ -23,11 +23,15 @@ from symdfi.ep.bound import Bound, Direct
 from symdfi.ep.boundary import Boundary
 from symdfi.ep.cost import Cost
 from symdfi.ep.discrete import discretised
+from symdfi.ep.echo import Echo, check_echo
+from symdfi.ep.exact import check_leapfrog
 from symdfi.ep.extremum import check_boundary, solve
 from symdfi.ep.history import Training
 from symdfi.ep.nudging import Centered, Holomorphic, Infinitesimal, Nudging, OneSided, adjoint
 from symdfi.ep.optimizers import Optimizer
 from symdfi.ep.orbit import Orbit
+from symdfi.ep.pieces import Pieces
+from symdfi.ep.retrace import Retrace
 from symdfi.ep.rules import Midpoint, Rule
 from symdfi.ep.samples import Data
 from symdfi.ep.scan import NudgeScan, scan
@@ -38,7 +42,7 @@ from symdfi.ep.training import resume as resume_training
 from symdfi.ep.training import train as train_on
 from symdfi.errors import SymbolicError
 from symdfi.linalg.blas import one_blas_thread
-from symdfi.numbers import finite_reals, real
+from symdfi.numbers import count, finite_reals, real
 from symdfi.pickling import Rebuilt
 from symdfi.symbolic.given import name_of
 
@@ -132,10 +136,7 @@ class EPTrainer(Rebuilt):
         guess: np.ndarray | None = None,
     ) -> Orbit:  # fmt: skip
         """The free phase: the trajectory without a nudge, with its cost."""
-        for kind, given in (("inputs", inputs), ("targets", targets)):
-            if given is not None and not isinstance(given, Mapping):
-                raise TypeError(f"{kind} are given by name, as {{y: values}}, not as {type(given).__name__}")
-        signals = {**(inputs or {}), **(targets or {})}
+        signals = self._signals(inputs, targets)
         known = None if self._bound is None else self._bound[0].setting(self._bound[1], params, inputs, targets)
         found = solve(
             self.discrete, self.boundary, self.steps, params, signals, rule=self.rule, guess=guess, setting=known
@@ -156,6 +157,9 @@ class EPTrainer(Rebuilt):
         ``ValueError`` for a missing, misshapen or non-finite parameter, input or target, ``SymbolicError`` for a finite
         nudge where it would give a wrong gradient.
         """
+        if isinstance(self.nudging, Echo) and self.nudging.exact:
+            trace = self.retrace(params, inputs, targets)
+            return trace.cost, self._chosen(trace.gradient(self.nudging.beta))
         direct = self._direct
         found = None if direct is None else direct.gradient(params, inputs, targets)
         if found is not None:
@@ -166,6 +170,20 @@ class EPTrainer(Rebuilt):
             self._direct = Direct.of(self.discrete, free.setting, self.trainable, params, inputs, targets)
             found = None if self._direct is None else self._direct.gradient(params, inputs, targets)
         return found or (free.cost, self.response(free))
+
+    def retrace(
+        self, params: Mapping[Any, Any], inputs: Signals | None = None, targets: Signals | None = None
+    ) -> Retrace:
+        """The leapfrog in whole numbers to T and back, of which no trajectory is kept: memory does not grow with the
+        number of steps, if inputs and targets are functions of time or constants. Its ``return_error`` is 0;
+        ``gradient`` takes it where the nudging is ``Echo(exact=True)``.
+
+        Raises ``SymbolicError`` for another boundary condition than ``InitialState``, another rule than ``Trapezoidal``
+        and a system that is not q̇ᵀMq̇/2 − V(q, t), and else what ``gradient`` does."""
+        check_echo(self.discrete, self.boundary)
+        check_leapfrog(self.rule)
+        signals = self._signals(inputs, targets)
+        return Retrace.of(Pieces.read(self.discrete, self.boundary, count(self.steps, "steps", 1), params, signals))
 
     @one_blas_thread()
     def response(self, free: Orbit) -> dict[str, np.ndarray]:
@@ -226,6 +244,13 @@ class EPTrainer(Rebuilt):
         that is no checkpoint, is damaged, or is of another training, and what ``train`` raises.
         """
         return resume_training(self, path, data, epochs, optimizer, gradient, executor, on_epoch)
+
+    @staticmethod
+    def _signals(inputs: Signals | None, targets: Signals | None) -> dict[Any, Any]:
+        for kind, given in (("inputs", inputs), ("targets", targets)):
+            if given is not None and not isinstance(given, Mapping):
+                raise TypeError(f"{kind} are given by name, as {{y: values}}, not as {type(given).__name__}")
+        return {**(inputs or {}), **(targets or {})}
 
     def _chosen(self, found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         return {name: found[name] for name in self.trainable}
