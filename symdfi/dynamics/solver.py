@@ -7,7 +7,7 @@ The function ``kernel`` writes the entries, in O(entries), where the solvers of 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import sympy as sp
@@ -67,7 +67,7 @@ def _diagonal(assembly: Assembly, found: Diagonal) -> list[str]:
 def _sparse(assembly: Assembly, found: Sparse) -> list[str]:
     parts, offset = [], sp.S.Zero
     for coupling in found.entries:
-        nest = _nest(assembly, coupling)
+        nest = nest_of(assembly, coupling)
         parts.append((nest.stored(coupling.value), nest.loops, offset, tuple(row_major(nest.loops))))
         offset += nest.count
     assembly.output("entries", parts)
@@ -81,7 +81,7 @@ def _sparse(assembly: Assembly, found: Sparse) -> list[str]:
     ]
 
 
-def _nest(assembly: Assembly, coupling: Coupling) -> Nest:
+def nest_of(assembly: Assembly, coupling: Coupling) -> Nest:
     """The loops of an entry."""
     shapes = dict(enumerate(map(shape_of, assembly.coordinates)))  # auxiliary unknowns have no indices
     sides = (coupling.row, coupling.at_row), (coupling.column, coupling.at_column)
@@ -92,18 +92,9 @@ def _nest(assembly: Assembly, coupling: Coupling) -> Nest:
 
 def plans_of(assembly: Assembly, found: Sparse, renaming: Renaming) -> Plans:
     """The plans of an elimination, from the pattern of the entries; ``assembly`` has a builder of its own."""
-    count, starts = len(assembly.coordinates), assembly.starts
-    positions = [(starts[r], row_major(assembly.row_loops(r))) for r in range(count)]
-    positions += [(assembly.total + k, []) for k in range(found.auxiliaries)]
-    nests = [_nest(assembly, coupling).whatever(assembly.builder.program) for coupling in found.entries]
-    for name, side in (("rows", lambda c: (c.row, c.at_row)), ("columns", lambda c: (c.column, c.at_column))):
-        parts = []
-        for coupling, nest in zip(found.entries, nests, strict=True):
-            r, at = side(coupling)
-            start, steps = positions[r]
-            place = start + sum((k * step for k, step in zip(at, steps, strict=True)), sp.S.Zero)
-            parts.append(assembly.assign(nest.stored(sp.expand(place), -1), nest.loops))
-        assembly.builder.output(name, parts)
+    starts = assembly.starts
+    nests = [nest_of(assembly, coupling).whatever(assembly.builder.program) for coupling in found.entries]
+    write_places(assembly, found.entries, nests, found.auxiliaries)
     rows = Rows(nests, renaming)
     rows.output(assembly.builder)
     hubs = [
@@ -112,11 +103,26 @@ def plans_of(assembly: Assembly, found: Sparse, renaming: Renaming) -> Plans:
         if all(extent.is_Integer and extent <= COMPONENTS for extent in shape_of(q))
         for k in range(int(count_of([q])))
     ]
-    hubs += [start for start, _ in positions[count:]]
+    hubs += [assembly.total + k for k in range(found.auxiliaries)]
     unknowns = assembly.total + found.auxiliaries
     places = tuple(sp.expand(place) for place in hubs)
     count = sp.Add(*(nest.count for nest in nests))
     return Plans(assembly.builder.build(), renaming, rows, count, unknowns, places)
+
+
+def write_places(assembly: Assembly, entries: Sequence[Coupling], nests: Sequence[Nest], auxiliaries: int = 0) -> None:
+    """Outputs ``rows`` and ``columns``: where each entry of its nest lies, -1 where there is none."""
+    starts = assembly.starts
+    positions = [(starts[r], row_major(assembly.row_loops(r))) for r in range(len(assembly.coordinates))]
+    positions += [(assembly.total + k, []) for k in range(auxiliaries)]
+    for name, side in (("rows", lambda c: (c.row, c.at_row)), ("columns", lambda c: (c.column, c.at_column))):
+        parts = []
+        for coupling, nest in zip(entries, nests, strict=True):
+            r, at = side(coupling)
+            start, steps = positions[r]
+            place = start + sum((k * step for k, step in zip(at, steps, strict=True)), sp.S.Zero)
+            parts.append(assembly.assign(nest.stored(sp.expand(place), -1), nest.loops))
+        assembly.builder.output(name, parts)
 
 
 _LINES: dict[type, Callable] = {Dense: _dense, Diagonal: _diagonal, Sparse: _sparse}

@@ -22,9 +22,10 @@ from symdfi.compile.kernels import cache, threads
 from symdfi.compile.kernels.groups import count_of
 from symdfi.compile.kernels.kernel import CompiledKernel
 from symdfi.dynamics.system import Lagrangian
-from symdfi.ep.blocks import Blocks, Pattern
+from symdfi.ep.blocks import FULLEST, Blocks, Pattern
 from symdfi.ep.boundary.periodic import PERIODIC
 from symdfi.ep.cost import Cost
+from symdfi.ep.entries import Entries
 from symdfi.ep.kernels import PointKernels
 from symdfi.ep.setting import Reader, Setting
 from symdfi.errors import DivergenceError
@@ -36,6 +37,8 @@ from symdfi.symbolic.given import name_of
 _CHUNK = 2**18
 #: Sizes of so many settings are remembered.
 _REMEMBERED = 256
+#: From so many degrees of freedom on derivatives are listed where that is less.
+_LISTED = 64
 #: From so many numbers on at the points of a thread, handing over to it pays.
 _WORTH = 2**13
 #: The weights (α, β) of L and of the costs: ``(1, β)`` makes S_β, and these the system alone and the cost alone. With a
@@ -167,21 +170,43 @@ class DiscreteSystem(Rebuilt):
     @np.errstate(over="ignore", invalid="ignore")
     def blocks(self, setting: Setting, path: np.ndarray, weights: Weights = FREE) -> Blocks:
         """The derivatives of the equations by the nodes, interval by interval."""
-        h, d = setting.h, path.shape[1]
-        flat = self.run(self.kernels.blocks, setting, self.points(setting, path), weights, [d * d] * 4)
-        rule, steps = setting.rule, setting.steps
-        pattern = Pattern.of(flat, d)
+        h, rule, steps = setting.h, setting.rule, setting.steps
+        pattern, flat, at = self._second(setting, path, weights)
         if rule.spans or flat[0].dtype != float:
-            parts = [pattern.taken(rows[: setting.points]).reshape(steps, -1, pattern.size) for rows in flat]
+            parts = [rows[: setting.points][:, at].reshape(steps, -1, pattern.size) for rows in flat]
             found = rule.assembled(h, parts)
         else:
             count = rule.degree + 1
             found = np.empty((steps, count * count, pattern.size))
-            self._loops.couple(*flat, rule.couplings.reshape(4, -1, count * count), h, pattern.at, found)
+            self._loops.couple(*flat, rule.couplings.reshape(4, -1, count * count), h, at, found)
             found = found.reshape(steps, count, count, pattern.size)
         if weights[1] and len(setting.weights) > setting.points:
-            found[-1, -1] += pattern.taken(flat[0][setting.points :]).sum(axis=0)
+            found[-1, -1] += flat[0][setting.points :, at].sum(axis=0)
         return Blocks(pattern, found)
+
+    def _second(
+        self, setting: Setting, path: np.ndarray, weights: Weights
+    ) -> tuple[Pattern, list[np.ndarray], np.ndarray]:
+        """Which entries of blocks are kept, the four derivatives of G and P at all points, a row each, and where in
+        such a row what is kept stands."""
+        d, points = path.shape[1], self.points(setting, path)
+        if self.lists(setting):
+            places, signals = self.entries.places(setting), setting.signals_of(*weights)
+            found = self.entries.at(setting, points, signals, setting.times)
+            return places.pattern, places.gathered(found), np.arange(places.pattern.size)
+        flat = self.run(self.kernels.blocks, setting, points, weights, [d * d] * 4)
+        pattern = Pattern.of(flat, d)
+        return pattern, flat, pattern.at
+
+    @_by_sizes
+    def lists(self, setting: Setting) -> bool:
+        """Whether second derivatives are listed entry by entry: there are many coordinates, and few that meet."""
+        d = setting.places.n_dof
+        return d >= _LISTED and sum(self.entries.counts(setting)) <= FULLEST * d * d
+
+    @functools.cached_property
+    def entries(self) -> Entries:
+        return Entries(self.kernels)
 
     # Kernels at points
 

@@ -51,9 +51,11 @@ def grid_error(system: DiscreteSystem, setting: Setting, path: np.ndarray, linea
 
 def _second_variation(system: DiscreteSystem, setting: Setting, path: np.ndarray, along: np.ndarray) -> float:
     """δ²S of the discrete action."""
-    weights, points = setting.weights[: setting.points], system.points(setting, path)
-    flat = system.run(system.kernels.blocks, setting, points, FREE, [path.shape[1] ** 2] * 4)
-    return _form(system.points(setting, along), [rows[: setting.points] for rows in flat], weights)
+    points, moved = (system.points(setting, x) for x in (path, along))
+    count = setting.points
+    at, moved = (tuple(x[:count] for x in pair) for pair in (points, moved))
+    return _form(system, setting, at, moved, setting.signals_of(*FREE)[:count], setting.times[:count],
+                 setting.weights[:count])  # fmt: skip
 
 
 def _fine_variation(system: DiscreteSystem, setting: Setting, path: np.ndarray, along: np.ndarray) -> float:
@@ -65,18 +67,19 @@ def _fine_variation(system: DiscreteSystem, setting: Setting, path: np.ndarray, 
         signals, _ = _fourth_order(at_nodes, h, periodic)
     times = h * (np.arange(steps) + 0.5)[:, None]
     at, moved = (_fourth_order(x, h, periodic) for x in (path, along))
-    flat = system.run_at(
-        system.kernels.blocks, setting, at, np.ascontiguousarray(signals), times, [path.shape[1] ** 2] * 4
-    )
-    return _form(moved, flat, h * _quadrature(steps, periodic))
+    return _form(system, setting, at, moved, np.ascontiguousarray(signals), times, h * _quadrature(steps, periodic))
 
 
-def _form(moved: tuple[np.ndarray, np.ndarray], flat: list[np.ndarray], weights: np.ndarray) -> float:
-    """Σ w (ηᵀL_qq η + 2 ηᵀL_qv η̇ + η̇ᵀL_vv η̇)."""
-    q, v = (x[: len(weights)] for x in moved)
-    qq, qv, _, vv = (block.reshape(len(weights), q.shape[1], q.shape[1]) for block in flat)
-    forms = ((q, qq, q), (2 * q, qv, v), (v, vv, v))
-    return float(sum(weights @ ((x[:, None] @ block)[:, 0] * y).sum(axis=1) for x, block, y in forms))
+def _form(
+    system: DiscreteSystem, setting: Setting, at: tuple[np.ndarray, ...], moved: tuple[np.ndarray, ...],
+    signals: np.ndarray, times: np.ndarray, weights: np.ndarray,
+) -> float:  # fmt: skip
+    """Σ w (ηᵀL_qq η + 2 ηᵀL_qv η̇ + η̇ᵀL_vv η̇), of (η, η̇) = ``moved``: it with what the second derivatives make of it."""
+    (q, v), direction = at, np.concatenate(moved, axis=1)
+    (rows,) = system.run_at(
+        system.kernels.pull, setting, (q, v), signals, times, [direction.shape[1]], direction
+    )  # fmt: skip
+    return float(weights @ np.einsum("ri,ri->r", direction, rows))
 
 
 def _fourth_order(path: np.ndarray, h: float, periodic: bool) -> tuple[np.ndarray, np.ndarray]:
