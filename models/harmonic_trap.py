@@ -5,8 +5,8 @@
 
 (Bruna, Peherstorfer and Vanden-Eijnden, Neural Galerkin schemes, arXiv:2203.01360). From N(m, 0.1) with m from 0.9 to
 3 the density is Gaussian at all times, with moments that obey ordinary equations: m′ = a + A m, C′ = A C + C Aᵀ + 2D,
-where A = −(1 + α) + (α/d) 𝟙𝟙ᵀ. It contracts, and its height grows by orders of magnitude: units are normalized. There
-are more units than are needed, all alike, so that the normal equations are singular throughout.
+where A = −(1 + α) + (α/d) 𝟙𝟙ᵀ. It contracts, and its height grows by orders of magnitude: units are normalized, and ρ
+is their mean. There are more units than are needed, all alike, so that the normal equations are singular throughout.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def places(s: Settings) -> tuple[sp.Symbol, ...]:
 
 
 def build(s: Settings) -> Problem:
-    positive(s, "alpha", "D")
+    positive(s, "alpha", "D", "units")
     x = places(s)
     rho, mean = sp.Function("rho")(t, *x), sum(x) / len(x)
     drift = [a - xi + alpha * (mean - xi) for xi in x]
@@ -46,7 +46,7 @@ def build(s: Settings) -> Problem:
     equation = EvolutionEquation(sp.Eq(rho.diff(t), flow + D * sum(rho.diff(xi, 2) for xi in x)))
     return Problem(
         equation,
-        gaussians(x, int(s["units"]), covariance="full", normalized=True),
+        gaussians(x, int(s["units"]), covariance="full", normalized=True, scale=sp.Rational(1, int(s["units"]))),
         Box([(-sp.oo, sp.oo)] * len(x)),
         MixtureSamples(int(s["points"]), mean=np.linspace(0.9, 3, len(x)), covariance=VARIANCE),
         {alpha: float(s["alpha"]), D: float(s["D"])},
@@ -63,7 +63,7 @@ def start(problem: Problem) -> np.ndarray:
     """All units alike: together they are the initial density."""
     units, mean = units_in(problem), np.linspace(0.9, 3, problem.domain.dim)
     widths = units.widths(np.full(mean.size, 1 / np.sqrt(2 * VARIANCE)))
-    alike = {"a": 1 / units.number, "w": widths, "b": mean}
+    alike = {"a": 1.0, "w": widths, "b": mean}
     return problem.ansatz.pack({name: np.repeat([value], units.number, axis=0) for name, value in alike.items()})
 
 
@@ -114,8 +114,8 @@ MODEL = EvolutionModel(
     description="A density in many dimensions, shaken and contracting, as a mixture of redundant Gaussians.",
     defaults={
         "d": 8, "alpha": 0.25, "D": 0.01, "units": 4, **COMMON, "T": 8.0, "dt": 5e-2, "dt_start": 5e-2, "saves": 80,
-        # What γ leaves out of a velocity sets units apart that began alike.
-        "points": 512, "gamma": 1e-12, "mu": "memory",
+        # What γ leaves out of a velocity sets units apart that began alike, and so does a shorter memory.
+        "points": 512, "gamma": 1e-12, "mu": 0.9,
     },
     build=build,
     profile=profile,

@@ -25,8 +25,9 @@ def gaussians(
     period: Sequence | None = None,
     covariance: str = "diagonal",
     normalized: bool = False,
+    scale: float | sp.Expr = 1,
 ) -> Ansatz:
-    """A mixture û = Σᵢ aᵢ exp(−|Wᵢ (x − bᵢ)|²) of ``count`` Gaussians.
+    """A mixture û = ``scale`` · Σᵢ aᵢ exp(−|Wᵢ (x − bᵢ)|²) of ``count`` Gaussians.
 
     The covariance of a unit is (2 WᵀW)⁻¹: positive for every W of full rank, and never negative for any. It is
 
@@ -46,14 +47,24 @@ def gaussians(
     densities. In many dimensions the height of a density changes by orders of magnitude with its width, the share of a
     unit does not, and û tells all parameters apart equally well whatever the widths are.
 
-    Raises ``SymbolicError`` for a number that is not positive, periods that do not fit the variables or that are to be
-    normalized, and ``ValueError`` for an unknown ``covariance``.
+    ``scale``, a number or an expression in ``count``, says in what û counts amplitudes, and so what ȧ weighs
+    beside ḃ and ẇ in a velocity of least norm. With 1/count û is the mean of its units, and their velocities do not
+    depend on how many there are; without it, of many units that are alike each has a small aᵢ, a change of it is cheap,
+    and what sets units apart grows at a rate of the order of ``count``.
+
+    Raises ``SymbolicError`` for a number that is not positive, a scale that holds variables, periods that do not fit
+    the variables or that are to be normalized, and ``ValueError`` for an unknown ``covariance`` and a scale of 0.
     """
     variables, number = given.variables(variables, "variables"), expression(count, "the number of Gaussians")
     if number.is_positive is False or number.is_integer is False:
         raise SymbolicError(f"a mixture of {number} Gaussians: the number must be positive")
     if covariance not in _COVARIANCES:
         raise ValueError(f"covariance = {covariance!r} is none of {', '.join(map(repr, _COVARIANCES))}")
+    size = expression(scale, "the scale of a mixture")
+    if size.free_symbols & set(variables):
+        raise SymbolicError(f"the scale {size} of a mixture depends on where it is")
+    if size.is_zero:
+        raise ValueError("the scale of a mixture is 0: then û is")
     i = Private("e", 0, "i", integer=True)
     lengths = periods(period, variables)
     dim = len(variables)
@@ -82,7 +93,7 @@ def gaussians(
         rows = [[w[i, d * (d + 1) // 2 + e] * distances[e] for e in range(d + 1)] for d in range(dim)]
         exponent = sp.Add(*(sp.Add(*row) ** 2 for row in rows))
     height = sp.Mul(*widths) / sp.pi ** sp.Rational(dim, 2) if normalized else sp.S.One
-    expr = sp.Sum(a[i] * height * sp.exp(-exponent), (i, 0, number - 1))
+    expr = sp.Sum(size * a[i] * height * sp.exp(-exponent), (i, 0, number - 1))
 
     # With a symbol for the count nothing says how many to start from.
     kind = "isotropic" if dim == 1 else covariance
@@ -121,7 +132,8 @@ class GaussianUnits:
         return w if self.covariance == "diagonal" else np.diag(w)[np.tril_indices(self.dim)]
 
     def components(self, values: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """∫|unit| (count,), centres (count, dim), and triangular factors F of the covariances F Fᵀ = (2 WᵀW)⁻¹."""
+        """∫|unit| (count,) without the scale, centres (count, dim), and triangular factors F of the covariances
+        F Fᵀ = (2 WᵀW)⁻¹."""
         W, dim = self._widths(values), self.dim
         determinants = np.abs(np.diagonal(W, axis1=1, axis2=2)).prod(axis=1)
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):

@@ -66,7 +66,34 @@ def test_moments(covariance, normalized):
     np.testing.assert_allclose(within, (away.T * density) @ away / density.sum(), rtol=1e-11, atol=1e-12)
 
 
+@pytest.mark.parametrize("normalized", [True, False])
+@pytest.mark.parametrize("scale", [0.25, sp.Rational(1, 3)])
+def test_amplitudes_on_a_scale(normalized, scale):
+    plain = sd.gaussians([X, Y], 3, normalized=normalized)
+    scaled = sd.gaussians([X, Y], 3, normalized=normalized, scale=scale)
+    values = plain.unpack(np.random.default_rng(3).uniform(0.7, 1.5, plain.count))
+    points = np.random.default_rng(4).normal(size=(20, 2))
+    expected = float(scale) * value(plain, values, points)
+    np.testing.assert_allclose(value(scaled, values, points), expected, rtol=1e-14)
+    for own, other in zip(scaled.start.moments(values), plain.start.moments(values), strict=True):
+        np.testing.assert_array_equal(own, other)
+
+
+def test_a_scale_by_a_count_that_is_a_symbol():
+    n = sp.Symbol("n", integer=True, positive=True)
+    found = value(
+        sd.gaussians([X], n, scale=1 / n), {"a": [1.0, 2.0], "w": [1.0, 1.0], "b": [0.0, 0.0]}, np.zeros((4, 1))
+    )
+    np.testing.assert_allclose(found, 1.5, rtol=1e-15)
+
+
 def test_what_is_refused():
+    with pytest.raises(sd.SymbolicError, match="the scale 2\\*x of a mixture depends on where it is"):
+        sd.gaussians([X], 3, scale=2 * X)
+    with pytest.raises(ValueError, match="the scale of a mixture is 0"):
+        sd.gaussians([X], 3, scale=0)
+    with pytest.raises(TypeError, match="the scale of a mixture is the text"):
+        sd.gaussians([X], 3, scale="1/3")
     with pytest.raises(ValueError, match="covariance = 'round' is none of"):
         sd.gaussians([X], 3, covariance="round")
     with pytest.raises(sd.SymbolicError, match="not periodic"):
