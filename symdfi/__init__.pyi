@@ -34,6 +34,7 @@ from .ep import (
     AtRest,
     Autonomous,
     Centered,
+    Convolution,
     Cost,
     Echo,
     EPTrainer,
@@ -143,6 +144,7 @@ __all__ = [
     "RandomizedSVD",
     "Auto",
     # equilibrium propagation
+    "Convolution",
     "Cost",
     "FixedEnds",
     "Fourier",

@@ -14,6 +14,7 @@ from symdfi.ep.advisor import Scheme, Schemes, schemes
 from symdfi.ep.boundary import AtRest, Autonomous, Boundary, FixedEnds, InitialState, LimitCycle, Periodic, Static
 from symdfi.ep.branch import Branch, Point
 from symdfi.ep.continuation import continuation
+from symdfi.ep.convolution import Convolution
 from symdfi.ep.cost import Cost
 from symdfi.ep.echo import Echo
 from symdfi.ep.extremum import extremize
@@ -37,6 +38,7 @@ __all__ = [
     "Boundary",
     "Branch",
     "Centered",
+    "Convolution",
     "Cost",
     "EPTrainer",
     "Echo",

@@ -10,7 +10,7 @@ import numpy as np
 
 from symdfi.compile.kernels.groups import count_of
 from symdfi.dynamics.system import Lagrangian
-from symdfi.ep.boundary import Boundary, Static
+from symdfi.ep.boundary import Boundary, InitialState, Static
 from symdfi.ep.discrete import DiscreteSystem, discretised
 from symdfi.ep.extremum import check_boundary
 from symdfi.ep.gain import LARGEST, damped_like_its_mass, too_much
@@ -200,6 +200,18 @@ def _gain_flipped(probe: Probe) -> Scheme:
     return Scheme(name, True, condition, cost)
 
 
+def _convolution(probe: Probe, reason: str) -> Scheme:
+    name, cost = "Convolution()", "two runs of the machine with its drives, for β and −β of any size: no bias"
+    boundary = probe.setting.boundary
+    if reason:
+        return Scheme(name, False, f"linear with constant symmetric M, D and K: {reason}", cost)
+    if isinstance(boundary, InitialState):
+        start = boundary.start(probe.setting.places)
+        if any(np.any(x) for x in start if x is not None):
+            return Scheme(name, False, "a motion that is periodic or begins at rest, at 0: this one does not", cost)
+    return Scheme(name, True, "linear, M, D and K symmetric and constant: a convolution action", cost)
+
+
 def _plus(d: int) -> str:
     return "mirror=[1]" if d == 1 else f"mirror=[1] * {d}"
 
@@ -214,6 +226,7 @@ def _reciprocal(probe: Probe) -> Iterator[Scheme]:
     first = "" if np.any(here["M"]) else "of first order, "
     held = f"{first}linear, M, D and K symmetric, {'M and D' if varies else 'all'} constant"
     yield Scheme("Reciprocal()", not reason, f"linear with symmetric M, D and K: {reason}" if reason else held, cost)
+    yield _convolution(probe, reason or not_reciprocal(here, there, Mirror.none(d), False))
     if not reason.endswith("is not symmetric"):
         return
     if d > SEARCHED:

@@ -65,11 +65,13 @@ class Reciprocal(Nudging):
                 "Periodic"
             )
         mirror = Mirror.none(free.q.shape[1]) if self.mirror is None else Mirror.read(self.mirror, free.q.shape[1])
-        _check(free, mirror)
+        check_reciprocal(free, mirror, varies=not free.setting.boundary.periodic)
         push, at_end = pushes(free)
         # Its momentum is of the other time: of c's derivative by the velocity the sign turns round.
         source, kick = self.amplitude * mirror.reflected(push)[::-1], self.amplitude * mirror(at_end)
-        path = _marched(free, source, kick) if isinstance(free.linear, Marched) else _periodic(free, source, kick)
+        path = (
+            _marched(free, source, kick) if isinstance(free.linear, Marched) else periodic_response(free, source, kick)
+        )
         return mirror(path[::-1])
 
 
@@ -83,7 +85,7 @@ def _marched(free: Orbit, source: np.ndarray, p0: np.ndarray) -> np.ndarray:
     return path
 
 
-def _periodic(free: Orbit, source: np.ndarray, kick: np.ndarray) -> np.ndarray:
+def periodic_response(free: Orbit, source: np.ndarray, kick: np.ndarray) -> np.ndarray:
     """The periodic motion of the system, without its own drives, by the factors of the free orbit."""
     assert isinstance(free.linear, TwoPoint)
     push = free.system.gathered(free.setting, source)
@@ -91,8 +93,9 @@ def _periodic(free: Orbit, source: np.ndarray, kick: np.ndarray) -> np.ndarray:
     return free.linear.response(push)
 
 
-def _check(free: Orbit, mirror: Mirror) -> None:
-    """``SymbolicError`` for a system that is not reciprocal, on the trajectory and beside it."""
+def check_reciprocal(free: Orbit, mirror: Mirror, varies: bool) -> None:
+    """``SymbolicError`` for a system that is not reciprocal, on the trajectory and beside it; its K may be one that
+    ``varies``."""
     system, setting, rule = free.system, free.setting, free.setting.rule
     rng, course = np.random.default_rng(0), Course.forward(free.setting)
     q, v = (x[: setting.points] for x in system.points(setting, free.q))
@@ -100,7 +103,7 @@ def _check(free: Orbit, mirror: Mirror) -> None:
     found, other = (
         matrices(system, setting, at, course.signals, course.times) for at in ((q, v), (beside[0], beside[1]))
     )
-    if reason := not_reciprocal(found, other, mirror, varies=not free.setting.boundary.periodic):
+    if reason := not_reciprocal(found, other, mirror, varies):
         raise SymbolicError(f"the system is not reciprocal: {reason}. Use Infinitesimal()")
     if not rule.is_symmetric:
         raise SymbolicError(f"the rule {rule} is not symmetric in time: no motion runs backward by it")

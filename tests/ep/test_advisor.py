@@ -67,7 +67,10 @@ def test_advice(name: str) -> None:
 def test_further_conditions() -> None:
     assert "is not symmetric, by the doubled action" in sd.schemes(damped, REST, {}).rows[0].condition
     assert sd.schemes(damped, RING, {}).admitted == ALONE
-    assert sd.schemes(damped, RING, {odd: 0, soft: 0}).admitted == ONE
+    assert sd.schemes(damped, RING, {odd: 0, soft: 0}).admitted == (*ONE, "Convolution()")
+    assert sd.schemes(damped, sd.AtRest(2.0), {odd: 0, soft: 0}).admitted == (*ONE, "Convolution()")
+    assert "this one does not" in sd.schemes(damped, START, {odd: 0, soft: 0})["Convolution()"].condition
+    assert "K changes with time" in sd.schemes(creeping, sd.AtRest(2.0))["Convolution()"].condition
     assert "for Sq = (+q0, -q1)" in sd.schemes(damped, START, {soft: 0})["Reciprocal(mirror=...)"].condition
     with pytest.raises(KeyError, match="Echoes is none of Infinitesimal"):
         sd.schemes(magnet, START)["Echoes"]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import sympy as sp
 
 import symdfi as sd
 from symdfi.ep.frame import TwoPoint
-from symdfi.ep.nudging import pushed
+from symdfi.ep.march import Course, run
+from symdfi.ep.nudging import pushed, pushes
 from symdfi.ep.sensitivity import sensitivity
 from tests.ep.complex_step import TINY, Written
 
@@ -74,6 +77,69 @@ def test_periodic(rule: str) -> None:
     push = pushed(free)
     naive = sensitivity(free, push, free.linear.response(push)).params
     assert np.linalg.norm([float(naive[s.name]) for s in SYMBOLS] - exact) > 0.1 * np.linalg.norm(exact)
+
+
+def steady() -> np.ndarray:
+    """The network without its pump, driven at the period T."""
+    values = VALUES * (np.array(SYMBOLS) != pump)
+    values[-1] = 2 * np.pi / T
+    return values
+
+
+def action_slope(free, path: np.ndarray) -> np.ndarray:
+    """∂_θ of the convolution action, with the sign of L: Σ ½ ũ·∂_θ(r(u) + r(0)) over u = ``path``."""
+    system, setting = free.system, free.setting
+    along = np.concatenate(system.points(setting, path[::-1].copy()), axis=1)
+    widths, total = [*system.impulse_widths(setting), 2 * path.shape[1]], 0.0
+    for at in (path, np.zeros_like(path)):
+        terms = system.run(system.kernels.doubled, setting, system.points(setting, at), (1.0, 0.0), widths, along)
+        total = total + setting.weights @ terms[0] / 2
+    return total
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("boundary", (sd.Periodic(T), sd.AtRest(T)), ids=("periodic", "at rest"))
+def test_convolution_action(boundary, rule: str) -> None:
+    """Exact at any β for any cost, by parameters of the damping too; as the response of the action itself by all that
+    leave the system reciprocal; without the reversal wrong."""
+    values = steady()
+    trainer = sd.EPTrainer(system, cost, boundary, 15, SYMBOLS, rule=RULES[rule])
+    free = trainer.free({s.name: x for s, x in zip(SYMBOLS, values, strict=True)})
+    how = ("periodic", T) if boundary.periodic else ("initial", T, (np.zeros(3), np.zeros(3), None))
+    exact, _ = written.derivatives(free.q, values, rule, *how)
+    for beta in (1.0, -30.0, 1e-3):
+        scheme = sd.Convolution(beta)
+        found = scheme.gradient(free)
+        ours = np.array([float(found[s.name]) for s in SYMBOLS])
+        assert np.linalg.norm(ours - exact) <= 1e4 * EPS * np.linalg.norm(exact) / min(abs(beta), 1)
+        nudged = [action_slope(free, scheme.nudged(free, share)) for share in (beta, -beta)]
+        names = list(free.system.shapes(free.setting))
+        response = dict(zip(names, (nudged[0] - nudged[1]) / (2 * beta), strict=True))
+        for name in ("damp", "both", "c", "wave"):  # none of them in the cost
+            assert response[name] == pytest.approx(float(found[name]), rel=1e-9, abs=1e-11)
+    if isinstance(free.linear, TwoPoint):
+        moved = free.linear.response(pushed(free))
+    else:
+        path = np.zeros_like(free.q)
+        run(free.system, replace(Course.forward(free.setting), source=pushes(free)[0]), path, np.zeros(3))
+        moved = path - free.q
+    naive = sensitivity(free, pushed(free), moved[::-1]).params
+    assert np.linalg.norm([float(naive[s.name]) for s in SYMBOLS] - exact) > 0.1 * np.linalg.norm(exact)
+
+
+def test_no_convolution_action() -> None:
+    def refused(boundary, match: str, **changes: float) -> None:
+        values = {**dict(zip([s.name for s in SYMBOLS], steady(), strict=True)), **changes}
+        trainer = sd.EPTrainer(system, cost, boundary, 15, [k], sd.Convolution())
+        with pytest.raises(sd.SymbolicError, match=match):
+            trainer.gradient(values)
+
+    refused(sd.InitialState(Q0, V0, T), "begin at rest, at 0: this one does not")
+    refused(sd.FixedEnds(Q0, V0, T), "Periodic or begins AtRest")
+    refused(sd.AtRest(T), "K changes with time", pump=0.5)
+    refused(sd.AtRest(T), "K is not symmetric", odd=0.2)
+    with pytest.raises(ValueError, match="the nudge beta = 0 must be finite and not zero"):
+        sd.Convolution(0)
 
 
 @pytest.mark.parametrize(
