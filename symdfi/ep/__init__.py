@@ -13,6 +13,7 @@ nudge E + βc and read +∂_θE: that is L = −E and β of the other sign.
 from symdfi.ep.advisor import Scheme, Schemes, schemes
 from symdfi.ep.boundary import AtRest, Autonomous, Boundary, FixedEnds, InitialState, LimitCycle, Periodic, Static
 from symdfi.ep.branch import Branch, Point
+from symdfi.ep.check import GradientCheck
 from symdfi.ep.continuation import continuation
 from symdfi.ep.convolution import Convolution
 from symdfi.ep.cost import Cost
@@ -27,7 +28,7 @@ from symdfi.ep.reciprocal import Reciprocal
 from symdfi.ep.rules import Fourier, Galerkin, Midpoint, Rule, Trapezoidal
 from symdfi.ep.scan import NudgeScan
 from symdfi.ep.sensitivity import Sensitivity
-from symdfi.ep.trainer import EPTrainer, GradientCheck
+from symdfi.ep.trainer import EPTrainer
 
 __all__ = [
     "LBFGS",

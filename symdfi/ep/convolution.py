@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from symdfi.ep.boundary import InitialState
+from symdfi.ep.course import Course, run
 from symdfi.ep.frame import TwoPoint
-from symdfi.ep.march import Course, Marched, run
+from symdfi.ep.march import Marched
 from symdfi.ep.mirror import Mirror
 from symdfi.ep.nudging import Nudging, finite_nudge, pushed, pushes
 from symdfi.ep.orbit import Orbit
@@ -29,10 +30,10 @@ from symdfi.linalg.blas import one_blas_thread
 
 @dataclass(frozen=True, eq=False)
 class Convolution(Nudging):
-    """For M ü + D u̇ + K u = f(t) with constant symmetric M, D and K, ``Periodic`` or from rest at 0: the machine with its
-    drives, nudged by ±β ∂c/∂u of the free motion, reversed in time (and by ∓β ∇Ψ at the beginning, the end reversed).
+    """For M ü + D u̇ + K u = f(t) with constant symmetric M, D and K, ``Periodic`` or from rest at 0: the machine with
+    its drives, nudged by ±β ∂c/∂u of the free motion, reversed in time (by ±β ∇Ψ at the beginning).
 
-    The nudge is frozen and the system linear, so that u₊ − u₋ = 2β ũ₁ for any ``beta`` and any cost, with ũ₁ reversed the
+    The nudge is frozen and the system linear, so that for any ``beta`` and any cost (u₊ − u₋)/2β is the reversed
     adjoint λ, and the response of the convolution action (see ``symdfi.ep.convolution``),
 
         dC/dθ = ∂_θC − (∂_θA(u₊) − ∂_θA(u₋))/2β = ∂_θC + ∫ λ·∂_θ(f − M ü − D u̇ − K u) dt,

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from symdfi.ep.boundary import Boundary
+from symdfi.ep.course import Course, run
 from symdfi.ep.discrete import COST, FREE, DiscreteSystem
 from symdfi.ep.exact import Exact
-from symdfi.ep.march import Course, Marched, run
+from symdfi.ep.march import Marched
 from symdfi.ep.mirror import Mirror
 from symdfi.ep.nudging import Nudging, finite_nudge, pushes, pushes_at
 from symdfi.ep.orbit import Orbit

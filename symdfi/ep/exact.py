@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from symdfi.compile.kernels import cache
+from symdfi.ep.course import Course
 from symdfi.ep.discrete import DiscreteSystem
-from symdfi.ep.march import Course, Marched
+from symdfi.ep.march import Marched
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.probe import COUPLING, Probe
 from symdfi.ep.rules import Rule, Trapezoidal

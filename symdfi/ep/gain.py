@@ -20,8 +20,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from symdfi.ep.course import Course
 from symdfi.ep.echo import Reflection, check_spread, reflected
-from symdfi.ep.march import Course, Marched
+from symdfi.ep.march import Marched
 from symdfi.ep.mirror import TOLERANCE, Mirror
 from symdfi.ep.nudging import Nudging, finite_nudge, pushed
 from symdfi.ep.orbit import Orbit

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symdfi.ep.discrete import DiscreteSystem
-from symdfi.ep.floquet import monodromy
+from symdfi.ep.floquet import interpolated_monodromy, monodromy
 from symdfi.ep.frame import Linear
 from symdfi.ep.integrals import cost_of, integrals_of
+from symdfi.ep.reversibility import reversibility_error
+from symdfi.ep.rules import Fourier
 from symdfi.ep.setting import Setting
 from symdfi.ep.softness import grid_error
 from symdfi.errors import SymbolicError
@@ -81,14 +83,13 @@ class Orbit(Bare):
     @functools.cached_property
     def monodromy(self) -> np.ndarray:
         """(2d, 2d): the derivative of (q, p) at T by (q, p) at 0, of the discrete flow; symplectic where there is an
-        action. ``SingularMatrixError`` for a coordinate without a mass, ``SymbolicError`` for an equilibrium and of
-        the rule ``Fourier``."""
+        action. Of the rule ``Fourier`` it is that of the linearised motion about its trigonometric polynomial, to about
+        rounding. ``SingularMatrixError`` for a coordinate without a mass, ``SymbolicError`` for an equilibrium,
+        ``ConvergenceError`` where that motion is too fast to be followed."""
         if self.setting.rule.degree == 0:
             raise SymbolicError("an equilibrium has no monodromy matrix: nothing goes on in time")
-        if self.setting.rule.spans:
-            raise SymbolicError(
-                f"{self.setting.rule} has no steps whose product were a monodromy matrix: take Galerkin(degree)"
-            )
+        if isinstance(self.setting.rule, Fourier):
+            return interpolated_monodromy(self.system, self.setting, self.setting.rule, self.q, (1.0, self.beta))
         return monodromy(self.system.blocks(self.setting, self.q, (1.0, self.beta)))
 
     @functools.cached_property
@@ -98,6 +99,24 @@ class Orbit(Bare):
         M, d = self.monodromy, self.q.shape[1]
         J = np.block([[np.zeros((d, d)), np.eye(d)], [-np.eye(d), np.zeros((d, d))]])
         return float(np.max(np.abs(M.T @ J @ M - J)) / max(1.0, np.max(np.abs(M)) ** 2))
+
+    @functools.cached_property
+    def reversibility_error(self) -> float:
+        """How far the motion is from its beginning, run backward by the machine itself: from q(T) with the momentum
+        −p(T), the drives replayed backward, relative to the largest |q| and |p|. Rounding, times what a deviation grows
+        by, where L is even in the velocities, there is no dissipation and the rule is symmetric in time, as all are.
+
+        ``SymbolicError`` for an equilibrium, for a nudged orbit and of the rule ``Fourier``; ``ConvergenceError`` where
+        the way back is lost."""
+        if self.setting.rule.degree == 0 or self.setting.rule.spans or self.beta:
+            raise SymbolicError(
+                "run backward by the machine is a free motion, step by step: no equilibrium, no nudged orbit, and none "
+                "of the rule Fourier"
+            )
+        slope = self.system.slope(self.setting, self.q)
+        # A march knows its momenta to more digits.
+        ends = getattr(self.linear, "p0", -slope[0]), getattr(self.linear, "pN", slope[-1])
+        return reversibility_error(self.system, self.setting, self.q, ends)
 
     @functools.cached_property
     def multipliers(self) -> np.ndarray:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from symdfi.compile.kernels.groups import count_of
+from symdfi.ep.course import Course
 from symdfi.ep.discrete import FREE, DiscreteSystem
-from symdfi.ep.march import Course
 from symdfi.ep.mirror import TOLERANCE, Mirror, broken, mirrors
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.setting import Setting

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from symdfi.ep.course import Course, run
 from symdfi.ep.frame import TwoPoint
-from symdfi.ep.march import Course, Marched, run
+from symdfi.ep.march import Marched
 from symdfi.ep.mirror import Mirror
 from symdfi.ep.nudging import Nudging, finite_nudge, pushed, pushes
 from symdfi.ep.orbit import Orbit

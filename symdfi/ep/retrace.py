@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from symdfi.ep.boundary import InitialState
+from symdfi.ep.course import Course, run
 from symdfi.ep.discrete import COST, FREE, DiscreteSystem
 from symdfi.ep.echo import Spread
 from symdfi.ep.exact import Whole, WholeLeapfrog, inverse_mass, sizes_of
 from symdfi.ep.integrals import collected, cost_with, weights_of, with_values
-from symdfi.ep.march import Course, run
 from symdfi.ep.nudging import pushes_at
 from symdfi.ep.pieces import Pieces
 from symdfi.ep.probe import Probe

@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from symdfi.dynamics.system import Lagrangian
 from symdfi.ep.batches import Gradient
 from symdfi.ep.bound import Bound, Direct
 from symdfi.ep.boundary import Boundary
+from symdfi.ep.check import GradientCheck, differences
 from symdfi.ep.cost import Cost
 from symdfi.ep.discrete import discretised
 from symdfi.ep.echo import Echo, check_echo
@@ -35,54 +35,16 @@ from symdfi.ep.retrace import Retrace
 from symdfi.ep.rules import Midpoint, Rule
 from symdfi.ep.samples import Data
 from symdfi.ep.scan import NudgeScan, scan
-from symdfi.ep.sensitivity import Sensitivity, finite_derivatives
+from symdfi.ep.sensitivity import Sensitivity
 from symdfi.ep.setting import Setting, Signals
 from symdfi.ep.training import OnEpoch, Plan
 from symdfi.ep.training import resume as resume_training
 from symdfi.ep.training import train as train_on
 from symdfi.errors import SymbolicError
 from symdfi.linalg.blas import one_blas_thread
-from symdfi.numbers import count, finite_reals, real
+from symdfi.numbers import count, real
 from symdfi.pickling import Rebuilt
 from symdfi.symbolic.given import name_of
-
-
-@dataclass(frozen=True)
-class GradientCheck:
-    """One gradient three ways, by parameter name."""
-
-    loss: float
-    equilibrium_propagation: dict[str, np.ndarray]
-    adjoint: dict[str, np.ndarray]
-    finite_differences: dict[str, np.ndarray]
-
-    @property
-    def error(self) -> float:
-        """‖EP − adjoint‖ / ‖adjoint‖ over all parameters."""
-        return _distance(self.equilibrium_propagation, self.adjoint)
-
-    @property
-    def finite_difference_error(self) -> float:
-        """‖finite differences − adjoint‖ / ‖adjoint‖."""
-        return _distance(self.finite_differences, self.adjoint)
-
-    def __str__(self) -> str:
-        lines = [f"{'parameter':<16}{'EP':>18}{'adjoint':>18}{'finite diff.':>18}"]
-        for name, exact in self.adjoint.items():
-            columns = (self.equilibrium_propagation[name], exact, self.finite_differences[name])
-            for index in np.ndindex(exact.shape):
-                label = name + (f"[{', '.join(map(str, index))}]" if index else "")
-                lines.append(f"{label:<16}" + "".join(f"{float(c[index]):>18.10g}" for c in columns))
-        errors = f"of EP {self.error:.2e}, of finite differences {self.finite_difference_error:.2e}"
-        lines.append(f"relative error {errors}")
-        return "\n".join(lines)
-
-
-def _distance(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> float:
-    left, right = (np.concatenate([np.ravel(g[name]) for name in other]) for g in (one, other))
-    # In units of the largest: squares of what is very large or small overflow or vanish.
-    unit = np.max(np.abs([left, right]), initial=0.0) or 1.0
-    return float(np.linalg.norm(left / unit - right / unit) / (np.linalg.norm(right / unit) or 1.0))
 
 
 class EPTrainer(Rebuilt):
@@ -275,29 +237,17 @@ class EPTrainer(Rebuilt):
         self, params: Mapping[Any, Any], inputs: Signals | None = None, targets: Signals | None = None,
         guess: np.ndarray | None = None, *, step: float = 1e-5,
     ) -> GradientCheck:  # fmt: skip
-        """The gradient by EP, by the adjoint and by central differences (relative ``step``), side by side. Errors as
-        ``gradient``; ``ValueError`` for a ``step`` that is not positive or is lost in rounding."""
+        """The gradient by EP, by the adjoint and by central differences (relative ``step``), side by side: the latter
+        between orbits that are found beside the free one with its factors, by two or three back-substitutions each.
+        Errors as ``gradient``; ``ValueError`` for a ``step`` that is not positive or is lost in rounding."""
         if not (step := real(step, "step")) > 0:
             raise ValueError(f"step = {step} must be positive")
         free = self.free(params, inputs, targets, guess)
-        given = {name_of(key): value for key, value in params.items()}
 
-        def loss(name: str, value: np.ndarray) -> float:
-            return self.free({**given, name: value}, inputs, targets, free.q).cost
+        def anew(setting: Setting) -> float:
+            return solve(
+                self.discrete, setting.boundary, self.steps, None, None, rule=self.rule, guess=free.q, setting=setting
+            ).cost
 
-        differences = {}
-        for name in self.trainable:
-            value = finite_reals(given[name], f"the parameter {name}")
-            differences[name] = np.empty(value.shape)
-            for index in np.ndindex(value.shape):
-                shift = np.zeros(value.shape)
-                shift[index] = step * max(1.0, abs(float(value[index])))
-                with np.errstate(over="ignore"):
-                    above, below = value + shift, value - shift
-                width = float(above[index] - below[index])
-                if width == 0:
-                    raise ValueError(f"step = {step} is lost in the rounding of {name}, {value[index]}")
-                change = loss(name, above) - loss(name, below)
-                differences[name][index] = change / width
-        finite_derivatives(differences, free.q)
-        return GradientCheck(free.cost, self.response(free), self.adjoint(free), differences)
+        found = differences(free, self.trainable, step, anew)
+        return GradientCheck(free.cost, self.response(free), self.adjoint(free), found)

@@ -48,6 +48,30 @@ def test_damped() -> None:
     assert orbit.monodromy == pytest.approx(reference(1.37, 0.4, 0.1), abs=1e-9)
 
 
+@pytest.mark.parametrize("a, b, c", ((1.37, 0.4, 0.0), (0.25, 0.3, 0.0), (1.37, 0.4, 0.1)))
+def test_mathieu_by_harmonic_balance(a: float, b: float, c: float) -> None:
+    """About an orbit by harmonics, stable, unstable and damped: to the accuracy of the reference."""
+    orbit = sd.extremize(damped, sd.Periodic(2 * np.pi), None, {k: a, e: b, mu: c}, rule=sd.Fourier(6))
+    assert orbit.monodromy == pytest.approx(reference(a, b, c), abs=1e-10)
+    assert np.prod(orbit.multipliers).real == pytest.approx(np.exp(-2 * np.pi * c), rel=1e-11)
+    assert (orbit.symplectic_error < 1e-11) == (c == 0)
+
+
+def test_driven_orbit_by_harmonic_balance() -> None:
+    """Duffing's, its drive given at the nodes: as on a fine grid of order eight."""
+    drive = sp.Symbol("drive")
+    duffing = sd.Lagrangian(v**2 / 2 * (1 + q**2 / 5) - k * q**2 / 2 - q**4 / 4 + drive * q, q, v, inputs=[drive])
+    T = 2 * np.pi / 1.3
+    given = {"params": {k: 4.1}, "inputs": {drive: lambda t: np.cos(1.3 * t)}}
+    fine = sd.extremize(duffing, sd.Periodic(T), 60, rule=sd.Galerkin(4), **given)
+    found = sd.extremize(duffing, sd.Periodic(T), None, rule=sd.Fourier(15), **given)
+    assert np.sort_complex(found.multipliers) == pytest.approx(np.sort_complex(fine.multipliers), abs=1e-9)
+    too_fast = sd.Lagrangian(v**2 / 2 - 1e11 * q**2 / 2 * (1 + sp.cos(sd.t) / 9), q, v)
+    orbit = sd.extremize(too_fast, sd.Periodic(2 * np.pi), None, rule=sd.Fourier(1))
+    with pytest.raises(sd.ConvergenceError, match="too fast for 1024 steps in a period"):
+        _ = orbit.multipliers
+
+
 def test_limit_cycle() -> None:
     """Van der Pol's, at μ = 1: 1 and exp(∮ μ(1 − x²) dt)."""
     system = sd.Lagrangian(xd**2 / 2 - x**2 / 2, x, xd, forces={x: mu * (1 - x**2) * xd})
@@ -55,6 +79,10 @@ def test_limit_cycle() -> None:
     orbit = sd.extremize(system, sd.LimitCycle(6.3), 60, {mu: 1.0}, guess=guess, rule=sd.Galerkin(3))
     at, weights = orbit.system.points(orbit.setting, orbit.q)[0][:, 0], orbit.setting.weights
     assert orbit.multipliers.real == pytest.approx([1, np.exp(weights @ (1 - at**2))], rel=1e-5)
+    guess = 2 * np.cos(2 * np.pi * np.arange(62) / 61)[:, None]
+    orbit = sd.extremize(system, sd.LimitCycle(6.3), None, {mu: 1.0}, guess=guess, rule=sd.Fourier(30))
+    at, weights = orbit.system.points(orbit.setting, orbit.q)[0][:, 0], orbit.setting.weights
+    assert orbit.multipliers.real == pytest.approx([1, np.exp(weights @ (1 - at**2))], rel=1e-9)
 
 
 def test_chain_with_sparse_blocks() -> None:

@@ -314,6 +314,44 @@ def test_nudged_phases_factorise_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     assert all(newton.nudge(free, beta).iterations <= 30 for beta in (-1e-3, 1e-3))
 
 
+def test_differences_factorise_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """d = 32, 63 parameters: all 126 orbits beside the free one are found with its factors."""
+    from symdfi.ep import check
+
+    n, i = sp.Symbol("n", integer=True, positive=True), sp.Symbol("i", integer=True)
+    x, v = sd.coordinates("x", n)
+    k, c, f = sp.IndexedBase("k", shape=(n,)), sp.IndexedBase("c", shape=(n - 1,)), sp.Symbol("f")
+    chain = sd.Lagrangian(
+        sp.Sum(v[i] ** 2 / 2 - k[i] * x[i] ** 2 / 2 - x[i] ** 4 / 4, (i, 0, n - 1))
+        - sp.Sum(c[i] * (x[i + 1] - x[i]) ** 2, (i, 0, n - 2)) / 2 + f * x[0], x, v, inputs=[f],
+    )  # fmt: skip
+    trainer = sd.EPTrainer(chain, sd.Cost((x[n - 1] - x[0]) ** 2 / 2), sd.Periodic(2 * np.pi / 1.7), 64, [k, c])
+    params = {k: 4 + 0.3 * np.sin(2.0 * np.arange(32)), c: 0.7 + 0.1 * np.cos(np.arange(31))}
+    beside, found = check._beside, []
+    monkeypatch.setattr(check, "_beside", lambda free, setting: found.append(beside(free, setting)) or found[-1])
+    checked = trainer.check_gradient(params, {f: lambda t: 0.3 * np.cos(1.7 * t)})
+    assert len(found) == 126 and all(path is not None for path in found)
+    assert checked.error < 1e-10 and checked.finite_difference_error < 1e-6
+
+
+def test_differences_of_other_orbits() -> None:
+    """Marched, closed and static: sought anew, or beside the free one."""
+    q, v = sd.coordinates("q")
+    k, f = sp.symbols("k f")
+    well = sd.Lagrangian(v**2 / 2 - k * q**2 / 2 - q**4 / 4 + f * q, q, v)
+    guess = 0.8 * np.cos(2 * np.pi * np.arange(41) / 40)[:, None]
+    for boundary, steps, given in (
+        (sd.InitialState(0.3, 0.1, 4.0), 40, {}), (sd.Static(0.2), None, {}),
+        (sd.Autonomous(5.0, energy=0.5), 40, {"guess": guess}),
+    ):  # fmt: skip
+        trainer = sd.EPTrainer(well, sd.Cost(q**2), boundary, steps, [k, f])
+        assert trainer.check_gradient({k: 1.0, f: 0.2}, **given).finite_difference_error < 1e-7
+    trainer = sd.EPTrainer(well, sd.Cost(q**2), sd.Static(0.2), None, [k])
+    for step, message in ((1.7e308, "out of the finite numbers"), (1e-20, "lost in the rounding of k")):
+        with pytest.raises(ValueError, match=message):
+            trainer.check_gradient({k: 2.0, f: 0.2}, step=step)
+
+
 def test_response_is_as_exact_on_a_long_grid() -> None:
     """Chord steps stop at roundoff, however much of it there is."""
     case = CASES["chain of two"]

@@ -9,8 +9,8 @@ import pytest
 import sympy as sp
 
 import symdfi as sd
+from symdfi.ep.course import Course, run
 from symdfi.ep.frame import TwoPoint
-from symdfi.ep.march import Course, run
 from symdfi.ep.nudging import pushed, pushes
 from symdfi.ep.sensitivity import sensitivity
 from tests.ep.complex_step import TINY, Written

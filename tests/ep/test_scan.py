@@ -1,4 +1,4 @@
-"""Scans over the size of the nudge, and symplecticity."""
+"""Scans over the size of the nudge, symplecticity and reversibility."""
 
 from __future__ import annotations
 
@@ -49,3 +49,24 @@ def test_symplecticity(rule) -> None:
         assert sd.extremize(duffing, boundary, 24, {k: 4.1}, DRIVE, rule=rule).symplectic_error <= 1000 * EPS
     lossy = sd.extremize(damped, sd.Periodic(T), 24, {k: 4.1, d: 0.1}, DRIVE, rule=rule)
     assert lossy.symplectic_error > 1e-2
+
+
+@pytest.mark.parametrize("rule", (sd.Midpoint(), sd.Trapezoidal(), sd.Galerkin(3)))
+def test_reversibility(rule) -> None:
+    """By every rule, under every condition; not with damping, nor in a magnetic field."""
+    for boundary in (sd.Periodic(T), sd.FixedEnds(0.1, 0.4, 2.0), sd.InitialState(0.3, 0.2, 6.0)):
+        # Rounding, some of it of differences of nodes over a step.
+        assert sd.extremize(duffing, boundary, 48, {k: 4.1}, DRIVE, rule=rule).reversibility_error <= 1e4 * EPS
+    lossy = sd.extremize(damped, sd.InitialState(0.3, 0.2, 6.0), 48, {k: 4.1, d: 0.1}, DRIVE, rule=rule)
+    assert lossy.reversibility_error > 1e-2
+
+
+def test_what_does_not_run_backward() -> None:
+    r, w = sd.coordinates("r")
+    magnetic = sd.Lagrangian((v**2 + w**2) / 2 + q * w - r * v - (q**2 + 2 * r**2) / 2, [q, r], [v, w])
+    start = sd.InitialState([0.3, 0.2], [0.1, -0.4], 3.0)
+    orbit = sd.extremize(magnetic, start, 48)
+    assert orbit.reversibility_error > 0.1 and sd.Echo(mirror="find").return_error(orbit) <= 1e3 * EPS
+    still = sd.extremize(sd.Lagrangian(-(q**2), q, v), sd.Static(0.3))
+    with pytest.raises(sd.SymbolicError, match="no equilibrium, no nudged orbit"):
+        _ = still.reversibility_error

@@ -7,7 +7,7 @@ import pytest
 import sympy as sp
 
 import symdfi as sd
-from symdfi.ep import blocks, leaps, march
+from symdfi.ep import blocks, course, leaps, march
 from symdfi.linalg import BlockTridiagonalLU, FrontalLU, SparseChainLU
 from symdfi.linalg.frontal import factors
 
@@ -87,8 +87,9 @@ def test_explicit_steps_and_full_matrices_agree(monkeypatch: pytest.MonkeyPatch)
     explicit = trainer.free(params, DRIVE, TARGET)
     found = [(explicit, trainer.response(explicit))]
     monkeypatch.setattr(leaps.Leaps, "of", classmethod(lambda cls, system, setting: None))
-    for of in (march._room, lambda system, course: (1.0, np.empty((nodes, nodes)))):
-        monkeypatch.setattr(march, "_room", of)
+    for of in (course.room, lambda system, course: (1.0, np.empty((nodes, nodes)))):
+        for module in (course, march):
+            monkeypatch.setattr(module, "room", of)
         free = trainer.free(params, DRIVE, TARGET)
         found.append((free, trainer.response(free)))
     *others, (full, other) = found
@@ -109,7 +110,7 @@ def test_damping_between_sites_is_iterated(monkeypatch: pytest.MonkeyPatch) -> N
     trainer = sd.EPTrainer(rubbed, readout, start, 60, [k, K], rule=sd.Trapezoidal())
     params, found = {s: v for s, v in springs(nodes, 20).items() if s is not g}, []
     for explicit in (1, 64):
-        monkeypatch.setattr(march, "EXPLICIT", explicit)
+        monkeypatch.setattr(course, "EXPLICIT", explicit)
         free = trainer.free(params, DRIVE, TARGET)
         found.append((free, trainer.response(free)))
     assert np.abs(found[0][0].q - found[1][0].q).max() < 1e-12

@@ -49,5 +49,14 @@ class Fourier(Rule):
         found[0, :M, :M] = inner
         return found
 
+    def interpolation(self, parts: np.ndarray) -> np.ndarray:
+        """What makes values at any parts of the period of those at the t_j, (len(parts), M): with x = part − j/M
+        Dirichlet's kernel sin(πMx) / (M sin πx)."""
+        M = self.degree
+        apart = np.pi * (parts[:, None] - np.arange(M) / M)
+        sine = np.sin(apart)
+        near = np.abs(sine) < 1e-8  # where it is 1 but for rounding
+        return np.where(near, 1.0, np.sin(M * apart) / (M * np.where(near, 1.0, sine)))
+
     def __repr__(self) -> str:
         return f"Fourier({self.degree // 2})"
