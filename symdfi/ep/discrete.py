@@ -26,6 +26,7 @@ from symdfi.ep.blocks import FULLEST, Blocks, Pattern
 from symdfi.ep.boundary.periodic import PERIODIC
 from symdfi.ep.cost import Cost
 from symdfi.ep.entries import Entries
+from symdfi.ep.frame import check_room
 from symdfi.ep.kernels import PointKernels
 from symdfi.ep.setting import Reader, Setting
 from symdfi.errors import DivergenceError
@@ -76,7 +77,8 @@ class DiscreteSystem(Rebuilt):
         self.read = self.reader.setting
 
     @functools.cached_property
-    def _loops(self) -> ModuleType:
+    def loops(self) -> ModuleType:
+        """What goes between nodes and points."""
         return cache.load_module("symdfi.ep.loops.nodes")
 
     @functools.cached_property
@@ -153,7 +155,7 @@ class DiscreteSystem(Rebuilt):
         rule, steps, h, d = setting.rule, setting.steps, setting.h, rows.shape[1] // 2
         if rows.dtype == float and not isinstance(h, complex):
             total = np.zeros((rule.n_nodes(steps), d))
-            self._loops.gather(np.ascontiguousarray(rows), steps, rule.values, rule.slopes, rule.weights, h, total)
+            self.loops.gather(np.ascontiguousarray(rows), steps, rule.values, rule.slopes, rule.weights, h, total)
             if len(rows) > setting.points:
                 total[-1] += rows[-1, :d]
             return total
@@ -169,7 +171,8 @@ class DiscreteSystem(Rebuilt):
 
     @np.errstate(over="ignore", invalid="ignore")
     def blocks(self, setting: Setting, path: np.ndarray, weights: Weights = FREE) -> Blocks:
-        """The derivatives of the equations by the nodes, interval by interval."""
+        """The derivatives of the equations by the nodes, interval by interval. ``ValueError`` where there would be too
+        many."""
         h, rule, steps = setting.h, setting.rule, setting.steps
         pattern, flat, at = self._second(setting, path, weights)
         if rule.spans or flat[0].dtype != float:
@@ -178,7 +181,7 @@ class DiscreteSystem(Rebuilt):
         else:
             count = rule.degree + 1
             found = np.empty((steps, count * count, pattern.size))
-            self._loops.couple(*flat, rule.couplings.reshape(4, -1, count * count), h, at, found)
+            self.loops.couple(*flat, rule.couplings.reshape(4, -1, count * count), h, at, found)
             found = found.reshape(steps, count, count, pattern.size)
         if weights[1] and len(setting.weights) > setting.points:
             found[-1, -1] += flat[0][setting.points :, at].sum(axis=0)
@@ -189,9 +192,10 @@ class DiscreteSystem(Rebuilt):
     ) -> tuple[Pattern, list[np.ndarray], np.ndarray]:
         """Which entries of blocks are kept, the four derivatives of G and P at all points, a row each, and where in
         such a row what is kept stands."""
-        d, points = path.shape[1], self.points(setting, path)
+        rule, d, points = setting.rule, path.shape[1], self.points(setting, path)
         if self.lists(setting):
             places, signals = self.entries.places(setting), setting.signals_of(*weights)
+            check_room(places.pattern, rule.n_nodes(setting.steps))
             found = self.entries.at(setting, points, signals, setting.times)
             return places.pattern, places.gathered(found), np.arange(places.pattern.size)
         flat = self.run(self.kernels.blocks, setting, points, weights, [d * d] * 4)
@@ -216,7 +220,7 @@ class DiscreteSystem(Rebuilt):
         rule, steps, d = setting.rule, setting.steps, path.shape[1]
         if path.dtype == float and not isinstance(setting.h, complex):
             q, v = np.empty((2, len(setting.weights), d))
-            self._loops.points(np.ascontiguousarray(path), steps, rule.values, rule.slopes, setting.h, q, v)
+            self.loops.points(np.ascontiguousarray(path), steps, rule.values, rule.slopes, setting.h, q, v)
             if len(q) > setting.points:
                 q[-1], v[-1] = path[-1], v[-2]
             return q, v

@@ -101,9 +101,9 @@ class Entries:
         """Where the entries lie, at the sizes and index arrays of a setting. ``ValueError`` for ranges of index arrays
         that overlap."""
         key = setting.sizes.tobytes(), setting.ints.tobytes()
-        if self._kept is None or self._kept[0] != key:
-            self._kept = key, self._found(setting)
-        return self._kept[1]
+        if (kept := self._kept) is None or kept[0] != key:
+            self._kept = kept = key, self._found(setting)
+        return kept[1]
 
     _kept: tuple[tuple[bytes, bytes], Places] | None = None
 

@@ -46,14 +46,17 @@ def extremize(
     over the times at which the rule samples (the midpoints t_{k+1/2} by default), or functions of time. ``guess`` is a
     path (nodes, d), or of the coordinate's shape (nodes, n, m), to begin from: a straight line, or rest, if not given.
     Newton's method stops when max |∂S/∂q| ≤ ``tolerance`` ‖∂²S/∂q∂q‖₁ max |q|, and one more step takes it to roundoff;
-    for initial states it takes each interval to roundoff.
+    for initial states it takes each interval to roundoff. Each step is solved by factors, but for periodic orbits by
+    ``Midpoint``, ``Trapezoidal`` and ``Fourier`` of 256 coordinates or more that meet as in a graph or a lattice, whose
+    factors would fill up: by GMRES, as exactly (``Orbit.solved_by`` says which).
 
     Raises ``ConvergenceError`` and, on Ctrl-C, ``Interrupted`` (the path so far as ``partial``; the former with
     ``residual``); ``SingularMatrixError`` at a conjugate point or a resonance, of the discrete action or so close to
     one of the continuous action that at least half of the path would be the grid's error (``Orbit.grid_error``), and
     for an autonomous orbit, whose phase is free; ``DivergenceError`` where what is computed, of an orbit as well,
-    overflows; ``ValueError`` for bad input, for an L or a drive that is not of the period of ``Periodic`` among it; and
-    ``SymbolicError`` for a system that has no such trajectory and for any other boundary condition.
+    overflows; ``ValueError`` for bad input, for an L or a drive that is not of the period of ``Periodic`` among it, and
+    for factors that would not fit into memory; and ``SymbolicError`` for a system that has no such trajectory
+    and for any other boundary condition.
     """
     options: dict[str, Any] = {"rule": rule, "guess": guess, "tolerance": tolerance, "iterations": iterations}
     return solve(discretised(system), boundary, steps, params, inputs, **options)

@@ -17,8 +17,8 @@ from scipy.sparse import csc_array
 from symdfi.ep.blocks import Blocks, Pattern
 from symdfi.linalg import BlockTridiagonalLU, ChainLU, FrontalLU, FullChainLU, Places, Plan, SparseChainLU
 
-#: Factors of more numbers are left to SuperLU, which needs no plan.
-_STORED = 2 * 10**7
+#: Factors of more numbers are left to SuperLU, which needs no plan; and to nobody.
+_STORED, _MOST = 2 * 10**7, 10**8
 
 
 class Linear(Protocol):
@@ -268,6 +268,23 @@ def _places(
     own = np.flatnonzero(stays[first : first + size])
     places = Places.of(size, np.append(rows[chosen] - first, own), np.append(columns[chosen] - first, own))
     return chosen, own.size, places
+
+
+@functools.lru_cache(maxsize=16)
+def spatial(pattern: Pattern) -> Plan:
+    """How a matrix of the size of space with this pattern is eliminated."""
+    rows, columns = np.divmod(pattern.at, pattern.d)
+    return Plan.of(Places.of(pattern.d, rows, columns).pattern)
+
+
+def check_room(pattern: Pattern, nodes: int) -> None:
+    """``ValueError`` for a path whose factors would not fit: they hold more than those of a node at each of them."""
+    if (held := nodes * spatial(pattern).stored) > _MOST:
+        raise ValueError(
+            f"the factors of {nodes} nodes of {pattern.d} degrees of freedom that meet like these would hold more than "
+            f"{held:.1e} numbers. Periodic orbits by Midpoint, Trapezoidal or Fourier are found without, and "
+            "trajectories from an initial state; else take fewer degrees of freedom, or steps"
+        )
 
 
 @functools.lru_cache(maxsize=16)

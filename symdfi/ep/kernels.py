@@ -9,7 +9,7 @@ function Φ of integrals of g, c stands for c + Σ W g, and Ψ for Ψ + Φ(z): W
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
@@ -159,6 +159,33 @@ class PointKernels:
         """∂_qW and ∂_vW of ``doubled`` alone: the derivatives of the equations, transposed, times (λ, μ)."""
         builder, total = self._paired()
         _write(builder, "state", self.variables, adjoint(builder.program, total, self.variables))
+        return builder.build()
+
+    @functools.cached_property
+    def push(self) -> CompiledKernel:
+        """What G and P change by in a direction (λ, μ) of q and v: their derivatives times it, those of L as slopes of
+        what L changes by."""
+        directions = tuple(like(x, "d", k) for k, x in enumerate(self.variables))
+        builder, model = self.builder(Group("direction", directions, batched=True)), self.model
+        program, moving = builder.program, dict(zip(self.variables, directions, strict=True))
+        sweep = Sweep(program, model)
+
+        def slopes(target: Variable, wrt: Sequence[Variable]) -> dict[Variable, sp.Expr | None]:
+            moved = tangent(program, target, moving)
+            return {} if moved is None else adjoint(program, moved, wrt)
+
+        bars = slopes(sweep.lagrangian.target, self.variables)
+        drags = slopes(program.assign(normalise(model.dissipation)).target, model.velocities)
+        parts, count = [], len(model.coordinates)
+        for r, (x, loops) in enumerate(zip(self.variables, (*sweep.loops, *sweep.loops), strict=True)):
+            own = bars.get(x) or sp.S.Zero
+            if r < count:
+                own -= drags.get(model.velocities[r]) or sp.S.Zero
+                force = program.assign(sweep.over_loops(r, model.external_forces[r]), loops)
+                if (moved := tangent(program, force.target, moving)) is not None:
+                    own += program.assignments[moved].at(tuple(loop.index for loop in loops))
+            parts.append(program.assign(own, loops))
+        builder.output("moved", parts, per_sample=True)
         return builder.build()
 
     @functools.cached_property

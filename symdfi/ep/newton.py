@@ -11,10 +11,12 @@ import numpy as np
 
 from symdfi.ep.discrete import COST, FREE, DiscreteSystem, Weights
 from symdfi.ep.frame import TwoPoint
+from symdfi.ep.iterated import IteratedRing, is_iterated
+from symdfi.ep.nested import coarser, finer
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.search import check_nudge, floor, keeping, size
 from symdfi.ep.setting import Setting
-from symdfi.errors import ConvergenceError, SingularMatrixError
+from symdfi.errors import ConvergenceError, DivergenceError, Interrupted, SingularMatrixError
 from symdfi.linalg import ChainLU
 
 #: The largest ``Orbit.grid_error``. From 1 on the Hessians of the grid and of the continuous action differ in the sign
@@ -24,18 +26,24 @@ _GRID_ERROR = 0.5
 _ROUNDED, _ALIKE = 1e-3, 1e-13
 #: The least reciprocal condition number of the equations at an orbit.
 _RCOND = 1e-14
+#: What iterations leave of a Newton step's equations, at most and at least.
+_LOOSE, _TIGHT = 0.1, 1e-5
+#: The tolerance of an orbit that is a guess.
+_GUESS = 1e-3
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # what overflows ends in an error that says so
 def newton(system: DiscreteSystem, setting: Setting, path: np.ndarray, tolerance: float, iterations: int) -> Orbit:
     """The orbit that Newton's method finds from a path. Errors as of ``extremize``."""
     path = setting.frame.placed(path)
+    if not path.any() and is_iterated(system, setting) and (coarse := coarser(setting)) is not None:
+        path = _from_coarser(system, setting, coarse, path, iterations)
     with keeping(path) as kept:
         slope = _slope(system, setting, path)
-        reach, iteration = size(path), 0
+        reach, iteration, factor, part = size(path), 0, None, _LOOSE
         while True:
-            factor = _factorise(system, setting, path, slope, iteration)
-            goal, step = floor(factor, tolerance) * reach, -factor.solve(slope)
+            factor = _factorise(system, setting, path, slope, iteration, factor)
+            goal, step = floor(factor, tolerance) * reach, -factor.approximate(slope, part)
             if not np.isfinite(goal):
                 raise ConvergenceError(
                     f"the action's Hessian, of the norm {factor.norm:.3g}, is too large to tell whether max |∂S/∂q| = "
@@ -55,7 +63,9 @@ def newton(system: DiscreteSystem, setting: Setting, path: np.ndarray, tolerance
                 )  # fmt: skip
             # A path is as exact as the longer of itself and the one it came from by a step.
             reach = size(path)
-            path, slope = _advance(system, setting, path, factor, step)
+            path, slope, shrunk = _advance(system, setting, path, factor, step)
+            # Where Newton's steps shrink so, one that is solved to the square of that shrinks as one that is exact.
+            part = min(max(shrunk**2, _TIGHT), _LOOSE)
             reach, iteration = max(reach, size(path)), iteration + 1
             kept.append(path)
         _check_condition(setting, path, slope, factor, iteration)
@@ -66,6 +76,20 @@ def newton(system: DiscreteSystem, setting: Setting, path: np.ndarray, tolerance
     orbit = Orbit(system, setting, path, 0.0, size(slope), iteration, TwoPoint(setting.frame, factor))
     _check_softness(orbit)
     return orbit
+
+
+def _from_coarser(
+    system: DiscreteSystem, setting: Setting, coarse: Setting, path: np.ndarray, iterations: int
+) -> np.ndarray:
+    """A guess from the orbit on a coarser grid; the path itself, which is at rest, if there is none."""
+    rest = np.zeros((coarse.steps + 1, path.shape[1]))
+    try:
+        return finer(newton(system, coarse, rest, _GUESS, iterations).q, setting.steps)
+    except (ConvergenceError, DivergenceError, SingularMatrixError):
+        return path
+    except Interrupted as error:
+        error.partial = finer(error.partial, setting.steps)
+        raise
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
@@ -105,8 +129,8 @@ def nudge(free: Orbit, beta: complex, *, tolerance: float = 1e-12, iterations: i
 
 def _advance(
     system: DiscreteSystem, setting: Setting, path: np.ndarray, factor: ChainLU, step: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The path after a Newton step, and its ∂S/∂q.
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """The path after a Newton step, its ∂S/∂q, and what the next step is in parts of this one, where that is known.
 
     The length is the first of 1, 1/2, ..., 1/64 for which H⁻¹∂S/∂q, with H from before the step, shrinks
     (the natural monotonicity test: Deuflhard, Newton Methods for Nonlinear Problems, 2004, section 3.3). If
@@ -116,9 +140,12 @@ def _advance(
     for halvings in range(7):
         length = 0.5**halvings
         trial, slope = _move(system, setting, path, length * step)
-        if np.isfinite(slope).all() and size(factor.solve(slope)) < (1 - length / 4) * size(step):
-            return trial, slope
-    return _move(system, setting, path, step * min(1.0, (3 * size(path) or np.inf) / (size(step) or 1.0)))
+        if np.isfinite(slope).all():
+            after = size(factor.approximate(slope, _LOOSE))
+            if after < (1 - length / 4) * size(step):
+                return trial, slope, after / size(step)
+    longest = min(1.0, (3 * size(path) or np.inf) / (size(step) or 1.0))
+    return *_move(system, setting, path, step * longest), 1.0
 
 
 def _move(
@@ -135,9 +162,12 @@ def _slope(system: DiscreteSystem, setting: Setting, path: np.ndarray, weights: 
 
 
 def _factorise(
-    system: DiscreteSystem, setting: Setting, path: np.ndarray, slope: np.ndarray, iteration: int
+    system: DiscreteSystem, setting: Setting, path: np.ndarray, slope: np.ndarray, iteration: int, last: ChainLU | None
 ) -> ChainLU:
-    """LU factors of the action's Hessian, with the physics in the error if it is singular."""
+    """What solves with the action's Hessian, given what did on the ``last`` path: LU factors, with the physics in the
+    error if it is singular, or an iteration."""
+    if np.isfinite(slope).all() and is_iterated(system, setting):
+        return IteratedRing(system, setting, path, last)
     blocks = system.blocks(setting, path)
     if not (np.isfinite(slope).all() and np.isfinite(blocks.entries).all()):
         raise ConvergenceError(

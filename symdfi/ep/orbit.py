@@ -60,6 +60,12 @@ class Orbit(Bare):
         conjugate points. ``nan`` of a trajectory that follows from its beginning."""
         return getattr(self.linear, "rcond", np.nan)
 
+    @property
+    def solved_by(self) -> str:
+        """What solved the linearised equations: factors, or for periodic orbits of large graphs and lattices, whose
+        factors would fill up, an iteration; a march of a trajectory that follows from its beginning."""
+        return repr(getattr(self.linear, "factor", "a march")).strip("'")
+
     @functools.cached_property
     def grid_error(self) -> float:
         """The path's relative error by the grid in its softest direction, an estimate (see ``symdfi.ep.softness``)."""

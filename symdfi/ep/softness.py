@@ -19,6 +19,9 @@ from symdfi.ep.frame import Linear, TwoPoint
 from symdfi.ep.setting import Setting
 from symdfi.errors import DivergenceError
 
+#: What an inverse iteration may leave of its equations: an error of the direction enters squared.
+_PART = 1e-2
+
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def grid_error(system: DiscreteSystem, setting: Setting, path: np.ndarray, linear: Linear) -> float:
@@ -37,7 +40,7 @@ def grid_error(system: DiscreteSystem, setting: Setting, path: np.ndarray, linea
         return 0.0
     eta = free
     for _ in range(6):
-        eta = linear.factor.solve(eta / _length(eta))
+        eta = linear.factor.approximate(eta / _length(eta), _PART)
     # ‖H η‖ of a unit vector, and not ηᵀHη: of a mix of two small eigenvalues of opposite signs that vanishes.
     size, eta = 1 / _length(eta), eta / _length(eta)
     nodes = setting.frame.unfold(eta)

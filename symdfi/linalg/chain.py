@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,9 @@ class ChainLU(Bare, abc.ABC):
         if rcond_min is not None or self._is_singular:
             self.check(rcond_min or 0.0)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} of {self.nodes} nodes, {self.block_size} x {self.block_size} blocks"
+
     @abc.abstractmethod
     def _apply(self, rhs: NDArray[Any], trans: int) -> NDArray[Any]:
         """A⁻¹ (0), A⁻ᵀ (1) or A⁻ᴴ (2) times ``(N d, k)``, in the order of the nodes."""
@@ -76,6 +80,10 @@ class ChainLU(Bare, abc.ABC):
         """
         return self._solve(rhs, trans=0)
 
+    def approximate(self, rhs: ArrayLike, part: float) -> NDArray[Any]:
+        """``solve`` but for a ``part`` of the right-hand side, if that is less work: factors leave nothing."""
+        return self.solve(rhs)
+
     def solve_transposed(self, rhs: ArrayLike) -> NDArray[Any]:
         """Solve A^T x = rhs (transposed, not conjugated) for rhs of shape (N, d) or (N, d, k).
 
@@ -87,15 +95,16 @@ class ChainLU(Bare, abc.ABC):
         return self._solve(rhs, trans=1)
 
     def _inverse_norm(self) -> float:
-        """||A^-1||_1 or a little less: Higham, ACM TOMS 14 (1988) 381, the algorithm of LAPACK's lacn2."""
+        """||A^-1||_1 or a little less."""
+        return self._estimated(lambda x, trans: self._apply(x[:, None], trans)[:, 0])
+
+    def _estimated(self, apply: Callable[[NDArray[Any], int], NDArray[Any]], rounds: int = 5) -> float:
+        """||A^-1||_1 or a little less, from what A^-1 and A^-H make of vectors: Higham, ACM TOMS 14 (1988) 381, the
+        algorithm of LAPACK's lacn2."""
         size = self.nodes * self.block_size
-
-        def apply(x: NDArray[Any], trans: int) -> NDArray[Any]:
-            return self._apply(x[:, None], trans)[:, 0]
-
         image = apply(np.full(size, 1 / size, dtype=self._dtype), 0)
         estimates, column = [np.abs(image).sum()], -1
-        for _ in range(5):
+        for _ in range(rounds):
             length = np.abs(image)
             phase = np.divide(image, length, out=np.ones_like(image), where=length > 0)
             ascent = np.abs(apply(phase, 2))
