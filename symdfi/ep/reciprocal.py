@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,9 +82,16 @@ def _marched(free: Orbit, source: np.ndarray, p0: np.ndarray) -> np.ndarray:
     system, setting, d = free.system, free.setting, free.q.shape[1]
     course, still = Course.forward(setting), np.zeros((setting.points, d))
     (drives,) = system.run_at(system.kernels.slope, setting, (still, still), course.signals, course.times, [2 * d])
+    # Drives are taken off what holds them: by a source as large as they are, no digit of it is lost.
+    lift = _lift(max(np.max(np.abs(source)), np.max(np.abs(p0)) / setting.h), np.max(np.abs(drives)))
     path = np.zeros_like(free.q)
-    run(system, course.replayed(source - drives[::-1]), path, p0)
-    return path
+    run(system, course.replayed(lift * source - drives[::-1]), path, lift * p0)
+    return path / lift
+
+
+def _lift(size: float, to: float) -> float:
+    """The power of two that brings a size, if it is smaller, to another, as far as numbers are that large."""
+    return 2.0 ** min(math.ceil(math.log2(to) - math.log2(size)), 1000) if 0 < size < to else 1.0
 
 
 def periodic_response(free: Orbit, source: np.ndarray, kick: np.ndarray) -> np.ndarray:

@@ -61,6 +61,16 @@ def test_damped_network(rule: str) -> None:
     assert trainer.gradient(GIVEN)[1]["damp"] == pytest.approx(exact[3], rel=1e-12)
 
 
+@pytest.mark.parametrize("amplitude", [1e-9, 1e-200])
+def test_amplitudes_far_below_the_drives(amplitude: float) -> None:
+    """A source loses no digit to the drives that the run is without."""
+    trainer = sd.EPTrainer(system, cost, sd.InitialState(Q0, V0, T), 16, SYMBOLS)
+    free = trainer.free(GIVEN)
+    exact, found = trainer.adjoint(free), sd.Reciprocal(amplitude).gradient(free)
+    for name, value in exact.items():
+        assert found[name] == pytest.approx(value, rel=1e-12, abs=1e-13)
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_periodic(rule: str) -> None:
     """The convolution action: one periodic motion under the time-reversed derivative of the cost; not reversed it is
