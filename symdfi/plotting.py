@@ -292,7 +292,9 @@ def _colours(values: np.ndarray) -> dict[str, Any]:
 
 def _draw_energy(axis: Any, time: np.ndarray, energy: np.ndarray, unit: str = "time") -> None:
     start = float(energy[0])
-    axis.plot(time, (energy - start) / (abs(start) or 1.0), lw=0.8, color="tab:gray")
+    with np.errstate(over="ignore", invalid="ignore"):  # of a motion that an error has kept
+        change = (energy - start) / (abs(start) or 1.0)
+    axis.plot(time, change, lw=0.8, color="tab:gray")
     axis.axhline(0.0, lw=0.5, color="black")
     axis.set(xlabel=unit, ylabel="ΔE / |E₀|" if start else "ΔE", title="error of the energy")
     axis.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))

@@ -147,7 +147,9 @@ def _search(
     """Search from θ to the end; what is begun is added to ``searches``."""
     search = Search(rows, goal, theta, units, uphill=True)
     if not np.isfinite(search.least):
-        raise ValueError("the ansatz is not finite at the parameters the fit starts from")
+        raise ValueError(
+            "the ansatz, or a sum of squares of its derivatives, is not finite at the parameters the fit starts from"
+        )
     searches.append(search)
     search.run(iterations, target)
     if search.least > target and search.stuck:

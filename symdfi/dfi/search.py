@@ -29,10 +29,10 @@ class Search:
         self.least = self.error
 
     def _at(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-        """J in the units, √w û, and the error, infinite where one of the two is not finite."""
+        """J in the units, √w û, and the error, infinite where one of the two, or a sum of squares, is not finite."""
         jacobian, value = self._rows(theta)
         jacobian *= self.units
-        sound = np.isfinite(jacobian).all() and np.isfinite(value).all()
+        sound = np.isfinite(np.vdot(jacobian, jacobian)) and np.isfinite(value).all()
         return jacobian, value, float(np.linalg.norm(self._goal - value)) if sound else np.inf
 
     def run(self, iterations: int, target: float) -> None:

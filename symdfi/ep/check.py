@@ -11,8 +11,8 @@ from symdfi.ep.discrete import FREE
 from symdfi.ep.frame import TwoPoint
 from symdfi.ep.integrals import cost_of
 from symdfi.ep.orbit import Orbit
+from symdfi.ep.readout import finite_derivatives
 from symdfi.ep.search import size
-from symdfi.ep.sensitivity import finite_derivatives
 from symdfi.ep.setting import Setting
 
 #: Chord steps to a shifted orbit, each to be so much shorter than the one before. They end where the next would be at
@@ -93,11 +93,13 @@ def _cost(free: Orbit, setting: Setting, anew: Anew) -> float:
 @np.errstate(over="ignore", invalid="ignore")
 def _beside(free: Orbit, setting: Setting) -> np.ndarray | None:
     """The path of a setting by chord steps with the factors of the free orbit, which is near; None where they do not
-    contract."""
+    contract, or leave the finite numbers."""
     assert isinstance(free.linear, TwoPoint)
     path, last = free.q, np.inf
     for number in range(_STEPS):
         slope = setting.frame.fold(free.system.slope(setting, path, FREE), FREE[0])
+        if not np.isfinite(slope).all():
+            return None
         step = -free.linear.factor.solve(slope)
         moved = size(step) / (size(path) or 1.0)
         if not moved <= _CONTRACTS * last:

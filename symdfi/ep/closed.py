@@ -11,9 +11,9 @@ from symdfi.ep.boundary import Closed
 from symdfi.ep.closure import Closure, Place
 from symdfi.ep.discrete import FREE, DiscreteSystem
 from symdfi.ep.orbit import Orbit
-from symdfi.ep.readout import sampled
+from symdfi.ep.readout import finite_derivatives, sampled
 from symdfi.ep.search import check_nudge, floor, keeping, size
-from symdfi.ep.sensitivity import Sensitivity, finite_derivatives, shaped
+from symdfi.ep.sensitivity import Sensitivity, shaped
 from symdfi.ep.setting import Setting
 from symdfi.errors import ConvergenceError, DivergenceError, SingularMatrixError, SymbolicError
 from symdfi.linalg import SparseChainLU

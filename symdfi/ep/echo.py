@@ -17,9 +17,9 @@ from symdfi.ep.march import Marched
 from symdfi.ep.mirror import Mirror
 from symdfi.ep.nudging import Nudging, finite_nudge, pushes, pushes_at
 from symdfi.ep.orbit import Orbit
-from symdfi.ep.readout import Readout, readout, rounding
+from symdfi.ep.readout import Readout, finite_derivatives, readout, rounding
 from symdfi.ep.reversal import Reversal, reversal
-from symdfi.ep.sensitivity import Sensitivity, by_velocity, finite_derivatives, shaped
+from symdfi.ep.sensitivity import Sensitivity, by_velocity, shaped
 from symdfi.ep.setting import Setting
 from symdfi.errors import ConvergenceError, SymbolicError
 from symdfi.linalg.blas import one_blas_thread

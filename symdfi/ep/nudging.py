@@ -14,7 +14,8 @@ from symdfi.ep.leaps import explicit_gradient
 from symdfi.ep.newton import nudge
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.precision import Scale
-from symdfi.ep.sensitivity import Sensitivity, by_parameters, finite_derivatives, sensitivity, shaped
+from symdfi.ep.readout import finite_derivatives
+from symdfi.ep.sensitivity import Sensitivity, by_parameters, sensitivity, shaped
 from symdfi.ep.setting import Setting
 from symdfi.errors import DivergenceError, SymbolicError
 from symdfi.numbers import count, one_real

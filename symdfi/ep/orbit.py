@@ -13,6 +13,7 @@ from symdfi.ep.discrete import DiscreteSystem
 from symdfi.ep.floquet import interpolated_monodromy, monodromy
 from symdfi.ep.frame import Linear
 from symdfi.ep.integrals import cost_of, integrals_of
+from symdfi.ep.readout import finite_derivatives
 from symdfi.ep.reversibility import reversibility_error
 from symdfi.ep.rules import Fourier
 from symdfi.ep.setting import Setting
@@ -137,7 +138,7 @@ class Orbit(Bare):
 
     def gradient(self) -> dict[str, np.ndarray]:
         """∂_θS_β at fixed path: the impulse of the momentum conjugate to each parameter, by name; of an orbit of given
-        action its mean, ∂_θS_β/T."""
+        action its mean, ∂_θS_β/T. ``DivergenceError`` naming the first parameter by which it is not finite."""
         system, setting = self.system, self.setting
         shapes = system.shapes(setting)
         counts = [int(np.prod(shape, dtype=int)) for shape in shapes.values()]
@@ -145,7 +146,8 @@ class Orbit(Bare):
         by_theta, *_ = system.run(system.kernels.impulse, setting, at, (1.0, self.beta), widths)
         with np.errstate(over="ignore", invalid="ignore"):
             parts = np.split(setting.share * (setting.weights @ by_theta), np.cumsum(counts)[:-1])
-        return {name: part.reshape(own) for (name, own), part in zip(shapes.items(), parts, strict=False)}
+        found = {name: part.reshape(own) for (name, own), part in zip(shapes.items(), parts, strict=False)}
+        return finite_derivatives(found, self.q)
 
     def __getitem__(self, coordinate: Variable | str) -> np.ndarray:
         """A coordinate at the nodes, ``(nodes, *shape)``, by symbol, function of time or name."""

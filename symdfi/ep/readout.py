@@ -8,6 +8,7 @@ import numpy as np
 
 from symdfi.ep.discrete import FREE, DiscreteSystem, Weights
 from symdfi.ep.setting import Setting
+from symdfi.errors import DivergenceError
 
 
 @dataclass(frozen=True)
@@ -69,3 +70,11 @@ def sampled(setting: Setting, by_signal: np.ndarray) -> np.ndarray:
     signals = np.zeros((rows, by_signal.shape[1]))
     np.add.at(signals, np.minimum(setting.sampled, rows - 1), setting.weights[:, None] * by_signal)
     return signals
+
+
+def finite_derivatives(by_name: dict[str, np.ndarray], path: np.ndarray) -> dict[str, np.ndarray]:
+    """Derivatives by parameters, if they are finite; ``DivergenceError`` naming the first that is not."""
+    for name, values in by_name.items():
+        if not np.isfinite(values).all():
+            raise DivergenceError(f"the derivative by the parameter {name} is not finite on the path", partial=path)
+    return by_name

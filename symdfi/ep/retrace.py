@@ -22,8 +22,8 @@ from symdfi.ep.integrals import collected, cost_with, weights_of, with_values
 from symdfi.ep.nudging import pushes_at
 from symdfi.ep.pieces import Pieces
 from symdfi.ep.probe import Probe
-from symdfi.ep.readout import readout
-from symdfi.ep.sensitivity import by_velocity, finite_derivatives, shaped
+from symdfi.ep.readout import finite_derivatives, readout
+from symdfi.ep.sensitivity import by_velocity, shaped
 from symdfi.ep.setting import Setting
 from symdfi.linalg.blas import one_blas_thread
 

@@ -19,9 +19,8 @@ from symdfi.ep.boundary import InitialState
 from symdfi.ep.discrete import COST, FREE, DiscreteSystem
 from symdfi.ep.frame import Open
 from symdfi.ep.orbit import Orbit
-from symdfi.ep.readout import sampled
+from symdfi.ep.readout import finite_derivatives, sampled
 from symdfi.ep.setting import Setting
-from symdfi.errors import DivergenceError
 
 
 @dataclass(frozen=True)
@@ -156,11 +155,3 @@ def shaped(values: np.ndarray, shapes: dict[str, tuple[int, ...]]) -> dict[str, 
     return {
         name: part.reshape(values.shape[:-1] + own) for (name, own), part in zip(shapes.items(), parts, strict=False)
     }
-
-
-def finite_derivatives(by_name: dict[str, np.ndarray], path: np.ndarray) -> dict[str, np.ndarray]:
-    """Derivatives by parameters, if they are finite; ``DivergenceError`` naming the first that is not."""
-    for name, values in by_name.items():
-        if not np.isfinite(values).all():
-            raise DivergenceError(f"the derivative by the parameter {name} is not finite on the path", partial=path)
-    return by_name

@@ -1,5 +1,7 @@
 """M2, compiled functions, results and the command line: extreme inputs give a right value or a named error."""
 
+from pathlib import Path
+
 import numpy as np
 import sympy as sp
 import xarray as xr
@@ -102,3 +104,10 @@ def test_command_line(pick: Pick) -> None:
     assert found.exit_code == 0 or found.stderr.startswith("symdfi: "), found.output
     if found.exit_code == 0:
         assert "nan" not in found.output and "inf" not in found.output.replace("info", ""), found.output
+
+
+def test_the_energy_that_ends_a_run_is_drawn(tmp_path: Path) -> None:
+    """A pendulum so long that its energy overflows: what was computed is told and drawn, with the reason."""
+    settings = [word for given in ("l=1.7e308", "t_end=0.1", "dt=0.05") for word in ("--set", given)]
+    found = CliRunner().invoke(app, ["run", "pendulum", *settings, "--out", str(tmp_path)])
+    assert found.exit_code == 1 and found.stderr.startswith("symdfi: "), found.output

@@ -1,6 +1,7 @@
 """M2, equilibrium propagation: extreme but finite inputs give finite numbers or a named error."""
 
 import numpy as np
+import pytest
 import sympy as sp
 
 import symdfi as sd
@@ -108,3 +109,11 @@ def test_gradient(pick: Pick) -> None:
         found = (check.loss, check.equilibrium_propagation | {"adjoint": sum(map(np.sum, check.adjoint.values()))})
     if found is not None:
         all_finite(found[0], *found[1].values())
+
+
+def test_an_impulse_that_overflows_is_no_result() -> None:
+    """∂S/∂k = −∫ q³ dt of a path that is finite itself, as its forces k q² are."""
+    cubic = sd.Lagrangian(v**2 / 2 - k * q**3, q, v)
+    orbit = sd.extremize(cubic, sd.FixedEnds(1e120, 1e120, 1.0), 4, {k: 1e-300})
+    with pytest.raises(sd.DivergenceError, match="the derivative by the parameter k is not finite"):
+        orbit.gradient()
