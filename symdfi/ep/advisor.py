@@ -66,8 +66,11 @@ class Schemes(Bare):
 
 def schemes(system: Lagrangian, boundary: Boundary, params: Mapping[Any, Any] | None = None) -> Schemes:
     """The exact schemes for a system, with the condition that decided each: whether it has an action, the symmetry of
-    M, D and K = −F_u, linearity, parity in q̇, and mirrors, sought among the signed permutations of up to six
+    M, D and K = −F_u, linearity, parity in q̇, D = γM, and mirrors, sought among the signed permutations of up to six
     coordinates.
+
+    ``boundary`` is any of ``Periodic``, ``FixedEnds``, ``InitialState``, ``AtRest``, ``Static``, ``Autonomous`` and
+    ``LimitCycle``.
 
     Parameters that are not among ``params`` are drawn at random, so that what is admitted is for all of them; a
     condition that only holds at certain values is found where they are given. Index arrays and sizes that do not follow

@@ -140,8 +140,9 @@ def factor(plan, values, symmetric, upper, lower, inverse):
             size = put_away(one, width, t, here, upper)
             size = size if symmetric else np.sqrt(size * put_away(other, width, t, here, lower))
             size *= abs(inverse[first[s] + t])
-            if not size <= growth:
-                growth = size  # not a number, too
+            # What is not a number, where a pivot vanishes, stays.
+            if not size <= growth and growth == growth:
+                growth = size
             here += width - t
         left = width - pivots
         pass_on(one, width, pivots, top, pile)
