@@ -10,7 +10,7 @@ import numpy as np
 
 from symdfi.compile.kernels.groups import count_of
 from symdfi.dynamics.system import Lagrangian
-from symdfi.ep.boundary import Boundary, InitialState, Static
+from symdfi.ep.boundary import Boundary, Closed, InitialState, Static
 from symdfi.ep.discrete import DiscreteSystem, discretised
 from symdfi.ep.extremum import check_boundary
 from symdfi.ep.gain import LARGEST, damped_like_its_mass, too_much
@@ -140,7 +140,11 @@ def _of_two_points(probe: Probe) -> Iterator[Scheme]:
     )  # fmt: skip
     beginning = "a trajectory given by its beginning: this one is not"
     yield Scheme("Echo()", False, beginning, "")
-    if probe.setting.boundary.periodic:
+    if isinstance(probe.setting.boundary, Closed):
+        yield Scheme(
+            "Reciprocal()", False, "a trajectory given by its beginning, or of a drive: here the phase is free", ""
+        )
+    elif probe.setting.boundary.periodic:
         yield from _reciprocal(probe)
     else:
         yield Scheme("Reciprocal()", False, f"{beginning}, nor is it periodic", "")

@@ -51,10 +51,11 @@ class EPTrainer(Rebuilt):
     """Gradients of C by the parameters ``trainable`` of a Lagrangian system, without backpropagation in time.
 
     ``boundary`` is any of ``Periodic``, ``FixedEnds``, ``InitialState``, ``AtRest``, ``Autonomous``, ``LimitCycle`` and
-    ``Static``, ``rule`` the discretisation (``Midpoint()`` by default) on ``steps`` intervals, and ``nudging`` a scheme:
-    the infinitesimal nudge by default, exact for any dissipation, or what models an experiment, ``OneSided``,
-    ``Centered``, ``Holomorphic``, ``Echo``, ``GainFlippedEcho``, ``Reciprocal`` or ``Convolution`` (see ``schemes``). Inputs and targets are constants,
-    arrays over the times at which the rule samples (times, *shape), or functions of time. Signs: see ``symdfi.ep``.
+    ``Static``, ``rule`` the discretisation (``Midpoint()`` by default) on ``steps`` intervals, and ``nudging`` a
+    scheme: the infinitesimal nudge by default, exact for any dissipation, or what models an experiment, ``OneSided``,
+    ``Centered``, ``Holomorphic``, ``Echo``, ``GainFlippedEcho``, ``Reciprocal`` or ``Convolution`` (see ``schemes``).
+    Inputs and targets are constants, arrays over the times at which the rule samples (times, *shape), or functions of
+    time. Signs: see ``symdfi.ep``.
 
     Raises ``SymbolicError`` for a parameter that neither system nor cost holds or that is an index array, and for
     any other boundary condition.

@@ -65,6 +65,7 @@ def test_advice(name: str) -> None:
 
 
 def test_further_conditions() -> None:
+    assert sd.schemes(sd.Lagrangian(v**2 - k * q**2, q, v), sd.Autonomous(2.0, energy=1.0)).admitted == NUDGED
     assert "is not symmetric, by the doubled action" in sd.schemes(damped, REST, {}).rows[0].condition
     assert sd.schemes(damped, RING, {}).admitted == ALONE
     assert sd.schemes(damped, RING, {odd: 0, soft: 0}).admitted == (*ONE, "Convolution()")
