@@ -27,11 +27,13 @@ from symdfi.ep import (
     Trapezoidal,
     schemes,
 )
+from symdfi.ep.cost import Integral
 from symdfi.running.equations import latex as in_latex
 from symdfi.running.equations import pretty, tidy
 from symdfi.running.pictures import propagation
 from symdfi.running.report import RunResult
 from symdfi.running.settings import Settings, not_negative, positive
+from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.given import name_of
 
 if TYPE_CHECKING:
@@ -186,6 +188,8 @@ class PropagationModel:
             "Equations of motion": [tidy(equation) for equation in system.euler_lagrange],
             "Cost": [_named_as(n, e) for n, e in (("c", cost.running), ("Psi", cost.terminal)) if e != 0],
         }
+        if cost.integrals:
+            parts["Cost of integrals"] = [*map(_over_time, cost.integrals), _named_as("Phi", cost.of_integrals)]
         parts = {title: found for title, found in parts.items() if found}
         if latex:
             return in_latex(parts)
@@ -255,6 +259,12 @@ def _advice(experiment: Experiment) -> list[str]:
 
 def _named_as(name: str, expr: sp.Expr) -> sp.Expr:
     return sp.Eq(sp.Symbol(name), expr, evaluate=False)
+
+
+def _over_time(integral: Integral) -> sp.Expr:
+    """z = ∫ g dt."""
+    z = integral.variable[integral.indices] if integral.indices else integral.variable
+    return sp.Eq(z, sp.Integral(integral.density, (t, 0, sp.Symbol("T"))), evaluate=False)
 
 
 def _flat(found: Mapping[str, np.ndarray]) -> np.ndarray:

