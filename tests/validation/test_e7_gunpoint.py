@@ -57,7 +57,15 @@ def test_training():
         spent = round(time.process_time() - began)
         share = [gunpoint.accuracy(trainer, run.best, data) for data in (learned, left)]
         rows.append(
-            [name, len(run.loss), f"{run.loss[0]:.4f}", f"{run.best_loss:.4f}", *map("{:.3f}".format, share), spent]
+            [
+                name,
+                len(run.loss),
+                f"{run.loss[0]:.4f}",
+                f"{run.best_loss:.4f}",
+                *map("{:.3f}".format, share),
+                int(run.skipped.sum()),
+                spent,
+            ]
         )
         reached.append((share[1], spent))
     distances = apart(*runs.values())
@@ -67,7 +75,16 @@ def test_training():
         f"{settings['n']} damped oscillators and {settings['m']} detectors, 50 series to train on and 150 to test, "
         "Adam on all of the former; the gradients by `sd.Reciprocal()` and by the adjoint.\n\n"
     )
-    columns = ["gradient", "epochs", "loss at first", "least", "accuracy, training", "accuracy, test", "CPU s"]
+    columns = [
+        "gradient",
+        "epochs",
+        "loss at first",
+        "least",
+        "accuracy, training",
+        "accuracy, test",
+        "skipped",
+        "CPU s",
+    ]
     found = table(columns, rows) + "\n\nRelative distance of the two curves of the loss:\n\n"
     marks = [first for first in (1, 10, 100) if first < epochs] + [epochs]
     found += table([f"first {m} epochs" for m in marks], [[float(distances[:m].max()) for m in marks]])
