@@ -14,6 +14,7 @@ import numpy as np
 from symdfi.dynamics.system import Lagrangian
 from symdfi.ep.boundary import Boundary
 from symdfi.ep.cost import Cost
+from symdfi.ep.direct import Found, Sample
 from symdfi.ep.nudging import Nudging
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.rules import Rule
@@ -47,6 +48,8 @@ class Trainer(Protocol):
         self, params: Mapping[Any, Any], inputs: Signals | None = None, targets: Signals | None = None,
         guess: np.ndarray | None = None,
     ) -> tuple[float, dict[str, np.ndarray]]: ...  # fmt: skip
+
+    def directly(self, params: Mapping[Any, Any], samples: Sequence[Sample]) -> list[Found | None]: ...
 
     def response(self, free: Orbit) -> dict[str, np.ndarray]: ...
 
@@ -173,10 +176,16 @@ def solved(
     guess: np.ndarray | None,
 ) -> list[Solved]:  # fmt: skip
     """What is found of samples, given by number, signals and the path of an earlier solution."""
+    trainer, gradient, names = task.value
     found = []
     # On one thread each, whoever calls: rounding is the same then.
     with own_threads():
-        for number, signals, warm in samples:
+        begun = [(signals, None, guess if warm is None else warm) for _, signals, warm in samples]
+        several = trainer.directly(params, begun) if gradient is None else [None] * len(begun)
+        for (number, signals, warm), known in zip(samples, several, strict=True):
+            if known is not None:
+                found.append(Solved(known.cost, _packed(known.gradient, names), known.path))
+                continue
             try:
                 found.append(_solved(task, params, signals, warm, guess))
             except Exception as error:
@@ -200,10 +209,14 @@ def _solved(
             else:
                 free = trainer.free(params, signals, guess=begin)
                 cost, by_name, path = free.cost, _gradient(trainer, gradient, free), free.q
-            return Solved(cost, np.concatenate([np.ravel(by_name[name]) for name in names]), path)
+            return Solved(cost, _packed(by_name, names), path)
         except (ConvergenceError, DivergenceError, SingularMatrixError) as error:
             found = Solved(reason=f"{type(error).__name__}: {error}")
     return found
+
+
+def _packed(by_name: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
+    return np.concatenate([np.ravel(by_name[name]) for name in names])
 
 
 def _gradient(trainer: Trainer, how: Gradient, free: Orbit) -> Mapping[str, np.ndarray]:

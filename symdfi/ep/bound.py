@@ -5,18 +5,15 @@ Whatever is not as it was is left to ``Reader``, which reads everything, and say
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
-import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from symdfi.ep.discrete import DiscreteSystem
-from symdfi.ep.leaps import Leaps, Room
 from symdfi.ep.setting import Setting, Signals
 from symdfi.numbers import reals
 from symdfi.symbolic.given import name_of
@@ -91,20 +88,29 @@ class Bound:
             rows[:, column] = array if varies or len(shape) < 2 else array.reshape(-1)
         return True
 
+    def reads(
+        self, params: Mapping[Any, Any], inputs: Signals | None, targets: Signals | None, packed: np.ndarray,
+        rows: np.ndarray,
+    ) -> bool:  # fmt: skip
+        """As ``read``; False also for what has no keys, or no numbers."""
+        try:
+            return self.read(params, inputs, targets, packed, rows)
+        except (AttributeError, TypeError, ValueError):
+            return False
+
     def setting(
         self, like: Setting, params: Mapping[Any, Any], inputs: Signals | None, targets: Signals | None
     ) -> Setting | None:
         """A setting of other values, ``like`` the one that this is of. None where anything is not as it was, or not
         finite."""
-        rows = len(like.rule.times(like.steps, 1.0))
+        rows = len(like.rule_times)
         packed, signals = like.params.copy(), np.zeros((rows + 1, like.signals.shape[1]))
         try:
             if not self.read(params, inputs, targets, packed, signals[:-1]):
                 return None
-            times = like.rule.times(like.steps, like.boundary.T)
             for key, (column, _, varies) in zip([*(inputs or {}), *(targets or {})], self.signals, strict=True):
                 if varies and name_of(key) in self.inputs:
-                    like.boundary.check_signal(name_of(key), signals[:-1, column], None, times)
+                    like.boundary.check_signal(name_of(key), signals[:-1, column], None, like.rule_times)
         except (AttributeError, TypeError, ValueError):
             return None
         if not (np.isfinite(packed).all() and np.isfinite(signals).all()):
@@ -124,55 +130,3 @@ def places_of(shapes: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[str, Plac
         stop = start + math.prod(shape)
         yield name, (slice(start, stop), shape)
         start = stop
-
-
-@dataclass(frozen=True)
-class Direct:
-    """The gradients by explicit leapfrog of what is given like in one call: arrays in, arrays out."""
-
-    leaps: Leaps
-    bound: Bound
-    trainable: tuple[tuple[str, Place], ...]
-
-    @classmethod
-    def of(
-        cls, system: DiscreteSystem, setting: Setting, trainable: Iterable[str], params: Mapping[Any, Any],
-        inputs: Signals | None, targets: Signals | None,
-    ) -> Direct | None:  # fmt: skip
-        """None where steps are not explicit, where costs hold velocities or integrals, or a signal is a function."""
-        leaps = Leaps.of(system, setting)
-        if leaps is None or not leaps.system.has_costs_of_states or system.integral_count(setting):
-            return None
-        bound, places = Bound.of(system, setting, params, inputs, targets), dict(places_of(system.shapes(setting)))
-        return bound and cls(leaps, bound, tuple((name, places[name]) for name in trainable))
-
-    @property
-    def _room(self) -> tuple[np.ndarray, np.ndarray, Room]:
-        """Parameters, signals and room of this thread."""
-        try:
-            return self._rooms.own
-        except AttributeError:
-            leaps = self.leaps
-            self._rooms.own = leaps.setting.params.copy(), leaps.signals.copy(), Room.of(leaps)
-            return self._rooms.own
-
-    @functools.cached_property
-    def _rooms(self) -> threading.local:
-        return threading.local()
-
-    def gradient(
-        self, params: Mapping[Any, Any], inputs: Signals | None, targets: Signals | None
-    ) -> tuple[float, dict[str, np.ndarray]] | None:
-        """C and dC/dθ by name. None where anything is given otherwise, or not found."""
-        leaps, (packed, rows, room) = self.leaps, self._room
-        try:
-            if not self.bound.read(params, inputs, targets, packed, rows):
-                return None
-        except (AttributeError, TypeError, ValueError):
-            return None
-        if not leaps.forward(packed, rows, room):
-            return None
-        if (found := leaps.backward(packed, rows, room.path, leaps.no_push, room)) is None:
-            return None
-        cost, theta = found
-        return cost, {name: theta[own].reshape(shape) for name, (own, shape) in self.trainable}

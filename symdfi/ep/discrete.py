@@ -86,6 +86,11 @@ class DiscreteSystem(Rebuilt):
         """What is known of settings of some sizes (see ``_by_sizes``)."""
         return {}
 
+    @functools.cached_property
+    def patterns(self) -> dict[tuple[bytes, ...], Pattern]:
+        """Patterns of second derivatives, as far as they are known."""
+        return {}
+
     @property
     def has_action(self) -> bool:
         return self.kernels.has_action

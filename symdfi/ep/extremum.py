@@ -79,18 +79,12 @@ def solve(
     """``extremize`` for a system with a cost, whose targets are among the signals; what is read of them already is the
     ``setting``."""
     check_boundary(boundary)
-    rule = boundary.rule(Midpoint() if rule is None else rule)
-    steps, iterations = _steps(boundary, rule, steps), count(iterations, "iterations", 0)
+    iterations = count(iterations, "iterations", 0)
     if not (tolerance := real(tolerance, "tolerance")) >= 0:
         raise ValueError(f"tolerance = {tolerance} must not be negative")
     guess = None if guess is None else finite_reals(guess, "the guess")
     if setting is None:
-        boundary.check_system(system.system, rule)
-        params = boundary.with_sizes(system.system, params)
-        if guess is not None and np.ndim(guess) > 2:
-            params = with_sizes(system.system, "a node of the guess", np.shape(guess)[1:], params)
-        told = None if guess is None or guess.ndim < 2 else np.prod(guess.shape[1:], dtype=int).item()
-        setting = system.read(boundary, rule, steps, told, params, signals)
+        setting = read(system, boundary, steps, params, signals, rule, guess)
     if guess is not None and np.ndim(guess) > 2:
         guess = np.reshape(guess, (len(guess), -1))
     path = _start(setting, guess)
@@ -102,6 +96,21 @@ def solve(
     else:
         found = newton(system, setting, path, tolerance, iterations)
     return replace(found, setting=with_integrals(system, found.setting, found.q))
+
+
+def read(
+    system: DiscreteSystem, boundary: Boundary, steps: int | None, params: Mapping[Any, Any] | None,
+    signals: Signals | None, rule: Rule | None = None, guess: np.ndarray | None = None,
+) -> Setting:  # fmt: skip
+    """What is given as numbers on a grid. Errors as of ``extremize``, for bad input."""
+    rule = boundary.rule(Midpoint() if rule is None else rule)
+    steps = _steps(boundary, rule, steps)
+    boundary.check_system(system.system, rule)
+    params = boundary.with_sizes(system.system, params)
+    if guess is not None and np.ndim(guess) > 2:
+        params = with_sizes(system.system, "a node of the guess", np.shape(guess)[1:], params)
+    told = None if guess is None or guess.ndim < 2 else np.prod(guess.shape[1:], dtype=int).item()
+    return system.read(boundary, rule, steps, told, params, signals)
 
 
 def check_boundary(boundary: Boundary) -> None:

@@ -65,8 +65,9 @@ class Frame(abc.ABC):
         """The factors of the matrix made of the second derivatives of the intervals: by a plan where its pivots are
         safe, by LAPACK or SuperLU, who seek others, where they are not."""
         groups, _, periodic, _ = self.key
-        matrix = None
-        if len(blocks.entries) > 1 and blocks.entries.dtype == float and (plan := self.plan(blocks)) is not None:
+        matrix, (steps, count) = None, blocks.entries.shape[:2]
+        plan = self.plan(steps, count, blocks.pattern) if steps > 1 and blocks.entries.dtype == float else None
+        if plan is not None:
             matrix = self.sparse(blocks)
             if (found := FrontalLU(plan, matrix.data, groups, periodic)).is_safe:
                 return found
@@ -74,9 +75,18 @@ class Frame(abc.ABC):
             return self.full(blocks.full)
         return SparseChainLU(self.sparse(blocks) if matrix is None else matrix, groups, periodic, rcond_min=None)
 
-    def plan(self, blocks: Blocks) -> Plan | None:
-        """How that matrix is eliminated. None where there is too much to be kept."""
-        return _plan(*blocks.entries.shape[:2], blocks.pattern, self.degree, self.key)
+    def plan(self, steps: int, count: int, pattern: Pattern) -> Plan | None:
+        """How that matrix is eliminated, of so many intervals with ``count`` nodes. None where there is too much to be
+        kept."""
+        return _plan(steps, count, pattern, self.degree, self.key)
+
+    def slots(self, steps: int, count: int, pattern: Pattern) -> tuple[np.ndarray, np.ndarray]:
+        """Where among the matrix's entries by columns each entry of the intervals goes, −1 for nowhere, and which of
+        them are the diagonal of what is held."""
+        chosen, _, places = _places(steps, count, pattern, self.degree, self.key)
+        found = np.full(steps * count * count * pattern.size, -1)
+        found[chosen] = places.slots[: chosen.size]
+        return found, places.slots[chosen.size :]
 
     def sparse(self, blocks: Blocks) -> csc_array:
         """That matrix, with its largest entry on the diagonal of what is held."""

@@ -189,6 +189,20 @@ class PointKernels:
         return builder.build()
 
     @functools.cached_property
+    def reading(self) -> CompiledKernel:
+        """Of αW, W that of ``doubled``, and of βc + γΨ together the derivatives by the parameters, and the latter's
+        value: each added to what is there."""
+        alpha, beta, gamma = self.model.inputs[-len(WEIGHTS) :]
+        free = self.model.L.xreplace({beta: sp.S.Zero, gamma: sp.S.Zero})
+        builder, total = self._paired(free)
+        value = builder.program.assign(normalise(self.model.L.xreplace({alpha: sp.S.Zero})))
+        whole = builder.program.assign(normalise(total + value.target)).target
+        bars = adjoint(builder.program, whole, self.parameters)
+        _write(builder, "derivative", self.parameters, bars, adds=True)
+        builder.output("value", [value], per_sample=True, adds=True)
+        return builder.build()
+
+    @functools.cached_property
     def has_own_momenta(self) -> bool:
         """Whether each momentum depends on its own coordinate and velocity alone: the mass matrix is diagonal."""
         return self._is_diagonal("vv") and self._is_diagonal("vq")
@@ -205,13 +219,13 @@ class PointKernels:
         moves = {x: (c, sp.S.One) for c, x in enumerate(columns)}
         return isinstance(structure(system.rows, jacobian(sweep.program, system.rows, rows, moves)), Diagonal)
 
-    def _paired(self) -> tuple[KernelBuilder, Variable]:
-        """W, in the program of a kernel."""
+    def _paired(self, lagrangian: sp.Expr | None = None) -> tuple[KernelBuilder, Variable]:
+        """W, of the nudged system or of another Lagrangian, in the program of a kernel."""
         directions = tuple(like(x, "d", k) for k, x in enumerate(self.variables))
         builder = self.builder(Group("direction", directions, batched=True))
         model, program = self.model, builder.program
-        sweep = Sweep(program, model)
-        moved = tangent(program, sweep.lagrangian.target, dict(zip(self.variables, directions, strict=True)))
+        own = program.assign(normalise(model.L if lagrangian is None else lagrangian)).target
+        moved = tangent(program, own, dict(zip(self.variables, directions, strict=True)))
         total = sp.S.Zero if moved is None else moved
         moved_q = directions[: len(model.coordinates)]
         dissipation = program.assign(normalise(model.dissipation))
@@ -240,9 +254,10 @@ def over_rows(direction: Variable, row: tuple[sp.Symbol, ...], force: sp.Expr) -
 
 
 def _write(
-    builder: KernelBuilder, name: str, variables: Iterable[Variable], bars: Mapping[Variable, sp.Expr | None]
-) -> None:
+    builder: KernelBuilder, name: str, variables: Iterable[Variable], bars: Mapping[Variable, sp.Expr | None], *,
+    adds: bool = False,
+) -> None:  # fmt: skip
     """The derivatives by ``variables``, one after the other, zero where there is none."""
     assign = builder.program.assign
     parts = [assign(sp.S.Zero if bars.get(x) is None else bars[x], gradient_loops(x)) for x in variables]
-    builder.output(name, parts, per_sample=True)
+    builder.output(name, parts, per_sample=True, adds=adds)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from symdfi.compile.kernels import cache, threads
 from symdfi.ep.boundary import InitialState
 from symdfi.ep.discrete import DiscreteSystem
 from symdfi.ep.leapfrog import Leapfrog
@@ -89,6 +90,20 @@ class Leaps:
             )  # fmt: skip
             done = np.isfinite(theta).all()
         return (room.value.item(), theta[0]) if done else None
+
+    def gradients(self, params: np.ndarray, signals: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of samples with ``signals`` (samples, nodes, width): which are found, C, and dC/dθ (samples, parameters). For
+        masses without parameters."""
+        setting, system, count, moving = self.setting, self.system, len(signals), self.v0.size > 0
+        system.pull.check(setting.index_values)
+        thetas, costs, found = np.empty((count, params.size)), np.empty(count), np.empty(count, bool)
+        loop = cache.load_module("symdfi.ep.loops.leapfrog_samples").gradients
+        threads.run(
+            loop, count, system.forward.leap, system.backward.back, setting.sizes, setting.ints, params, self.times,
+            setting.h, system.varies, moving, self.q0, self.v0 if moving else self.p0, signals, thetas, costs, found,
+            least=1,
+        )  # fmt: skip
+        return found, costs, thetas
 
 
 class Room:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -53,6 +54,11 @@ class Setting:
     @property
     def h(self) -> float:
         return self.boundary.T / self.steps
+
+    @functools.cached_property
+    def rule_times(self) -> np.ndarray:
+        """The times of the rule."""
+        return self.rule.times(self.steps, self.boundary.T)
 
     def signals_of(self, alpha: float, beta: complex) -> np.ndarray:
         """The signals at all points with the weights α of the system and β of the costs."""

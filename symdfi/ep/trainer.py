@@ -18,14 +18,15 @@ import numpy as np
 from symdfi.compile.program.loops import Variable
 from symdfi.dynamics.system import Lagrangian
 from symdfi.ep.batches import Gradient
-from symdfi.ep.bound import Bound, Direct
+from symdfi.ep.bound import Bound
 from symdfi.ep.boundary import Boundary
 from symdfi.ep.check import GradientCheck, differences
 from symdfi.ep.cost import Cost
+from symdfi.ep.direct import Direct, Found, Sample, direct
 from symdfi.ep.discrete import discretised
 from symdfi.ep.echo import Echo, check_echo
 from symdfi.ep.exact import check_leapfrog
-from symdfi.ep.extremum import check_boundary, solve
+from symdfi.ep.extremum import check_boundary, read, solve
 from symdfi.ep.history import Training
 from symdfi.ep.nudging import Centered, Holomorphic, Infinitesimal, Nudging, OneSided, adjoint
 from symdfi.ep.optimizers import Optimizer
@@ -42,7 +43,7 @@ from symdfi.ep.training import resume as resume_training
 from symdfi.ep.training import train as train_on
 from symdfi.errors import SymbolicError
 from symdfi.linalg.blas import one_blas_thread
-from symdfi.numbers import count, real
+from symdfi.numbers import count, finite_reals, real
 from symdfi.pickling import Rebuilt
 from symdfi.symbolic.given import name_of
 
@@ -123,16 +124,38 @@ class EPTrainer(Rebuilt):
         if isinstance(self.nudging, Echo) and self.nudging.exact:
             trace = self.retrace(params, inputs, targets)
             return trace.cost, self._chosen(trace.gradient(self.nudging.beta))
-        direct = self._direct
-        found = None if direct is None else direct.gradient(params, inputs, targets)
+        (found,) = self.directly(params, [(inputs, targets, guess)])
         if found is not None:
-            return found
+            return found.cost, found.gradient
         free = self.free(params, inputs, targets, guess)
-        if free.setting.boundary.is_marched and type(self.nudging) is Infinitesimal:
-            # By the same way as all that follow: rounding is then the same.
-            self._direct = Direct.of(self.discrete, free.setting, self.trainable, params, inputs, targets)
-            found = None if self._direct is None else self._direct.gradient(params, inputs, targets)
-        return found or (free.cost, self.response(free))
+        return free.cost, self.response(free)
+
+    def directly(self, params: Mapping[Any, Any], samples: Sequence[Sample]) -> list[Found | None]:
+        """What the gradients of samples are, given by inputs, targets and guesses, as far as they are found by compiled
+        loops over all of them."""
+        nothing: list[Found | None] = [None] * len(samples)
+        if type(self.nudging) is not Infinitesimal or not samples:
+            return nothing
+        found = None if self._direct is None else self._direct.gradients(params, samples)
+        if found is None and (made := self._made(params, *samples[0])) is not None:
+            self._direct = made
+            found = made.gradients(params, samples)
+        return nothing if found is None else found
+
+    def _made(
+        self, params: Mapping[Any, Any], inputs: Signals | None, targets: Signals | None, guess: np.ndarray | None
+    ) -> Direct | None:
+        """A direct way for what is given like this."""
+        if any(given is not None and not isinstance(given, Mapping) for given in (params, inputs, targets)):
+            return None
+        if any(map(callable, (*(inputs or {}).values(), *(targets or {}).values()))):
+            return None
+        known = None if guess is None else finite_reals(guess, "the guess")
+        signals = {**(inputs or {}), **(targets or {})}
+        setting = read(self.discrete, self.boundary, self.steps, params, signals, self.rule, known)
+        if setting.boundary is not self.boundary:
+            return None
+        return direct(self.discrete, setting, self.trainable, params, inputs, targets)
 
     def retrace(
         self, params: Mapping[Any, Any], inputs: Signals | None = None, targets: Signals | None = None

@@ -42,6 +42,13 @@ class Places:
         return self._matrix(np.add.reduceat(values[self.order], self.firsts))
 
     @property
+    def slots(self) -> NDArray[Any]:
+        """Which entry of the matrix, by columns, each given one is a part of."""
+        found = np.empty(self.order.size, np.int64)
+        found[self.order] = np.repeat(np.arange(self.firsts.size), np.diff(self.firsts, append=self.order.size))
+        return found
+
+    @property
     def pattern(self) -> csc_array:
         """Ones where such a matrix has an entry."""
         return self._matrix(np.ones(self.firsts.size))

@@ -26,6 +26,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import platformdirs
 from numba.core.compiler_lock import global_compiler_lock
@@ -66,6 +67,16 @@ def load(source: str) -> ModuleType:
             if module is None:
                 module = _loaded[source, root] = _load(source, root)
     return module
+
+
+def addressed(function: Any) -> Any:
+    """A compiled function, the addresses of which are looked up once: Numba does so in 10 µs whenever it is passed to
+    another one."""
+    (result,) = function.overloads.values()
+    library = result.library
+    if not hasattr(library.get_pointer_to_function, "cache_info"):
+        library.get_pointer_to_function = functools.cache(library.get_pointer_to_function)
+    return function
 
 
 def load_module(name: str, before: str = "") -> ModuleType:

@@ -99,7 +99,7 @@ class CompiledKernel:
         """The compiled function (built or read from the on-disk cache at first use)."""
         if self.checked is not None:
             return self.python
-        return getattr(cache.load(self.source), self.entry)
+        return cache.addressed(getattr(cache.load(self.source), self.entry))
 
     def at(self, sizes: np.ndarray) -> Callable[..., None]:
         """The function for calls from Python at given sizes: that of a large system may take all cores."""

@@ -155,6 +155,85 @@ def factor(plan, values, symmetric, upper, lower, inverse):
     return growth
 
 
+@borrowing(f"void({V}, int64, int64, int64, {V}, {V})")
+def ahead(lower, here, width, pivots, inverse, room):
+    """Forward substitution in a front, the rows of which begin at ``here``: by four rows at once, or two."""
+    t = 0
+    while t < pivots:
+        # Where the numbers of column 0 would be, of this row and the three that follow.
+        one = U(here - t)
+        two = one + U(width - t - 1)
+        three = two + U(width - t - 2)
+        four = three + U(width - t - 3)
+        a = room[t] * inverse[t]
+        if pivots - t < 2:
+            for j in range(t + 1, width):
+                room[U(j)] -= a * lower[one + U(j)]
+            return
+        room[t + 1] -= a * lower[one + U(t + 1)]
+        b = room[t + 1] * inverse[t + 1]
+        if pivots - t < 4:
+            for j in range(t + 2, width):
+                room[U(j)] -= a * lower[one + U(j)] + b * lower[two + U(j)]
+            here += 2 * (width - t) - 1
+            t += 2
+            continue
+        room[t + 2] -= a * lower[one + U(t + 2)] + b * lower[two + U(t + 2)]
+        c = room[t + 2] * inverse[t + 2]
+        room[t + 3] -= (a * lower[one + U(t + 3)] + b * lower[two + U(t + 3)]) + c * lower[three + U(t + 3)]
+        d = room[t + 3] * inverse[t + 3]
+        for j in range(t + 4, width):
+            room[U(j)] -= (a * lower[one + U(j)] + b * lower[two + U(j)]) + (
+                c * lower[three + U(j)] + d * lower[four + U(j)]
+            )
+        here += 4 * (width - t) - 6
+        t += 4
+
+
+@borrowing(f"void({V}, int64, int64, int64, {V}, {V})")
+def behind(upper, here, width, pivots, inverse, room):
+    """Back substitution in a front, the rows of which end before ``here``."""
+    t = pivots
+    while t > 0:
+        if t < 2:
+            one, a = U(here - width), 0.0
+            for j in range(1, width):
+                a += upper[one + U(j)] * room[U(j)]
+            room[0] = (room[0] - a) * inverse[0]
+            return
+        # Where the numbers of column 0 would be, of the last of the rows and those before it.
+        one = U(here - width)
+        two = one - U(width - t + 1)
+        three = two - U(width - t + 2)
+        four = three - U(width - t + 3)
+        a, b, c, d = 0.0, 0.0, 0.0, 0.0
+        if t < 4:
+            for j in range(t, width):
+                x = room[U(j)]
+                a += upper[one + U(j)] * x
+                b += upper[two + U(j)] * x
+            x = (room[t - 1] - a) * inverse[t - 1]
+            room[t - 1] = x
+            room[t - 2] = (room[t - 2] - b - upper[two + U(t - 1)] * x) * inverse[t - 2]
+            here -= 2 * (width - t) + 3
+            t -= 2
+            continue
+        for j in range(t, width):
+            x = room[U(j)]
+            a += upper[one + U(j)] * x
+            b += upper[two + U(j)] * x
+            c += upper[three + U(j)] * x
+            d += upper[four + U(j)] * x
+        x = (room[t - 1] - a) * inverse[t - 1]
+        y = (room[t - 2] - b - upper[two + U(t - 1)] * x) * inverse[t - 2]
+        z = (room[t - 3] - c - upper[three + U(t - 1)] * x - upper[three + U(t - 2)] * y) * inverse[t - 3]
+        rest = upper[four + U(t - 1)] * x + upper[four + U(t - 2)] * y + upper[four + U(t - 3)] * z
+        room[t - 1], room[t - 2], room[t - 3] = x, y, z
+        room[t - 4] = (room[t - 4] - d - rest) * inverse[t - 4]
+        here -= 4 * (width - t) + 10
+        t -= 4
+
+
 @jit(f"void({PLAN}, {V}, {V}, {V}, {V}, {V})")
 def solve(plan, upper, lower, inverse, b, x):
     """x = A⁻¹ b; Aᵀ's with ``upper`` and ``lower`` exchanged."""
@@ -170,11 +249,7 @@ def solve(plan, upper, lower, inverse, b, x):
             room[U(i)] = y[U(rows[U(start + i)])]
         for i in range(pivots, width):
             room[U(i)] = 0.0
-        for t in range(pivots):
-            own = room[t] * inverse[first[s] + t]
-            for j in range(t + 1, width):
-                room[U(j)] -= own * lower[U(here + j - t)]
-            here += width - t
+        ahead(lower, here, width, pivots, inverse[first[s] : first[s + 1]], room)
         for i in range(pivots):
             y[U(rows[U(start + i)])] = room[U(i)]
         for i in range(pivots, width):
@@ -184,12 +259,7 @@ def solve(plan, upper, lower, inverse, b, x):
         width, pivots = places[s + 1] - start, first[s + 1] - first[s]
         for i in range(width):
             room[U(i)] = y[U(rows[U(start + i)])]
-        for t in range(pivots - 1, -1, -1):
-            here -= width - t
-            own = 0.0
-            for j in range(t + 1, width):
-                own += upper[U(here + j - t)] * room[U(j)]
-            room[t] = (room[t] - own) * inverse[first[s] + t]
+        behind(upper, here, width, pivots, inverse[first[s] : first[s + 1]], room)
         for i in range(pivots):
             y[U(rows[U(start + i)])] = room[U(i)]
     for k in range(order.size):

@@ -1,0 +1,148 @@
+"""Gradients at orbits between two times, by compiled loops over the samples of one setting."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from symdfi.compile.kernels import cache, threads
+from symdfi.ep.blocks import Pattern
+from symdfi.ep.boundary import Closed
+from symdfi.ep.discrete import DiscreteSystem
+from symdfi.ep.frame import Frame
+from symdfi.ep.iterated import is_iterated
+from symdfi.ep.setting import Setting
+from symdfi.linalg import Plan
+from symdfi.workers import is_worker
+
+#: The most multiplications of a factorisation: what takes longer is left to a search that can be interrupted.
+_OPERATIONS = 3e8
+#: The most numbers of an interval's second derivatives in full: of more, those that are not zero are listed.
+_BLOCKS = 2**20
+#: So many patterns of a system are remembered.
+_REMEMBERED = 64
+
+
+@dataclass(frozen=True)
+class NewtonGradients:
+    """Samples of a ``setting``, that differ in signals, and their orbits by Newton's method, the plan of which is that
+    of ``pattern``.
+
+    Where an orbit is not found, and where there is anything to be said of it, the sample is left to
+    ``symdfi.ep.newton``: None stands for it.
+    """
+
+    system: DiscreteSystem
+    setting: Setting
+    pattern: Pattern
+    plan: Plan
+
+    @classmethod
+    def of(cls, system: DiscreteSystem, setting: Setting) -> NewtonGradients | None:
+        """None for what is given by its beginning, closed, in no time or a whole period in one, for costs of integrals
+        and where factorisations take long."""
+        rule, kernels = setting.rule, system.kernels
+        if not isinstance(setting.frame, Frame) or isinstance(setting.boundary, Closed) or setting.boundary.is_marched:
+            return None
+        if setting.steps < 2 or rule.degree == 0 or rule.spans or system.integral_count(setting):
+            return None
+        if is_iterated(system, setting):
+            return None
+        if len(rule.places) * 4 * setting.places.n_dof**2 > _BLOCKS:
+            return None
+        if kernels.slope.checked is not None:
+            return None  # kernels in Python are taken into no loop
+        for kernel in (kernels.slope, kernels.blocks, kernels.pull, kernels.reading):
+            kernel.check(setting.index_values)
+        pattern = structure(system, setting)
+        plan = setting.frame.plan(setting.steps, rule.degree + 1, pattern)
+        if plan is None or plan.operations > _OPERATIONS:
+            return None
+        return cls(system, setting, pattern, plan)
+
+    def for_parameters(self, params: np.ndarray) -> NewtonGradients | None:
+        """For other parameters, which may be zero where those of the setting are not."""
+        if np.array_equal(params != 0, self._zeros):
+            return self
+        return NewtonGradients.of(self.system, replace(self.setting, params=params))
+
+    @functools.cached_property
+    def _zeros(self) -> np.ndarray:
+        return self.setting.params != 0
+
+    @functools.cached_property
+    def _places(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Which unknown each number of a path is; where entries go; what is held; the momenta that are given."""
+        setting, frame = self.setting, self.setting.frame
+        slots, held = frame.slots(setting.steps, setting.rule.degree + 1, self.pattern)
+        nodes = setting.rule.n_nodes(setting.steps)
+        momenta = frame.fold(np.zeros((nodes, setting.places.n_dof)), 1.0)
+        numbers = 1.0 + np.arange(momenta.size).reshape(momenta.shape)
+        unknown = np.rint(frame.unfold(numbers)).astype(np.int64).reshape(-1) - 1
+        return unknown, slots, held, np.ascontiguousarray(momenta.reshape(-1))
+
+    @functools.cached_property
+    def start(self) -> np.ndarray:
+        """Where the search begins if nothing else is said."""
+        setting = self.setting
+        times = setting.rule.node_times(setting.steps, 1.0)
+        return setting.frame.placed(setting.boundary.guess(setting.places, times))
+
+    def found(
+        self, params: np.ndarray, signals: np.ndarray, paths: np.ndarray, tolerance: float = 1e-12,
+        iterations: int = 100,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+        """Of samples with ``signals`` (samples, rows, width), from ``paths`` (samples, nodes, d) on, which become the
+        orbits: whether there is anything to be told, C, and dC/dθ (samples, parameters)."""
+        setting, rule, kernels, count = self.setting, self.setting.rule, self.system.kernels, len(signals)
+        unknown, slots, held, momenta = self._places
+        given = (
+            setting.sizes, setting.ints, params, setting.times, setting.weights, rule.values, rule.slopes, rule.weights,
+            rule.couplings.reshape(4, len(rule.places), -1), unknown, slots, held, self.pattern.at, momenta,
+        )  # fmt: skip
+        thetas, said, codes = np.empty((count, params.size)), np.empty((count, 6)), np.empty(count, np.int64)
+        functions = (kernels.slope.function, kernels.blocks.function, kernels.pull.function, kernels.reading.function)
+        estimates = setting.steps >= 4 and rule.order == 2 and self.system.has_action
+        arguments = (
+            *functions, given, self.plan.arrays, setting.steps, setting.h, self.system.has_action, estimates,
+            setting.frame.periodic, rule.shares_ends, tolerance, iterations, signals, paths, thetas, said, codes,
+        )  # fmt: skip
+        loop = cache.load_module("symdfi.ep.loops.newton_gradients").gradients
+        if is_worker():
+            loop(0, count, *arguments)
+        else:
+            threads.run(loop, count, *arguments, least=1)
+        return (codes == 0) & ~self._are_shifted(signals, paths), said[:, 5], thetas
+
+    def _are_shifted(self, signals: np.ndarray, paths: np.ndarray) -> np.ndarray:
+        """Whether each is an orbit that may be shifted in time (see ``symdfi.ep.newton``)."""
+        if not self.setting.frame.periodic or self.system.has_time:
+            return np.zeros(len(signals), bool)
+        drives = signals[:, : self.setting.points, : self.system.input_count(self.setting)]
+        is_driven = (drives != drives[:, :1]).any(axis=(1, 2))
+        if is_driven.all():
+            return ~is_driven
+        moves = np.ptp(paths, axis=1).max(axis=1) > 1e-6 * np.abs(paths).max(axis=(1, 2))
+        return moves & ~is_driven
+
+
+def structure(system: DiscreteSystem, setting: Setting) -> Pattern:
+    """Which second derivatives are not zero everywhere: those that are not at states, signals and times drawn at
+    random, given which of the parameters are zero."""
+    zeros = setting.params != 0
+    key, known = (setting.sizes.tobytes(), setting.ints.tobytes(), zeros.tobytes()), system.patterns
+    if key not in known:
+        d, rng, count = setting.places.n_dof, np.random.default_rng(0), 2
+        at = tuple(rng.normal(size=(2, count, d)))
+        signals = rng.normal(size=(count, setting.signals.shape[1]))
+        signals[:, -3:] = (1.0, 0.0, 0.0)
+        params = np.where(zeros, rng.uniform(0.5, 1.5, zeros.size), 0.0)
+        drawn = replace(setting, params=params)
+        times = setting.boundary.T * rng.random((count, 1))
+        flat = system.run_at(system.kernels.blocks, drawn, at, signals, times, [d * d] * 4)
+        if len(known) >= _REMEMBERED:
+            known.clear()
+        known[key] = Pattern.of(flat, d)
+    return known[key]

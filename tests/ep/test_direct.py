@@ -1,0 +1,158 @@
+"""Gradients by compiled loops over samples: what is solved step by step gives the same, and says why where they do not
+answer."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import symdfi as sd
+from symdfi.ep.batches import Batches, Packing
+from symdfi.ep.direct import ByLeaps, ByNewton
+from symdfi.ep.samples import Samples
+
+n = sp.Symbol("n", integer=True, positive=True)
+i = sp.Symbol("i", integer=True)
+x, u = sd.coordinates("x", n)
+k, c = sp.IndexedBase("k", shape=(n,)), sp.IndexedBase("c", shape=(n - 1,))
+f, y, g, m = sp.symbols("f y g m")
+RATE = 1.3
+T = 2 * np.pi / RATE
+KINETIC = sp.Sum(m * u[i] ** 2 / 2, (i, 0, n - 1))
+POTENTIAL = (
+    sp.Sum(k[i] * x[i] ** 2 / 2 + x[i] ** 4 / 8, (i, 0, n - 1))
+    + sp.Sum(c[i] * (x[i + 1] - x[i]) ** 2 / 2, (i, 0, n - 2)) - f * x[0]
+)  # fmt: skip
+CHAIN = sd.Lagrangian(KINETIC - POTENTIAL, x, u, inputs=[f])
+DAMPED = sd.Lagrangian(KINETIC - POTENTIAL, x, u, inputs=[f], dissipation=g * sp.Sum(u[i] ** 2, (i, 0, n - 1)) / 2)
+RUNNING = sd.Cost((x[n - 1] - y) ** 2 / 2 + g * x[0] ** 2, targets=[y])
+TERMINAL = sd.Cost((x[n - 1] - y) ** 2 / 2, terminal=g * sp.Sum(x[i] ** 2, (i, 0, n - 1)), targets=[y])
+BOUNDARIES = {
+    "periodic": lambda d: sd.Periodic(T),
+    "fixed ends": lambda d: sd.FixedEnds(0.3 * np.ones(d), -0.05 * np.arange(d), 0.9),
+    "an end": lambda d: sd.FixedEnds({x: 0.3 * np.ones(d)}, {}, 0.9),
+}
+
+
+def springs(d: int) -> dict:
+    return {k: 3 + 0.4 * np.sin(1 + 1.7 * np.arange(d)), c: 2 + np.cos(np.arange(d - 1.0)), g: 0.2, m: 1.1}
+
+
+def apart(one: dict, other: dict) -> float:
+    a, b = (np.concatenate([np.ravel(found[name]) for name in other]) for found in (one, other))
+    return float(np.linalg.norm(a - b) / np.linalg.norm(b))
+
+
+@pytest.mark.parametrize(
+    ("d", "system", "cost", "rule", "boundary"),
+    [
+        (9, CHAIN, RUNNING, sd.Midpoint(), "periodic"),
+        (9, DAMPED, TERMINAL, sd.Midpoint(), "fixed ends"),
+        (2, DAMPED, TERMINAL, sd.Midpoint(), "periodic"),
+        (2, CHAIN, RUNNING, sd.Galerkin(), "periodic"),
+        (2, CHAIN, TERMINAL, sd.Trapezoidal(), "fixed ends"),
+        (2, CHAIN, TERMINAL, sd.Trapezoidal(), "periodic"),
+        (2, CHAIN, TERMINAL, sd.Midpoint(), "an end"),
+        (2, DAMPED, RUNNING, sd.Galerkin(), "an end"),
+    ],
+)
+def test_as_step_by_step(d: int, system, cost, rule, boundary: str) -> None:
+    trainer = sd.EPTrainer(system, cost, BOUNDARIES[boundary](d), 12, [c, k, g, m], rule=rule)
+    signals = {f: 2 * np.cos(RATE * trainer.times)}, {y: 0.3 * np.sin(RATE * trainer.times)}
+    params = springs(d)
+    loss, found = trainer.gradient(params, *signals)
+    assert isinstance(trainer._direct, ByNewton)
+    (again,) = trainer.directly(params, [(*signals, None)])
+    assert again is not None and again.cost == loss and apart(again.gradient, found) == 0
+    free = trainer.free(params, *signals)
+    room = 1e3 * np.finfo(float).eps / free.rcond**0.5
+    assert again.path is not None and np.abs(again.path - free.q).max() < room * np.abs(free.q).max()
+    assert loss == pytest.approx(free.cost, rel=room)
+    assert apart(found, trainer.response(free)) < room
+
+
+def batch_of(trainer: sd.EPTrainer, params: dict, data: dict, executor=None, warm=None):
+    packing = Packing(params, trainer.trainable)
+    batches = Batches(trainer, packing, Samples(data), None, None, executor)
+    return batches.evaluate(packing.start, range(len(batches.samples)), warm or {})
+
+
+@pytest.mark.parametrize("mass", [m, 1.1])
+@pytest.mark.parametrize("kind", ["periodic", "from its beginning"])
+def test_batches_as_sample_by_sample(kind: str, mass) -> None:
+    d, count = 3, 7
+    if kind == "periodic":
+        trainer = sd.EPTrainer(CHAIN, RUNNING, sd.Periodic(T), 16, [k, c, m], rule=sd.Trapezoidal())
+        way = ByNewton
+    else:
+        start = sd.InitialState(0.3 * np.arange(d), np.ones(d), T)
+        system = sd.Lagrangian(KINETIC.subs(m, mass) - POTENTIAL, x, u, inputs=[f])
+        trainer = sd.EPTrainer(system, RUNNING, start, 16, [k, c], rule=sd.Trapezoidal())
+        way = ByLeaps
+    params = {key: value for key, value in springs(d).items() if key != m or mass == m or kind == "periodic"}
+    sizes = np.linspace(0.2, 1.5, count)[:, None]
+    data = {f: 2 * sizes * np.cos(RATE * trainer.times), y: 0.3 * sizes * np.sin(RATE * trainer.times)}
+    whole = batch_of(trainer, params, data)
+    assert isinstance(trainer._direct, way) and whole.solved == count
+    each = [trainer.gradient(params, {f: data[f][s]}, {y: data[y][s]}) for s in range(count)]
+    packed = [np.concatenate([np.ravel(found[name]) for name in trainer.trainable]) for _, found in each]
+    assert whole.loss == pytest.approx(np.mean([loss for loss, _ in each]), rel=1e-14)
+    mean = np.mean(packed, axis=0)
+    assert np.abs(whole.gradient - mean).max() < 1e-13 * np.abs(mean).max()
+    for workers in (1, 2):
+        with ThreadPoolExecutor(workers) as executor:
+            shared = batch_of(trainer, params, data, executor)
+        assert shared.loss == whole.loss and np.array_equal(shared.gradient, whole.gradient)
+    if kind == "periodic":
+        near = {s: path + 1e-3 for s, path in whole.paths.items()}
+        again = batch_of(trainer, params, data, warm=near)
+        assert again.loss == pytest.approx(whole.loss, rel=1e-12)
+
+
+def test_samples_that_fail_say_why() -> None:
+    """One has no orbit within the steps of the search, one a free phase, as nothing drives it."""
+    d = 2
+    trainer = sd.EPTrainer(CHAIN, RUNNING, sd.Periodic(T), 16, [k, c])
+    shape = np.cos(RATE * trainer.times)
+    sizes = np.array([1.0, 0.0, 0.5])[:, None]
+    data = {f: 2 * sizes * shape, y: np.zeros((3, 16))}
+    soft = {**springs(d), k: np.array([-3.0, 1.0])}
+    turning = trainer.free(soft, {f: 3 * shape}, {y: 0.0}).q
+    whole = batch_of(trainer, soft, data, warm=dict.fromkeys(range(3), turning))
+    one = [trainer.directly(soft, [({f: data[f][s]}, {y: data[y][s]}, turning)])[0] for s in range(3)]
+    failed = {s for s, _ in whole.failures}
+    assert {s for s in range(3) if one[s] is not None} <= set(range(3)) - failed
+    for s, reason in whole.failures:
+        with pytest.raises((sd.ConvergenceError, sd.SingularMatrixError), match=".") as caught:
+            trainer.gradient(soft, {f: data[f][s]}, {y: data[y][s]})
+        assert reason == f"{type(caught.value).__name__}: {caught.value}"
+
+
+def test_derivatives_that_are_zero_for_a_while() -> None:
+    """Couplings may vanish, and come back."""
+    d = 9
+    trainer = sd.EPTrainer(CHAIN, RUNNING, sd.Periodic(T), 16, [k, c])
+    signals = {f: 2 * np.cos(RATE * trainer.times)}, {y: 0.1}
+    params = springs(d)
+    apart_for_now = {**params, c: np.where(np.arange(d - 1) < 4, params[c], 0.0)}
+    for given in (apart_for_now, params, apart_for_now):
+        loss, found = trainer.gradient(given, *signals)
+        free = trainer.free(given, *signals)
+        assert loss == pytest.approx(free.cost, rel=1e-13) and apart(found, trainer.response(free)) < 1e-11
+
+
+def test_what_is_not_given_as_before() -> None:
+    trainer = sd.EPTrainer(CHAIN, RUNNING, sd.Periodic(T), 16, [k, c])
+    shape = 2 * np.cos(RATE * trainer.times)
+    first = trainer.gradient(springs(2), {f: shape}, {y: 0.1})
+    longer = trainer.gradient(springs(3), {f: shape}, {y: 0.1 * shape})
+    as_functions = trainer.gradient(springs(2), {f: lambda t: 2 * np.cos(RATE * t)}, {y: 0.1})
+    assert longer[1]["k"].shape == (3,)
+    assert as_functions[0] == pytest.approx(first[0], rel=1e-12) and apart(as_functions[1], first[1]) < 1e-11
+    with pytest.raises(ValueError, match="k"):
+        trainer.gradient({**springs(2), k: np.array([1.0, np.nan])}, {f: shape}, {y: 0.1})
+    with pytest.raises(ValueError, match="guess"):
+        trainer.gradient(springs(2), {f: shape}, {y: 0.1}, guess=np.zeros((5, 2)))
