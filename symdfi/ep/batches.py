@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -121,8 +121,7 @@ class Evaluation:
     failures: tuple[tuple[int, str], ...]
 
 
-@dataclass(frozen=True)
-class Solved:
+class Solved(NamedTuple):
     """What a worker sends back of a sample: its cost, gradient and path, or why there is none."""
 
     cost: float = np.nan
@@ -182,9 +181,13 @@ def solved(
     with own_threads():
         begun = [(signals, None, guess if warm is None else warm) for _, signals, warm in samples]
         several = trainer.directly(params, begun) if gradient is None else [None] * len(begun)
+        columns: dict[int, np.ndarray] = {}
         for (number, signals, warm), known in zip(samples, several, strict=True):
             if known is not None:
-                found.append(Solved(known.cost, _packed(known.gradient, names), known.path))
+                own = columns.get(id(known.places))
+                if own is None:
+                    own = columns[id(known.places)] = known.columns(names)
+                found.append(Solved(known.cost, known.theta[own], known.path))
                 continue
             try:
                 found.append(_solved(task, params, signals, warm, guess))

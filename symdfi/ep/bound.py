@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -65,8 +65,19 @@ class Bound:
     ) -> bool:  # fmt: skip
         """Writes the parameters into ``packed`` and the signals into ``rows``, whether they are finite or not. False
         where anything is not as it was."""
-        if _keys(params, inputs, targets) != self.keys:
+        if _keys(params, inputs, targets) != self.keys or not self._read_params(params, packed):
             return False
+        values = itertools.chain((inputs or {}).values(), (targets or {}).values())
+        for value, (column, shape, varies) in zip(values, self.signals, strict=True):
+            array = value if type(value) is np.ndarray and value.dtype == _FLOAT else reals(value, "a signal")
+            if array.shape != shape:
+                return False
+            if varies and len(shape) > 2:
+                array = array.reshape(len(rows), -1)
+            rows[:, column] = array if varies or len(shape) < 2 else array.reshape(-1)
+        return True
+
+    def _read_params(self, params: Mapping[Any, Any], packed: np.ndarray) -> bool:
         for value, place in zip(params.values(), self.params, strict=True):
             if isinstance(place, tuple):
                 own, shape = place
@@ -78,14 +89,38 @@ class Bound:
                 packed[own] = array.reshape(-1) if len(shape) > 1 else array
             elif place is not None and not (np.array_equal(value, place) and np.asarray(value).dtype == place.dtype):
                 return False
-        values = itertools.chain((inputs or {}).values(), (targets or {}).values())
-        for value, (column, shape, varies) in zip(values, self.signals, strict=True):
-            array = reals(value, "a signal")
-            if array.shape != shape:
+        return True
+
+    def reads_each(
+        self, params: Mapping[Any, Any], samples: Sequence[tuple[Signals | None, Signals | None]], packed: np.ndarray,
+        rows: np.ndarray,
+    ) -> np.ndarray:  # fmt: skip
+        """As ``reads`` for samples, the signals of each into one of ``rows`` (samples, times, width): of which."""
+        if not self._reads_alike(params, samples, packed, rows):
+            return np.array([self.reads(params, *each, packed, own) for each, own in zip(samples, rows, strict=True)])
+        return np.ones(len(samples), bool)
+
+    def _reads_alike(
+        self, params: Mapping[Any, Any], samples: Sequence[tuple[Signals | None, Signals | None]], packed: np.ndarray,
+        rows: np.ndarray,
+    ) -> bool:  # fmt: skip
+        """All at once, if all are arrays of numbers, one for each time, given by the same keys."""
+        inputs, targets = samples[0]
+        if not self.reads(params, inputs, targets, packed, rows[0]):
+            return False
+        columns = iter(self.signals)
+        for own, first in enumerate((inputs, targets)):
+            each = [sample[own] or {} for sample in samples]
+            if any(len(given) != len(first or {}) for given in each):
                 return False
-            if varies and len(shape) > 2:
-                array = array.reshape(len(rows), -1)
-            rows[:, column] = array if varies or len(shape) < 2 else array.reshape(-1)
+            for key in first or {}:
+                column, shape, varies = next(columns)
+                values = [given.get(key) for given in each]
+                if not varies or len(shape) > 2 or any(type(x) is not np.ndarray for x in values):
+                    return False
+                if any(x.dtype != _FLOAT or x.shape != shape for x in values if x is not None):
+                    return False
+                rows[:, :, column] = np.array(values)
         return True
 
     def reads(

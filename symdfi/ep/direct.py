@@ -10,7 +10,7 @@ import functools
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,13 +21,26 @@ from symdfi.ep.newton_gradients import NewtonGradients
 from symdfi.ep.setting import Setting, Signals
 
 
-@dataclass(frozen=True)
-class Found:
-    """The cost, its gradient by name, and the path, None of one that follows from its beginning."""
+class Found(NamedTuple):
+    """The cost, its gradient by all parameters, where they are in it, and the path, None of one that follows from its
+    beginning."""
 
     cost: float
-    gradient: dict[str, np.ndarray]
+    theta: np.ndarray
+    places: Mapping[str, Place]
     path: np.ndarray | None
+
+    def by_name(self, names: Iterable[str]) -> dict[str, np.ndarray]:
+        """The gradient by some of the parameters."""
+        found = {}
+        for name in names:
+            own, shape = self.places[name]
+            found[name] = self.theta[own].reshape(shape)
+        return found
+
+    def columns(self, names: Iterable[str]) -> np.ndarray:
+        """Where these parameters are, one after the other."""
+        return np.concatenate([np.arange(own.start, own.stop) for own, _ in (self.places[name] for name in names)])
 
 
 #: Inputs and targets of a sample, and the path from which its orbit is sought.
@@ -36,22 +49,24 @@ Sample = tuple[Signals | None, Signals | None, np.ndarray | None]
 
 @dataclass(frozen=True)
 class Direct(abc.ABC):
-    """Gradients by the parameters ``trainable``, of which the places are known."""
+    """Gradients of samples by the parameters at ``places``."""
 
     bound: Bound
-    trainable: tuple[tuple[str, Place], ...]
+    places: Mapping[str, Place]
 
     @abc.abstractmethod
-    def gradients(self, params: Mapping[Any, Any], samples: Sequence[Sample]) -> list[Found | None] | None:
-        """What is found of samples. None where parameters or signals are not given as they were."""
+    def gradients(self, params: Mapping[Any, Any], samples: Sequence[Sample]) -> tuple[np.ndarray, list[Found | None]]:
+        """Which samples are given as was known, parameters as well, and what is found of them."""
 
-    def _found(self, cost: float, theta: np.ndarray, path: np.ndarray | None) -> Found:
-        return Found(cost, {name: theta[own].reshape(shape) for name, (own, shape) in self.trainable}, path)
+    def gradient(self, params: Mapping[Any, Any], sample: Sample) -> tuple[bool, Found | None]:
+        """The same of one sample."""
+        (fits,), (found,) = self.gradients(params, [sample])
+        return bool(fits), found
 
 
 def direct(
-    system: DiscreteSystem, setting: Setting, trainable: Iterable[str], params: Mapping[Any, Any],
-    inputs: Signals | None, targets: Signals | None,
+    system: DiscreteSystem, setting: Setting, params: Mapping[Any, Any], inputs: Signals | None,
+    targets: Signals | None,
 ) -> Direct | None:  # fmt: skip
     """None where there is no loop for a system, costs hold integrals, or a signal is a function."""
     by_leaps = ByLeaps.solver(system, setting)
@@ -61,11 +76,10 @@ def direct(
     if (bound := Bound.of(system, setting, params, inputs, targets)) is None:
         return None
     places = dict(places_of(system.shapes(setting)))
-    chosen = tuple((name, places[name]) for name in trainable)
     if by_leaps is not None:
-        return ByLeaps(bound, chosen, by_leaps)
+        return ByLeaps(bound, places, by_leaps)
     assert by_newton is not None
-    return ByNewton(bound, chosen, by_newton)
+    return ByNewton(bound, places, by_newton)
 
 
 @dataclass(frozen=True)
@@ -96,28 +110,32 @@ class ByLeaps(Direct):
     def _rooms(self) -> threading.local:
         return threading.local()
 
-    def gradients(self, params: Mapping[Any, Any], samples: Sequence[Sample]) -> list[Found | None] | None:
+    def gradients(self, params: Mapping[Any, Any], samples: Sequence[Sample]) -> tuple[np.ndarray, list[Found | None]]:
         if len(samples) > 1 and not self.leaps.system.has_massive_parameters:
             return self._together(params, samples)
-        leaps, (packed, rows, room), found = self.leaps, self._room, []
-        for inputs, targets, _ in samples:
-            if not self.bound.reads(params, inputs, targets, packed, rows):
-                return None
-            done = leaps.forward(packed, rows, room)
-            told = leaps.backward(packed, rows, room.path, leaps.no_push, room) if done else None
-            found.append(None if told is None else self._found(*told, None))
-        return found
+        each = [self.gradient(params, sample) for sample in samples]
+        return np.array([fits for fits, _ in each]), [found for _, found in each]
 
-    def _together(self, params: Mapping[Any, Any], samples: Sequence[Sample]) -> list[Found | None] | None:
+    def gradient(self, params: Mapping[Any, Any], sample: Sample) -> tuple[bool, Found | None]:
+        leaps, (packed, rows, room) = self.leaps, self._room
+        inputs, targets, _ = sample
+        if not self.bound.reads(params, inputs, targets, packed, rows):
+            return False, None
+        if not leaps.forward(packed, rows, room):
+            return True, None
+        told = leaps.backward(packed, rows, room.path, leaps.no_push, room)
+        return True, None if told is None else Found(*told, self.places, None)
+
+    def _together(self, params: Mapping[Any, Any], samples: Sequence[Sample]) -> tuple[np.ndarray, list[Found | None]]:
         leaps, packed = self.leaps, self.leaps.setting.params.copy()
         signals = np.repeat(leaps.signals[None], len(samples), axis=0)
-        for rows, (inputs, targets, _) in zip(signals, samples, strict=True):
-            if not self.bound.reads(params, inputs, targets, packed, rows):
-                return None
+        fits = self.bound.reads_each(params, [sample[:2] for sample in samples], packed, signals)
+        if not fits.any():
+            return fits, [None] * len(samples)
         told, costs, thetas = leaps.gradients(packed, signals)
-        return [
-            self._found(cost, theta, None) if well else None
-            for well, cost, theta in zip(told, costs.tolist(), thetas, strict=True)
+        return fits, [
+            Found(cost, theta, self.places, None) if well else None
+            for well, cost, theta in zip((told & fits).tolist(), costs.tolist(), thetas, strict=True)
         ]
 
 
@@ -127,28 +145,32 @@ class ByNewton(Direct):
 
     newton: NewtonGradients
 
-    def gradients(self, params: Mapping[Any, Any], samples: Sequence[Sample]) -> list[Found | None] | None:
-        like = self.newton.setting
-        settings = [self.bound.setting(like, params, inputs, targets) for inputs, targets, _ in samples]
-        known = [setting for setting in settings if setting is not None]
-        if len(known) < len(settings):
-            return None
-        for setting in known:
-            self.newton.system.check_period(setting)
-        newton, packed = self.newton.for_parameters(known[0].params), known[0].params
+    def gradients(self, params: Mapping[Any, Any], samples: Sequence[Sample]) -> tuple[np.ndarray, list[Found | None]]:
+        settings = [self._setting(params, inputs, targets) for inputs, targets, _ in samples]
+        fits = np.array([setting is not None for setting in settings])
         paths = [self._begun(path) for _, _, path in samples]
-        if newton is None or any(path is None for path in paths):
-            nothing: list[Found | None] = [None] * len(samples)
-            return nothing
-        signals, orbits = (
-            np.stack([setting.signals for setting in known]),
-            np.stack([p for p in paths if p is not None]),
-        )
-        told, costs, thetas = newton.found(packed, signals, orbits)
-        return [
-            self._found(cost, theta, path) if well else None
-            for well, cost, theta, path in zip(told, costs.tolist(), thetas, orbits, strict=True)
-        ]
+        found: list[Found | None] = [None] * len(samples)
+        both = zip(range(len(samples)), settings, paths, strict=True)
+        known = [(k, own, path) for k, own, path in both if own is not None and path is not None]
+        newton = self.newton.for_parameters(known[0][1].params) if known else None
+        if newton is None:
+            return fits, found
+        signals, orbits = (np.stack(each) for each in ([own.signals for _, own, _ in known], [x for *_, x in known]))
+        told, costs, thetas = newton.found(known[0][1].params, signals, orbits)
+        for well, (k, _, _), cost, theta, path in zip(told, known, costs.tolist(), thetas, orbits, strict=True):
+            if well:
+                found[k] = Found(cost, theta, self.places, path)
+        return fits, found
+
+    def _setting(self, params: Mapping[Any, Any], inputs: Signals | None, targets: Signals | None) -> Setting | None:
+        """What is given, if it is given as was known."""
+        found = self.bound.setting(self.newton.setting, params, inputs, targets)
+        try:
+            if found is not None:
+                self.newton.system.check_period(found)
+        except ValueError:
+            return None  # and is raised again where it is read anew
+        return found
 
     def _begun(self, path: np.ndarray | None) -> np.ndarray | None:
         """The path that the search begins at. None for one of another shape, or that is not finite."""

@@ -98,10 +98,10 @@ class Leaps:
         system.pull.check(setting.index_values)
         thetas, costs, found = np.empty((count, params.size)), np.empty(count), np.empty(count, bool)
         loop = cache.load_module("symdfi.ep.loops.leapfrog_samples").gradients
+        functions = map(cache.addressed, (system.forward.leap, system.backward.back))
         threads.run(
-            loop, count, system.forward.leap, system.backward.back, setting.sizes, setting.ints, params, self.times,
-            setting.h, system.varies, moving, self.q0, self.v0 if moving else self.p0, signals, thetas, costs, found,
-            least=1,
+            loop, count, *functions, setting.sizes, setting.ints, params, self.times, setting.h, system.varies, moving,
+            self.q0, self.v0 if moving else self.p0, signals, thetas, costs, found, least=1,
         )  # fmt: skip
         return found, costs, thetas
 

@@ -124,23 +124,32 @@ class EPTrainer(Rebuilt):
         if isinstance(self.nudging, Echo) and self.nudging.exact:
             trace = self.retrace(params, inputs, targets)
             return trace.cost, self._chosen(trace.gradient(self.nudging.beta))
-        (found,) = self.directly(params, [(inputs, targets, guess)])
+        fits, found = (False, None) if self._direct is None else self._direct.gradient(params, (inputs, targets, guess))
+        if not fits:
+            (found,) = self.directly(params, [(inputs, targets, guess)])
         if found is not None:
-            return found.cost, found.gradient
+            return found.cost, found.by_name(self.trainable)
         free = self.free(params, inputs, targets, guess)
         return free.cost, self.response(free)
 
     def directly(self, params: Mapping[Any, Any], samples: Sequence[Sample]) -> list[Found | None]:
         """What the gradients of samples are, given by inputs, targets and guesses, as far as they are found by compiled
         loops over all of them."""
-        nothing: list[Found | None] = [None] * len(samples)
+        found: list[Found | None] = [None] * len(samples)
         if type(self.nudging) is not Infinitesimal or not samples:
-            return nothing
-        found = None if self._direct is None else self._direct.gradients(params, samples)
-        if found is None and (made := self._made(params, *samples[0])) is not None:
-            self._direct = made
-            found = made.gradients(params, samples)
-        return nothing if found is None else found
+            return found
+        fits = np.zeros(len(samples), bool)
+        if self._direct is not None:
+            fits, found = self._direct.gradients(params, samples)
+        # What is given otherwise, each for itself: how a sample is solved is not to depend on what is beside it.
+        for k in np.flatnonzero(~fits).tolist():
+            if not fits[k] and (made := self._made(params, *samples[k])) is not None:
+                self._direct, rest = made, np.flatnonzero(~fits).tolist()
+                own, told = made.gradients(params, [samples[j] for j in rest])
+                for j, fit, one in zip(rest, own, told, strict=True):
+                    if fit:
+                        fits[j], found[j] = True, one
+        return found
 
     def _made(
         self, params: Mapping[Any, Any], inputs: Signals | None, targets: Signals | None, guess: np.ndarray | None
@@ -150,12 +159,15 @@ class EPTrainer(Rebuilt):
             return None
         if any(map(callable, (*(inputs or {}).values(), *(targets or {}).values()))):
             return None
-        known = None if guess is None else finite_reals(guess, "the guess")
         signals = {**(inputs or {}), **(targets or {})}
-        setting = read(self.discrete, self.boundary, self.steps, params, signals, self.rule, known)
+        try:
+            known = None if guess is None else finite_reals(guess, "the guess")
+            setting = read(self.discrete, self.boundary, self.steps, params, signals, self.rule, known)
+        except (SymbolicError, TypeError, ValueError):
+            return None  # and is raised again where it is read to be solved step by step
         if setting.boundary is not self.boundary:
             return None
-        return direct(self.discrete, setting, self.trainable, params, inputs, targets)
+        return direct(self.discrete, setting, params, inputs, targets)
 
     def retrace(
         self, params: Mapping[Any, Any], inputs: Signals | None = None, targets: Signals | None = None

@@ -66,7 +66,7 @@ def test_as_step_by_step(d: int, system, cost, rule, boundary: str) -> None:
     loss, found = trainer.gradient(params, *signals)
     assert isinstance(trainer._direct, ByNewton)
     (again,) = trainer.directly(params, [(*signals, None)])
-    assert again is not None and again.cost == loss and apart(again.gradient, found) == 0
+    assert again is not None and again.cost == loss and apart(again.by_name(trainer.trainable), found) == 0
     free = trainer.free(params, *signals)
     room = 1e3 * np.finfo(float).eps / free.rcond**0.5
     assert again.path is not None and np.abs(again.path - free.q).max() < room * np.abs(free.q).max()
@@ -110,6 +110,23 @@ def test_batches_as_sample_by_sample(kind: str, mass) -> None:
         near = {s: path + 1e-3 for s, path in whole.paths.items()}
         again = batch_of(trainer, params, data, warm=near)
         assert again.loss == pytest.approx(whole.loss, rel=1e-12)
+
+
+def test_samples_that_are_given_otherwise() -> None:
+    """Numbers, functions and shapes of signals: how a sample is solved does not depend on those beside it."""
+    for boundary in (sd.Periodic(T), sd.InitialState([0.1, 0.2], [0.0, 0.0], T)):
+        trainer = sd.EPTrainer(CHAIN, RUNNING, boundary, 16, [k, c], rule=sd.Trapezoidal())
+        shape = 2 * np.cos(RATE * trainer.times)
+        signals = [{f: shape, y: 0.1}, {f: shape, y: 0.1 * shape}, {f: lambda t: np.cos(RATE * t), y: 0.1}]
+        params = {**springs(2), m: 1.0}
+        packing = Packing(params, trainer.trainable)
+        data = [{**signals[s % 3]} for s in range(20)]
+        whole = Batches(trainer, packing, Samples(data), None, None, None).evaluate(packing.start, range(20), {})
+        with ThreadPoolExecutor(2) as executor:
+            other = Batches(trainer, packing, Samples(data), None, None, executor).evaluate(
+                packing.start, range(20), {}
+            )
+        assert whole.solved == 20 and whole.loss == other.loss and np.array_equal(whole.gradient, other.gradient)
 
 
 def test_samples_that_fail_say_why() -> None:

@@ -29,9 +29,9 @@ def leap(sizes, ints, params, signals, times, h, varies, moving, path, p, room):
     total = 0.0
     for j in range(params.size):
         total += abs(params[j])
-    for k in range(last + 1):
-        for j in range(signals.shape[1]):
-            total += abs(signals[k, j])
+    given = signals.reshape(signals.size)
+    for j in range(given.size):
+        total += abs(given[j])
     for i in range(d):
         still[0, i], v[i] = 0.0, 0.0
     for k in range(last + 1):
