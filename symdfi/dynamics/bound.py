@@ -127,9 +127,7 @@ class BoundLagrangian:
 
     def _state(self, name: str, value: Any) -> np.ndarray:
         array = floats(name, value)
-        if array.size == self.n_dof and array.ndim == 0:
-            return array.reshape(1)
-        if array.shape not in self._shapes:
+        if array.size != self.n_dof or not (array.ndim == 0 or array.shape in self._shapes):
             raise ValueError(f"{name} has shape {array.shape}, but the system is bound to {self._shapes[0]}")
         return array.reshape(-1)
 

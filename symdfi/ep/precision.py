@@ -78,7 +78,7 @@ class Scale:
         if lost:
             reasons.append(f"derivatives by {', '.join(lost)} are below the rounding {noise:.1e}, and returned as 0")
         elif noise > _ROUNDING * total > 0:
-            reasons.append(f"rounding is {noise / total:.0%} of it")
+            reasons.append(f"rounding is {noise / total:.2g} times its size")
         if bias > _BIAS and total > 0:
             reasons.append(f"its bias is about {bias:.0%}")
         if reasons:

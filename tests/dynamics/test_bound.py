@@ -71,6 +71,18 @@ def test_bad_calls():
     assert free.bind(n_dof=3).energy(Q[:3], V[:3]) == pytest.approx(5.0)
 
 
+def test_a_number_is_no_state_of_two_coordinates():
+    (q, v), (r, w) = sd.coordinates("q"), sd.coordinates("r")
+    two = sd.Lagrangian(v**2 / 2 + w**2 / 2 - q * r, [q, r], [v, w]).compile().bind()
+    for name in QUANTITIES:
+        with pytest.raises(ValueError, match=r"q has shape \(\), but the system is bound to \(2,\)"):
+            getattr(two, name)(1.0, [2.0, 2.0])
+        with pytest.raises(ValueError, match=r"v has shape \(\), but the system is bound to \(2,\)"):
+            getattr(two, name)([1.0, 1.0], 2.0)
+    one = sd.Lagrangian(v**2 / 2, q, v).compile().bind()
+    assert one.energy(1.0, 2.0) == one.energy([1.0], [2.0]) == 2.0
+
+
 def test_where_the_mass_matrix_is_singular():
     bound = kernels.bind({"m": [1.0, 0.0, 1.0, 1.0], "k": 1.0}, inputs={f: 0.0})
     with pytest.raises(sd.SingularMatrixError, match=r"along x\[1\]"):

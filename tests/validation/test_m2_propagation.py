@@ -81,6 +81,7 @@ def test_extremize(pick: Pick) -> None:
             all_finite(*(value for value in gradient.values()))
 
 
+@pytest.mark.filterwarnings("ignore::symdfi.PrecisionWarning")  # which says that a nudge is of a poor size
 @extremes(80)
 def test_gradient(pick: Pick) -> None:
     system, cost, boundary, steps, params, signals, _ = _drawn(pick)
