@@ -21,6 +21,8 @@ from symdfi.errors import ConvergenceError, DivergenceError, Interrupted, Symbol
 
 #: The least rtol that SciPy does not replace.
 _SMALLEST = 100 * np.finfo(float).eps
+#: So many steps, each within this part of the time on average, lead nowhere: what follows may not be finite.
+_MANY, _ROUNDING = 2000, 100 * np.finfo(float).eps
 _MULTISTEP = ("BDF", "LSODA")
 NAMES = ("RK23", "RK45", "DOP853", "Radau", "BDF", "LSODA")
 
@@ -128,7 +130,7 @@ class _Member:
         if schedule.times is None or (schedule.times.size and schedule.times[0] == schedule.start):
             self._save(schedule.start, self.y0)
         values = self._values(schedule.start, self.y0)
-        steps = 0
+        steps, since = 0, schedule.start
 
         def failed(time: float, message: str | None) -> DivergenceError:
             return DivergenceError(
@@ -149,6 +151,10 @@ class _Member:
             steps += 1
             if is_endless(schedule, float(solver.t), steps):
                 return failed(float(solver.t), f"steps of {abs(solver.t - before):.1e} would take more than 1e14")
+            if steps % _MANY == 0:
+                if abs(solver.t - since) <= _MANY * _ROUNDING * abs(since):
+                    return failed(float(solver.t), f"steps of {abs(solver.t - before):.1e} are rounding of the time")
+                since = float(solver.t)
             inside = solver.dense_output()
             if self.model.constraints and not self._project(solver, slope):
                 return ConvergenceError(

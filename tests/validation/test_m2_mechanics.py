@@ -188,3 +188,12 @@ def test_steps_that_never_reach_the_end(method):
     with pytest.raises(sd.DivergenceError, match="stopped at t = ") as failed:
         sd.integrate(SCALAR, [1.0], [0.0], (0, 1), params={m: 1.0, k: 1e60}, method=method)
     assert 0 < failed.value.time < 1e-20
+
+
+@pytest.mark.parametrize("name", ["RK45", "DOP853", "LSODA"])
+def test_steps_that_shrink_before_a_force_that_overflows(name):
+    """k q ends at q = 1.06 on the way, and LSODA goes on in steps of 10⁻¹⁷."""
+    with pytest.raises(sd.DivergenceError, match="stopped at t = ") as failed:
+        sd.integrate(SCALAR, [1.0], [1.0], (0, 0.5), params={m: 1.7e308, k: 1.7e308}, method=sd.SciPy(name))
+    assert 0.05 < failed.value.time < 0.06
+    assert np.isfinite(failed.value.partial.q).all()

@@ -25,9 +25,11 @@ def run(**settings):
     return data
 
 
-@pytest.mark.parametrize("units", [4, 30])
-def test_redundant_gaussians_in_three_dimensions(units):
-    data = run(d=3, saves=16, units=units)
+@pytest.mark.parametrize(
+    ("units", "settings"), [(4, {"d": 3, "saves": 16}), (30, {"d": 2, "saves": 6, "points": 256, "T": 3.0})]
+)
+def test_redundant_gaussians_in_few_dimensions(units, settings):
+    data = run(units=units, **settings)
     assert data["mean_error"].values.max() <= 1e-5
     assert data["covariance_error"].values.max() <= 1e-4
     assert data["theta"].values[-1, :units].mean() == pytest.approx(1, abs=1e-3)
