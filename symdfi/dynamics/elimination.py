@@ -318,7 +318,8 @@ def _pivoted(assembly: Assembly, storages: Sequence[Storage], borders: int) -> l
     starts, start = [], "0"
     for s in storages:
         starts.append(start)
-        start = f"{start} + {s.cut}" if start != "0" else s.cut
+        held = f"{s.breadth}*{s.n}" if s.blocks else s.cut
+        start = f"{start} + {held}" if start != "0" else held
     lines += [f"reach, total, most = {reach}, {start}, {borders} + {more}"]
     lines += [f"if total > {room} // (3*reach + 1):", "    out[:] = np.nan", "    return"]
     lines += ["band, rest = np.zeros((total, 3*reach + 1)), np.empty(total)"]

@@ -156,7 +156,7 @@ class _Block:
 
     def _inverse(self, pivot: sp.Expr, size: sp.Expr, measure: Callable[[sp.Expr], sp.Expr]) -> sp.Expr:
         pivot = self.site.held(pivot)
-        if pivot.is_number and not measure(pivot) > _TINY * size:
+        if pivot == 0 or (pivot.is_number and size.is_number and not measure(pivot) > _TINY * size):
             raise _NeedsPivots
         return self.site.held(sp.Piecewise((1 / pivot, measure(pivot) > _TINY * size)))
 

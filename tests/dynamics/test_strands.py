@@ -228,3 +228,33 @@ def test_random_distances(seed):
     meetings = [Meeting(*edge, weight(rng), ring) for edge in edges if edge[0] is not edge[1] or edge[2] != 0]
     with bounds_checked():
         check(meetings or tree("two back"), rng.randint(0, 1), (1, 2, 3, 5, 11))
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 60])
+def test_a_singular_block_among_others(count):
+    """Pairs on the diagonal, one of them without an inverse, and a border that makes the whole regular."""
+    y, u = sd.coordinates("y", (n, 2))
+    R, w = sd.coordinates("R")
+    masses = sp.IndexedBase("m", shape=(n,))
+    pairs = masses[i] * (u[i, 0] ** 2 + u[i, 0] * u[i, 1]) / 2 + u[i, 1] ** 2 / 2 + w * u[i, 0] - y[i, 0] ** 2 * y[i, 1]
+    kernels = sd.Lagrangian(sp.Sum(pairs, (i, 0, n - 1)) + 3 * w**2 / 2, [y, R], [u, w], parameters=[masses]).compile()
+    rng = np.random.default_rng(count)
+    given = rng.uniform(1, 2, count)
+    given[count // 2] = 0.0
+    q, v = rng.normal(size=(2, 2 * count + 1))
+    M, F = kernels.mass_matrix(q, v, {masses: given}), kernels.forcing(q, v, {masses: given})
+    expected = np.linalg.solve(M, F)
+    bound = 100 * np.finfo(float).eps * np.linalg.cond(M) * np.abs(expected).max()
+    np.testing.assert_allclose(kernels.acceleration(q, v, {masses: given}), expected, rtol=0, atol=bound)
+
+
+@pytest.mark.parametrize("count", [1, 7, 60])
+def test_singular_blocks_alone(count):
+    """Nothing is written past what there is room for, and the error says what is singular."""
+    y, u = sd.coordinates("y", (n, 2))
+    m = sp.Symbol("m")
+    same = m * (u[i, 0] + u[i, 1]) ** 2 / 2 - y[i, 0] ** 2 * y[i, 1]
+    kernels = sd.Lagrangian(sp.Sum(same, (i, 0, n - 1)), y, u, parameters=[m]).compile()
+    for _ in range(20):
+        with pytest.raises(sd.SingularMatrixError):
+            kernels.acceleration(np.ones((count, 2)), np.ones((count, 2)), {m: 1.0})
