@@ -41,7 +41,7 @@ def test_a_guess_is_gone_on_from_and_refined() -> None:
     assert again.products == 1 and np.array_equal(again.x, whole.x)
     refined = solved(tolerance=0.0, guess=whole.x, refines=True)
     exact = np.linalg.solve(A, b)
-    assert np.linalg.norm(refined.x - exact) < 0.1 * np.linalg.norm(whole.x - exact)
+    assert np.linalg.norm(refined.x - exact) <= 100 * EPS * 1e3 * np.linalg.norm(exact)
     # One that is worse than none is left out.
     assert solved(tolerance=1e-6, guess=1e9 * b).is_solved
 
