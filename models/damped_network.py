@@ -18,7 +18,6 @@ import symdfi as sd
 from symdfi.running import (
     PROPAGATION,
     Experiment,
-    Outcome,
     PropagationModel,
     Settings,
     not_negative,
@@ -27,7 +26,7 @@ from symdfi.running import (
     rule,
 )
 
-from .near_orbits import Acceleration, initial_value_error
+from .near_orbits import Acceleration, from_rest
 from .random_graphs import ring_with_chords
 
 n, e = sp.symbols("n e", integer=True, positive=True)
@@ -86,11 +85,6 @@ def equations(s: Settings, params: dict) -> Acceleration:
     return acceleration
 
 
-def reference(s: Settings, outcome: Outcome) -> dict[str, float]:
-    acceleration = equations(s, dict(outcome.experiment.params))
-    return {"error of the orbit": initial_value_error(outcome.orbit, acceleration, np.zeros(outcome.orbit.q.shape[1]))}
-
-
 MODEL = PropagationModel(
     name="damped_network",
     title="Damped network of oscillators",
@@ -100,5 +94,5 @@ MODEL = PropagationModel(
         "frequency": 1.1, "F": 1.0, "y": 0.3, "seed": 0,
     },
     build=build,
-    reference=reference,
+    reference=from_rest(equations),
 )  # fmt: skip

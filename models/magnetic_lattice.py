@@ -15,9 +15,9 @@ import numpy as np
 import sympy as sp
 
 import symdfi as sd
-from symdfi.running import PROPAGATION, Experiment, Outcome, PropagationModel, Settings, nudging, positive, rule
+from symdfi.running import PROPAGATION, Experiment, PropagationModel, Settings, nudging, positive, rule
 
-from .near_orbits import Acceleration, initial_value_error
+from .near_orbits import Acceleration, from_rest
 
 n = sp.Symbol("n", integer=True, positive=True)
 i = sp.Symbol("i", integer=True)
@@ -67,11 +67,6 @@ def equations(s: Settings, params: dict) -> Acceleration:
     return acceleration
 
 
-def reference(s: Settings, outcome: Outcome) -> dict[str, float]:
-    acceleration = equations(s, dict(outcome.experiment.params))
-    return {"error of the orbit": initial_value_error(outcome.orbit, acceleration, np.zeros(outcome.orbit.q.shape[1]))}
-
-
 MODEL = PropagationModel(
     name="magnetic_lattice",
     title="Charges in a magnetic field",
@@ -81,5 +76,5 @@ MODEL = PropagationModel(
         "frequency": 1.3, "F": 0.5, "seed": 0,
     },
     build=build,
-    reference=reference,
+    reference=from_rest(equations),
 )  # fmt: skip

@@ -10,6 +10,7 @@ from scipy.integrate import solve_bvp, solve_ivp
 
 from symdfi.ep import Orbit
 from symdfi.errors import ConvergenceError
+from symdfi.running import Outcome, Settings
 
 #: q̈ at times, positions and velocities: at one time, (d,) each, or at many, (d, t).
 Acceleration = Callable[..., np.ndarray]
@@ -38,6 +39,16 @@ def initial_value_error(orbit: Orbit, acceleration: Acceleration, v0: np.ndarray
         rtol=tolerance, atol=tolerance,
     )  # fmt: skip
     return _distance(orbit, found, found.sol)
+
+
+def from_rest(equations: Callable[[Settings, dict], Acceleration]) -> Callable[[Settings, Outcome], dict[str, float]]:
+    """The reference of a model whose motions begin at rest, with q̈ given by its settings and parameters."""
+
+    def reference(s: Settings, outcome: Outcome) -> dict[str, float]:
+        acceleration, orbit = equations(s, dict(outcome.experiment.params)), outcome.orbit
+        return {"error of the orbit": initial_value_error(orbit, acceleration, np.zeros(orbit.q.shape[1]))}
+
+    return reference
 
 
 def _right(acceleration: Acceleration, d: int) -> Callable[[float, np.ndarray], np.ndarray]:

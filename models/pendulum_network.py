@@ -17,7 +17,6 @@ import symdfi as sd
 from symdfi.running import (
     PROPAGATION,
     Experiment,
-    Outcome,
     PropagationModel,
     Settings,
     not_negative,
@@ -26,7 +25,7 @@ from symdfi.running import (
     rule,
 )
 
-from .near_orbits import Acceleration, initial_value_error
+from .near_orbits import Acceleration, from_rest
 
 n = sp.Symbol("n", integer=True, positive=True)
 i = sp.Symbol("i", integer=True)
@@ -65,11 +64,6 @@ def equations(s: Settings, params: dict) -> Acceleration:
     return acceleration
 
 
-def reference(s: Settings, outcome: Outcome) -> dict[str, float]:
-    acceleration = equations(s, dict(outcome.experiment.params))
-    return {"error of the orbit": initial_value_error(outcome.orbit, acceleration, np.zeros(outcome.orbit.q.shape[1]))}
-
-
 MODEL = PropagationModel(
     name="pendulum_network",
     title="Ring of pendulums",
@@ -78,5 +72,5 @@ MODEL = PropagationModel(
         **PROPAGATION, "steps": 100, "n": 5, "g": 1.0, "gamma": 0.1, "theta0": 2.0, "phi": 1.0, "T": 10.0, "seed": 0
     },
     build=build,
-    reference=reference,
+    reference=from_rest(equations),
 )  # fmt: skip

@@ -14,9 +14,9 @@ import numpy as np
 import sympy as sp
 
 import symdfi as sd
-from symdfi.running import PROPAGATION, Experiment, Outcome, PropagationModel, Settings, nudging, positive, rule
+from symdfi.running import PROPAGATION, Experiment, PropagationModel, Settings, nudging, positive, rule
 
-from .near_orbits import Acceleration, initial_value_error
+from .near_orbits import Acceleration, from_rest
 
 n = sp.Symbol("n", integer=True, positive=True)
 i = sp.Symbol("i", integer=True)
@@ -53,16 +53,11 @@ def equations(s: Settings, params: dict) -> Acceleration:
     return acceleration
 
 
-def reference(s: Settings, outcome: Outcome) -> dict[str, float]:
-    acceleration = equations(s, dict(outcome.experiment.params))
-    return {"error of the orbit": initial_value_error(outcome.orbit, acceleration, np.zeros(outcome.orbit.q.shape[1]))}
-
-
 MODEL = PropagationModel(
     name="van_der_pol_network",
     title="Ring of van der Pol oscillators",
     description="Self-excited oscillators from an initial state: any dissipation, by the doubled action.",
     defaults={**PROPAGATION, "steps": 200, "n": 4, "mu": 1.0, "kappa": 0.3, "T": 12.0, "seed": 0},
     build=build,
-    reference=reference,
+    reference=from_rest(equations),
 )

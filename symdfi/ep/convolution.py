@@ -20,7 +20,7 @@ from symdfi.ep.course import Course, run
 from symdfi.ep.frame import TwoPoint
 from symdfi.ep.march import Marched
 from symdfi.ep.mirror import Mirror
-from symdfi.ep.nudging import Nudging, finite_nudge, pushed, pushes
+from symdfi.ep.nudging import Complete, finite_nudge, pushed, pushes
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.reciprocal import check_reciprocal, periodic_response
 from symdfi.ep.sensitivity import Sensitivity, sensitivity
@@ -29,7 +29,7 @@ from symdfi.linalg.blas import one_blas_thread
 
 
 @dataclass(frozen=True, eq=False)
-class Convolution(Nudging):
+class Convolution(Complete):
     """For M ü + D u̇ + K u = f(t) with constant symmetric M, D and K, ``Periodic`` or from rest at 0: the machine with
     its drives, nudged by ±β ∂c/∂u of the free motion, reversed in time (by ±β ∇Ψ at the beginning).
 
@@ -47,9 +47,6 @@ class Convolution(Nudging):
 
     def __post_init__(self) -> None:
         finite_nudge(self.beta)
-
-    def gradient(self, free: Orbit) -> dict[str, np.ndarray]:
-        return self.sensitivity(free).params
 
     @one_blas_thread()
     def sensitivity(self, free: Orbit) -> Sensitivity:

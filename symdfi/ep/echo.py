@@ -15,7 +15,7 @@ from symdfi.ep.discrete import COST, FREE, DiscreteSystem
 from symdfi.ep.exact import Exact
 from symdfi.ep.march import Marched
 from symdfi.ep.mirror import Mirror
-from symdfi.ep.nudging import Nudging, finite_nudge, pushes, pushes_at
+from symdfi.ep.nudging import Complete, finite_nudge, pushes, pushes_at
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.readout import Readout, finite_derivatives, readout, rounding
 from symdfi.ep.reversal import Reversal, reversal
@@ -51,7 +51,7 @@ class Reflection:
 
 
 @dataclass(frozen=True, eq=False)
-class Echo(Nudging):
+class Echo(Complete):
     """The final state pinned: for ``InitialState`` without dissipation, any rule and any Lagrangian.
 
     From (q_N, p_N − β∇Ψ) the discrete equations of L + β e·(q, q̇), with e the cost's derivative along the free
@@ -86,9 +86,6 @@ class Echo(Nudging):
         finite_nudge(self.beta)
         if self.exact and self.mirror is not None:
             raise ValueError("an exact echo is of the leapfrog in whole numbers, which takes no mirror")
-
-    def gradient(self, free: Orbit) -> dict[str, np.ndarray]:
-        return self.sensitivity(free).params
 
     @one_blas_thread()
     def sensitivity(self, free: Orbit) -> Sensitivity:

@@ -24,7 +24,7 @@ from symdfi.ep.course import Course
 from symdfi.ep.echo import Reflection, check_spread, reflected
 from symdfi.ep.march import Marched
 from symdfi.ep.mirror import TOLERANCE, Mirror
-from symdfi.ep.nudging import Nudging, finite_nudge, pushed
+from symdfi.ep.nudging import Complete, finite_nudge, pushed
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.probe import COUPLING, Probe
 from symdfi.ep.rules import Trapezoidal
@@ -40,7 +40,7 @@ _SPREAD = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class GainFlippedEcho(Nudging):
+class GainFlippedEcho(Complete):
     """For M q̈ + γM q̇ + ∂V/∂q = 0, V any potential and M constant, under ``InitialState`` and by the rule
     ``Trapezoidal``: the final state pinned, and the machine run backward with gain in place of the damping.
 
@@ -61,9 +61,6 @@ class GainFlippedEcho(Nudging):
 
     def __post_init__(self) -> None:
         finite_nudge(self.beta)
-
-    def gradient(self, free: Orbit) -> dict[str, np.ndarray]:
-        return self.sensitivity(free).params
 
     @one_blas_thread()
     def sensitivity(self, free: Orbit) -> Sensitivity:

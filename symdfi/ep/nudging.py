@@ -29,6 +29,17 @@ class Nudging(abc.ABC):
         """dC/dθ by name."""
 
 
+class Complete(Nudging):
+    """A scheme that reads off the derivatives by all that was given, of which dC/dθ is a part."""
+
+    @abc.abstractmethod
+    def sensitivity(self, free: Orbit) -> Sensitivity:
+        """dC by parameters, signals, initial state and T."""
+
+    def gradient(self, free: Orbit) -> dict[str, np.ndarray]:
+        return self.sensitivity(free).params
+
+
 @dataclass(frozen=True)
 class Infinitesimal(Nudging):
     """The limit β → 0 itself, without bias and without cancellation: one solve with the free orbit's factors. The

@@ -12,7 +12,7 @@ from symdfi.ep.course import Course, run
 from symdfi.ep.frame import TwoPoint
 from symdfi.ep.march import Marched
 from symdfi.ep.mirror import Mirror
-from symdfi.ep.nudging import Nudging, finite_nudge, pushed, pushes
+from symdfi.ep.nudging import Complete, finite_nudge, pushed, pushes
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.probe import matrices, not_reciprocal
 from symdfi.ep.sensitivity import Sensitivity, sensitivity
@@ -21,7 +21,7 @@ from symdfi.linalg.blas import one_blas_thread
 
 
 @dataclass(frozen=True, eq=False)
-class Reciprocal(Nudging):
+class Reciprocal(Complete):
     """For M ü + D u̇ + K(t) u = f(t) with symmetric M, D and K, M and D constant, under ``InitialState``: one more run
     of the same system, without its drives and from rest, of any amplitude A, and no nudge.
 
@@ -49,9 +49,6 @@ class Reciprocal(Nudging):
 
     def __post_init__(self) -> None:
         finite_nudge(self.amplitude, "the amplitude")
-
-    def gradient(self, free: Orbit) -> dict[str, np.ndarray]:
-        return self.sensitivity(free).params
 
     @one_blas_thread()
     def sensitivity(self, free: Orbit) -> Sensitivity:

@@ -63,7 +63,8 @@ def test_a_teacher_is_recovered() -> None:
     run = trainer.train(GIVEN, DATA, 100, optimizer=optimizer)
     assert "NORM OF PROJECTED GRADIENT" in run.message and not run.failures
     assert np.abs(run.best["K"] - SPRINGS).max() < 1e-6
-    assert run.best_loss < 1e-13 * run.loss[0]
+    # Quadratic in what the springs are off by, which was 0.46.
+    assert run.best_loss < 1e-11 * run.loss[0]
     adjoint = trainer.train(GIVEN, DATA, 12, optimizer=optimizer, gradient="adjoint")
     assert run.loss[:12] == pytest.approx(adjoint.loss, rel=1e-9)
 
