@@ -1,6 +1,6 @@
 """Reference solutions of periodic problems: Fourier in space, ETDRK4 in time, refined until they stop changing.
 
-    ∂ₜu = L u + G g(u),    L and G Fourier multipliers, g pointwise.
+    ∂ₜu = L u + N(u, t),    L a Fourier multiplier.
 
 Kassam and Trefethen, Fourth-order time stepping for stiff PDEs, SIAM J. Sci. Comput. 26 (2005) 1214.
 """
@@ -16,8 +16,6 @@ import numpy as np
 
 from symdfi.errors import ConvergenceError, DivergenceError
 
-Multiplier = Callable[[np.ndarray], np.ndarray]
-
 
 class Spectral(Protocol):
     """∂ₜu = L u + N(u, t), periodic; of several fields u is (F, n), of one (n,), and so are transforms and L."""
@@ -31,29 +29,6 @@ class Spectral(Protocol):
     def nonlinear(self, size: int) -> Callable[[np.ndarray, float], np.ndarray]:
         """The transform of N from that of u, and the time."""
         ...
-
-
-@dataclass(frozen=True)
-class SpectralProblem:
-    """∂ₜu = L u + G g(u) on [``start``, ``stop``), periodic: ``linear`` and ``outer`` give L(k) and G(k)."""
-
-    start: float
-    stop: float
-    linear: Multiplier
-    outer: Multiplier
-    inner: Callable[[np.ndarray], np.ndarray]
-
-    def points(self, size: int) -> np.ndarray:
-        return self.start + (self.stop - self.start) * np.arange(size) / size
-
-    def wavenumbers(self, size: int) -> np.ndarray:
-        """Two thirds of those that ``size`` points resolve: of a quadratic g none is aliased."""
-        return 2 * np.pi / (self.stop - self.start) * np.arange(size // 3 + 1)
-
-    def nonlinear(self, size: int) -> Callable[[np.ndarray, float], np.ndarray]:
-        k = self.wavenumbers(size)
-        outer = self.outer(k)
-        return lambda v, time: outer * np.fft.rfft(self.inner(np.fft.irfft(v, size)))[: k.size]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import sympy as sp
 import symdfi as sd
 from symdfi.dfi.growth import logarithmic_norm
 from symdfi.dfi.target import Fitted
-from symdfi.running.spectral import SpectralProblem, reference
+from symdfi.running.spectral import reference
+from tests.running.by_hand import SpectralProblem
 
 X = sp.Symbol("x")
 u, w = (sp.Function(name)(sd.t, X) for name in "uw")

@@ -6,7 +6,8 @@ import sympy as sp
 
 import symdfi as sd
 from symdfi.running.pseudospectral import SpectralEquation
-from symdfi.running.spectral import SpectralProblem, integrate, reference
+from symdfi.running.spectral import integrate, reference
+from tests.running.by_hand import SpectralProblem
 
 X, nu = sp.Symbol("x"), sp.Symbol("nu")
 u, w = (sp.Function(name)(sd.t, X) for name in "uw")

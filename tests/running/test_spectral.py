@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from symdfi import ConvergenceError
-from symdfi.running.spectral import SpectralProblem, integrate, reference
+from symdfi.running.spectral import integrate, reference
+from tests.running.by_hand import SpectralProblem
 
 NU = 0.05
 
