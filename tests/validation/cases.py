@@ -15,7 +15,8 @@ from scipy.linalg import expm
 
 import symdfi as sd
 from symdfi.models import colliding_waves, kdv, schrodinger, sine_gordon
-from symdfi.running.spectral import SpectralProblem, reference
+from symdfi.running.spectral import reference
+from tests.running.by_hand import SpectralProblem
 
 X = sp.Symbol("x", real=True)
 u, w = (sp.Function(name)(sd.t, X) for name in "uw")

@@ -8,7 +8,8 @@ import pytest
 import sympy as sp
 
 import symdfi as sd
-from symdfi.running.spectral import SpectralProblem, reference
+from symdfi.running.spectral import reference
+from tests.running.by_hand import SpectralProblem
 from tests.validation import bounds
 from tests.validation.results import publish, table
 

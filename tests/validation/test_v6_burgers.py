@@ -7,7 +7,8 @@ import numpy as np
 import sympy as sp
 
 import symdfi as sd
-from symdfi.running.spectral import SpectralProblem, reference
+from symdfi.running.spectral import reference
+from tests.running.by_hand import SpectralProblem
 from tests.validation import bounds
 
 NU, T = 1e-3, 4.0
