@@ -18,8 +18,9 @@ def plot_field(dataset: Any) -> Any:
     Every field has a row. In two dimensions there are maps at the first and last time instead, in more the residual
     alone.
     """
-    from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    from symdfi.figures import Figure
 
     fields, invariants = (
         [name for name, values in dataset.data_vars.items() if values.attrs.get("role") == role]
@@ -98,7 +99,8 @@ def plot_moments(dataset: Any) -> Any:
     ``mean`` (time, d), ``covariance`` (time, d, d), ``exact_mean`` and ``exact_covariance``; a line a dimension.
     """
     from matplotlib import colormaps
-    from matplotlib.figure import Figure
+
+    from symdfi.figures import Figure
 
     figure = Figure(figsize=(12, 3.8), layout="constrained")
     *axes, last = figure.subplots(1, 3)
@@ -134,7 +136,7 @@ def _draw_drift(axis: Any, dataset: Any, invariants: Sequence[str]) -> None:
 def plot_rivals(dataset: Any) -> Any:
     """One field of a solution in one space dimension beside the best of its rivals (``running.measures.Rivals``): maps,
     the last profiles, errors in time, and errors at the end against γ. ``plot_field`` where there are no rivals."""
-    from matplotlib.figure import Figure
+    from symdfi.figures import Figure
 
     if "rival_error" not in dataset:
         return plot_field(dataset)
@@ -188,7 +190,7 @@ def plot_trajectory(dataset: Any, path: tuple[np.ndarray, np.ndarray] | None = N
     Scalar coordinates and the elements of short arrays are drawn as lines; every longer array is a map of its
     elements, in row-major order, against time.
     """
-    from matplotlib.figure import Figure
+    from symdfi.figures import Figure
 
     names, velocities = (
         [name for name, values in dataset.data_vars.items() if values.attrs.get("role") == role]
@@ -246,7 +248,7 @@ def plot_modes(
     time: np.ndarray, energies: np.ndarray, modes: Sequence[int], total: np.ndarray, title: str, unit: str = "time"
 ) -> Any:
     """The energies (s, k) of the ``modes`` with these numbers against time, and the error of the total energy."""
-    from matplotlib.figure import Figure
+    from symdfi.figures import Figure
 
     figure = Figure(figsize=(11, 3.8), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(2, 1))
@@ -266,7 +268,7 @@ def plot_modes(
 
 def plot_space_time(time: np.ndarray, values: np.ndarray, total: np.ndarray, title: str, label: str) -> Any:
     """Values on a lattice (s, n) as a map over site and time, and the error of the total energy."""
-    from matplotlib.figure import Figure
+    from symdfi.figures import Figure
 
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -330,7 +332,7 @@ def _is_formula(text: str) -> bool:
 
 def plot_training(dataset: Any) -> Any:
     """Loss, norm of the gradient, and skipped samples where there are some, against the epochs."""
-    from matplotlib.figure import Figure
+    from symdfi.figures import Figure
 
     figure = Figure(figsize=(4.4 * (2 + bool(dataset["skipped"].values.any())), 3.6), layout="constrained")
     draw_training(figure, dataset)
@@ -354,7 +356,7 @@ def draw_training(figure: Any, dataset: Any) -> None:
 
 def plot_nudges(dataset: Any) -> Any:
     """The errors of gradients against the size of the nudge, a line a scheme."""
-    from matplotlib.figure import Figure
+    from symdfi.figures import Figure
 
     figure = Figure(figsize=(4.8, 3.8), layout="constrained")
     axis = figure.subplots()
@@ -367,7 +369,7 @@ def plot_nudges(dataset: Any) -> Any:
 
 def plot_branch(dataset: Any) -> Any:
     """The amplitude of the orbits of a branch along the way, folds and branch points marked."""
-    from matplotlib.figure import Figure
+    from symdfi.figures import Figure
 
     figure = Figure(figsize=(4.8, 3.8), layout="constrained")
     axis = figure.subplots()
@@ -384,7 +386,7 @@ def plot_branch(dataset: Any) -> Any:
 def plot_orbit(dataset: Any) -> Any:
     """The coordinates of an orbit against time: scalars and elements of short arrays as lines, every longer array as a
     map. Of an equilibrium the values."""
-    from matplotlib.figure import Figure
+    from symdfi.figures import Figure
 
     figure = Figure(layout="constrained")
     figure.set_size_inches(4.8 * draw_orbit(figure, dataset), 3.8)

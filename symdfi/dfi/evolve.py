@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from symdfi import progress
 from symdfi.dfi.checkpoint import Checkpoint, read
 from symdfi.dfi.problem import Problem, Theta
 from symdfi.dfi.record import Record, SoFar
@@ -119,8 +120,6 @@ def _sampled(problem: Problem, motion: Motion) -> Problem:
 
 def _advance(run: Run, kept: Checkpoint | None, on_step: Callable[[int, float, Any], Any] | None) -> Solution:
     """The run to its end."""
-    from tqdm.auto import tqdm  # slow to import
-
     problem, stepper, record, h, steps = run.problem, run.stepper, run.record, run.h, run.steps
     motion, step, time = run.motion, run.step, run.time(run.step)
     sampled = _sampled(problem, motion)
@@ -138,7 +137,7 @@ def _advance(run: Run, kept: Checkpoint | None, on_step: Callable[[int, float, A
     with (
         one_blas_thread(),
         np.errstate(over="ignore", invalid="ignore", divide="ignore"),
-        tqdm(total=steps, initial=step, desc="evolve", disable=None, leave=False) as bar,
+        progress.bar(total=steps, initial=step, desc="evolve") as bar,
     ):
         try:
             if np.isnan(motion.velocity).any():

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from symdfi import progress
 from symdfi.dynamics.adaptive import DOP853, AdaptiveMethod, Schedule
 from symdfi.dynamics.events import Event, Occurrences, read_events
 from symdfi.dynamics.fixed import Grid, run_steps
@@ -129,12 +130,10 @@ def integrate(
 
 def _run(task: Task, ensemble: Ensemble, executor: Executor | None) -> Outcome:
     """The outcome of all members, block by block; after a failure, of what there was until then."""
-    from tqdm.auto import tqdm  # slow to import
-
     parts = blocks(ensemble.size, _TOGETHER if executor is None else None)
     outcomes: list[Outcome] = []
     look = "{desc}: {percentage:3.0f}%|{bar}| [{elapsed}<{remaining}]"
-    with tqdm(total=ensemble.size, desc="integrate", disable=None, leave=False, bar_format=look) as bar:
+    with progress.bar(total=ensemble.size, desc="integrate", bar_format=look) as bar:
         work = functools.partial(_integrated, report=bar.update) if executor is None else _integrated
         try:
             with contextlib.closing(run(work, [(task, ensemble.rows(*part)) for part in parts], executor)) as coming:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from symdfi import checkpoints
+from symdfi import checkpoints, progress
 from symdfi.checkpoints import lasting
 from symdfi.ep.batches import Batches, Gradient, Packing, Trainer, check_gradient_choice
 from symdfi.ep.descent import Descent
@@ -93,8 +93,6 @@ def _loop(batches: Batches, optimizer: Optimizer, plan: Plan) -> Descent | Quasi
 
 def _run(loop: Descent | QuasiNewton, plan: Plan, packing: Packing, on_epoch: OnEpoch | None) -> Training:
     """The loop to its end."""
-    from tqdm.auto import tqdm  # slow to import
-
     batches = loop.batches
 
     def so_far(message: str) -> Training:
@@ -114,7 +112,7 @@ def _run(loop: Descent | QuasiNewton, plan: Plan, packing: Packing, on_epoch: On
     if plan.patience is not None and loop.record.stale >= plan.patience:
         return so_far(_stale(plan.patience))
     keep()
-    with tqdm(total=plan.epochs, initial=loop.record.epochs, desc="train", disable=None, leave=False) as bar:
+    with progress.bar(total=plan.epochs, initial=loop.record.epochs, desc="train") as bar:
 
         def after(epochs: int) -> str:
             """After so many epochs: why to end, if there is a reason."""

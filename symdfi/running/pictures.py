@@ -88,7 +88,7 @@ def propagation(
     orbit: Extremal, gradient: Mapping[str, np.ndarray], adjoint: Mapping[str, np.ndarray], training: Training | None
 ) -> Figure:
     """An orbit, the elements of the gradient and the adjoint's, and the history of a training."""
-    from matplotlib.figure import Figure
+    from symdfi.figures import Figure
 
     widths = [4.8, 4.4] + [8.8] * (training is not None)
     figure = Figure(figsize=(sum(widths), 3.8), layout="constrained")
