@@ -1,4 +1,4 @@
-from . import dfi, dynamics, ep, errors, fields, linalg, plotting, results, symbolic
+from . import dfi, dynamics, ep, errors, fields, linalg, plotting, results, running, symbolic
 from .compile.kernels.function import compile
 from .compile.kernels.outputs import gradient, hessian
 from .dfi import (
@@ -71,6 +71,7 @@ from .errors import (
 )
 from .fields import LagrangianDensity, ReducedLagrangian
 from .linalg import LSMR, QR, SVD, Auto, Cholesky, Dual, RandomizedSVD, TruncatedSVD
+from .running import EvolutionModel, Experiment, MechanicsModel, PropagationModel
 from .symbolic.activations import TrainedActivation, rational, swish
 from .symbolic.ansatz import Ansatz
 from .symbolic.coordinates import coordinates, t
@@ -173,6 +174,11 @@ __all__ = [
     "LBFGS",
     "Training",
     "Reciprocal",
+    # models of one's own, for the command line
+    "MechanicsModel",
+    "EvolutionModel",
+    "PropagationModel",
+    "Experiment",
     # errors
     "SymdfiError",
     "SymbolicError",
@@ -192,5 +198,6 @@ __all__ = [
     "linalg",
     "plotting",
     "results",
+    "running",
     "symbolic",
 ]

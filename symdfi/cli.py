@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
-import math
 import os
 import sys
-from difflib import get_close_matches
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -24,13 +24,38 @@ app = typer.Typer(
 cache_app = typer.Typer(help="The compiled kernels on disk.", no_args_is_help=True)
 app.add_typer(cache_app, name="cache")
 
-#: More than any integer setting can mean, and less than what NumPy's integers hold.
-_LARGEST = 10**12
-
 #: Exit codes: a numerical failure, bad input (as the shell's own convention for wrong usage), and Ctrl-C (likewise).
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+#: Errors whose message tells what was given wrong; the last where an extra is missing.
+_BAD_INPUT = (SymdfiError, ValueError, OSError, ModuleNotFoundError)
 
-ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="A name that `symdfi list` prints.")]
+ModelName = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A name that `symdfi list` prints, or a file of your own: ./my_model.py, with a MODEL; of several in a "
+        "file one by name, ./my_models.py:NAME.",
+    ),
+]
+Traceback = Annotated[
+    bool, typer.Option("--traceback", help="Show Python's whole traceback of an error in a file of your own.")
+]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from symdfi import __version__
+
+        typer.echo(f"symdfi {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None: ...
 
 
 @app.command("list")
@@ -46,12 +71,16 @@ def show(
     model: ModelName,
     latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False,
     source: Annotated[bool, typer.Option("--source", help="Print the source of the compiled kernel.")] = False,
+    traceback: Traceback = False,
 ) -> None:
     """Show the equations of a model and its settings."""
-    found = _load(model)
     if latex and source:
         _refuse("give --latex or --source, not both")
-    typer.echo(found.show(latex=latex, source=source))
+    file = _file(model)
+    with _errors_of(file, traceback):
+        found = _load(model, file)
+        text = found.show(latex=latex, source=source)
+    typer.echo(text)
     if not (latex or source):
         typer.echo("\nSettings")
         for name, value in found.settings.items():
@@ -70,33 +99,64 @@ def run(
         Path | None,
         typer.Option(help="Initial data, for models of evolution equations: CSV or .npy, columns x and u0."),
     ] = None,
+    traceback: Traceback = False,
 ) -> None:
     """Run a model; print a summary and write the dataset and a picture."""
+    file = _file(model)
+    with _errors_of(file, traceback):
+        found = _load(model, file)
+        chosen = {**found.settings, **_read_settings(found, settings or [])}
+        folder = out if out is not None else Path("runs") / (model if file is None else "_".join(_stems(*file)))
+        _check_folder(folder)
+        try:
+            result = found.run(chosen, initial)
+        except (SymdfiError, KeyboardInterrupt) as error:
+            if isinstance(error, SymbolicError):
+                raise
+            _broken_off(error, folder)
+        _report(result, folder)
 
-    found = _load(model)
-    chosen = {**found.settings, **_read_settings(found, settings or [])}
-    folder = out if out is not None else Path("runs") / model
-    _check_folder(folder)
+
+def _broken_off(error: BaseException, folder: Path) -> NoReturn:
+    """Write what a numerical failure or Ctrl-C has kept, and end."""
+    partial: Any = getattr(error, "partial", None)
+    if isinstance(partial, _library().RunResult):
+        _report(partial, folder)
+        note = ": what was computed until then is written"
+    else:
+        note = ": there is nothing to write yet"
+    failed = not isinstance(error, KeyboardInterrupt)
+    reason = _in_one_line(error) if str(error) else "interrupted"
+    typer.echo(f"symdfi: {reason}{'' if failed else note}", err=True)
+    raise typer.Exit(FAILED if failed else INTERRUPTED) from None
+
+
+@contextlib.contextmanager
+def _errors_of(file: tuple[Path, str] | None, traceback: bool) -> Iterator[None]:
+    """Bad input is told in a line; so is, with its place, any error that a line of the user's file leads to."""
     try:
-        result = found.run(chosen, initial)
-    except SymbolicError as error:
-        _refuse(_in_one_line(error))
-    except (SymdfiError, KeyboardInterrupt) as error:
-        partial: Any = getattr(error, "partial", None)
-        if isinstance(partial, _library().RunResult):
-            _report(partial, folder)
-            note = ": what was computed until then is written"
-        else:
-            note = ": there is nothing to write yet"
-        failed = not isinstance(error, KeyboardInterrupt)
-        reason = _in_one_line(error) if str(error) else "interrupted"
-        typer.echo(f"symdfi: {reason}{'' if failed else note}", err=True)
-        raise typer.Exit(FAILED if failed else INTERRUPTED) from None
-    except MemoryError as error:
-        _refuse(f"there is not enough memory for these settings: {_in_one_line(error)}")
-    except (ValueError, OSError, ModuleNotFoundError) as error:  # the last where an extra is missing
-        _refuse(_in_one_line(error))
-    _report(result, folder)
+        yield
+    except (typer.Exit, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        if file is not None and traceback:
+            raise
+        place = ""
+        if file is not None:
+            from symdfi.running import files
+
+            if isinstance(error, files.ModelFileError):
+                _refuse(str(error))
+            place = files.where(error, file[0])
+            if place and not isinstance(error, _BAD_INPUT):
+                _refuse(place + files.told(error))
+            if isinstance(error, TypeError) and not place:  # of a part that the file gives
+                _refuse(f"{file[0]}: {_in_one_line(error)}")
+        if isinstance(error, MemoryError):
+            _refuse(f"there is not enough memory for these settings: {_in_one_line(error)}")
+        if not isinstance(error, _BAD_INPUT):
+            raise
+        _refuse(place + _in_one_line(error))
 
 
 @cache_app.command("info")
@@ -133,34 +193,51 @@ def _library() -> Any:
     return importlib.import_module("symdfi.models")
 
 
-def _load(name: str) -> Model:
+def _file(model: str) -> tuple[Path, str] | None:
+    """The file of a model and the name in it; None for a model of the library."""
+    if not (model.endswith(".py") or any(mark in model for mark in ("/", "\\", ".py:"))):
+        return None
+    from symdfi.running import files
+
+    return files.split(model)
+
+
+def _stems(path: Path, name: str) -> tuple[str, ...]:
+    return (path.stem, name) if name else (path.stem,)
+
+
+def _load(model: str, file: tuple[Path, str] | None) -> Model:
+    if file is not None:
+        from symdfi.running import files
+
+        return files.load(*file)
     models = _library()
     try:
-        return models.load(name)
+        return models.load(model)
     except KeyError:
-        _refuse(f"there is no model {name!r}{_hint(name, models.names())}")
+        from symdfi.running.settings import hint
+
+        beside = Path(f"{model}.py")
+        _refuse(
+            f"there is no model {model!r}: did you mean the file ./{beside}?"
+            if beside.exists()
+            else f"there is no model {model!r}{hint(model, models.names())}"
+        )
 
 
 def _read_settings(model: Model, given: list[str]) -> dict[str, Any]:
     """The settings given as NAME=VALUE, each of the type of its default."""
-    chosen: dict[str, Any] = {}
+    from symdfi.running.settings import hint, parsed
+
+    found: dict[str, Any] = {}
     for text in given:
         name, separator, value = text.partition("=")
         if not separator:
             _refuse(f"--set {text}: write it as name=value")
         if name not in model.settings:
-            _refuse(f"the model {model.name} has no setting {name!r}{_hint(name, list(model.settings))}")
-        kind = type(model.settings[name])
-        try:
-            chosen[name] = kind(value)
-        except ValueError:
-            article = "an integer" if kind is int else "a number"
-            _refuse(f"the setting {name} is {article}, not {value!r}")
-        if kind is int and abs(chosen[name]) > _LARGEST:
-            _refuse(f"the setting {name} = {value} is larger than {_LARGEST}")
-        if kind is float and not math.isfinite(chosen[name]):
-            _refuse(f"the setting {name} is a finite number, not {value!r}")
-    return chosen
+            _refuse(f"the model {model.name} has no setting {name!r}{hint(name, list(model.settings))}")
+        found[name] = parsed(name, value, model.settings[name])
+    return found
 
 
 def _check_folder(folder: Path) -> None:
@@ -179,11 +256,6 @@ def _in_one_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
     return " ".join(str(error).split()) or type(error).__name__
-
-
-def _hint(name: str, known: list[str]) -> str:
-    close = get_close_matches(name, known, n=1)
-    return f": did you mean {close[0]!r}?" if close else f": one of {', '.join(known)}"
 
 
 def _report(result: RunResult, folder: Path) -> None:

@@ -13,23 +13,27 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdfi.dfi import Problem, Solution, fit, fit_error
-from symdfi.dfi.target import at_points
+from symdfi.dfi.steppers import Stepper
+from symdfi.dfi.target import Target, at_points
 from symdfi.errors import ConvergenceError, DivergenceError, Interrupted, SingularMatrixError
 from symdfi.plotting import plot_field
 from symdfi.running.equations import latex as in_latex
 from symdfi.running.equations import pretty
 from symdfi.running.measures import InitialValue, Measure, Measured, SpectralReference
+from symdfi.running.model import at, expected
 from symdfi.running.report import RunResult
 from symdfi.running.samples import periodic, read
-from symdfi.running.settings import Settings, not_negative, positive
+from symdfi.running.settings import Settings, completed, not_negative, positive
 from symdfi.running.stepping import WORDS, evolved, stepper
 from symdfi.symbolic.coordinates import t
+from symdfi.symbolic.evolution import EvolutionEquation
+from symdfi.symbolic.given import name_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: The initial value: an expression in the variables, of several fields one each, by field.
-Profile = sp.Expr | Mapping[AppliedUndef, sp.Expr]
+#: The initial value, as ``fit`` takes it: an expression in the variables, of several fields one each, by field.
+Profile = Target
 
 #: Settings of every model: the step is ``dt_start`` until ``t_start``, then ``dt``.
 COMMON: dict[str, float | int | str] = {
@@ -41,26 +45,49 @@ _DYNAMICS_LATEX = r"\dot\theta = v, \qquad \varepsilon \dot v = J^\top (f - J v)
 _POSITIVE = ("T", "dt", "dt_start", "saves", "points")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EvolutionModel:
     """An evolution equation of one or several fields, in any number of space variables, with an ansatz, an initial
     value, and a way of measuring.
 
     ``build(settings)`` gives the problem: equation, ansatz, domain, quadrature, parameters and boundary conditions;
-    ``profile(settings)`` the initial value; ``start(problem)`` parameters of it where no fit is needed. ``measure``
-    says how far a solution is off, by a spectral solution unless given (``running.measures``), and ``picture`` draws
-    the dataset that a run leaves. ``lipschitz(settings)`` is a one-sided Lipschitz constant of the right side in L²,
-    where one is known: the error bound is then by it, else by an estimate. Every model has the settings ``COMMON``, or
-    ``epsilon`` in place of ``gamma`` and ``mu``.
+    ``profile(settings)`` the initial value, as ``fit`` takes it; ``start(problem)`` parameters of it where no fit is
+    needed. ``measure`` says how far a solution is off, by a spectral solution unless given (``running.measures``), and
+    ``picture`` draws the dataset that a run leaves. ``lipschitz(settings)`` is a one-sided Lipschitz constant of the
+    right side in L², where one is known: the error bound is then by it, else by an estimate. ``stepper(settings)`` is
+    the stepper, ``DFI`` by the settings ``gamma``, ``mu`` (or ``epsilon`` in place of the two) and ``scheme`` unless
+    given. What depends on no setting may be given itself in place of a function. ``defaults`` are the settings; every
+    model has those of ``COMMON``. A whole file, for `symdfi run ./front.py --set nu=0.05`:
+
+        \"\"\"A front that viscosity smooths: Burgers' equation on a circle.\"\"\"
+
+        import sympy as sp
+        import symdfi as sd
+
+        x, nu = sp.Symbol("x", real=True), sp.Symbol("nu", positive=True)
+        u = sp.Function("u")(sd.t, x)
+        equation = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), nu * u.diff(x, 2) - u * u.diff(x)))
+
+        def build(s):
+            ansatz = sd.mlp([x], s["widths"], period=[2 * sp.pi])
+            circle = sd.Box([(-sp.pi, sp.pi)], periodic=True)
+            return sd.Problem(equation, ansatz, circle, sd.Grid(s["points"]), {nu: s["nu"]})
+
+        MODEL = sd.EvolutionModel(
+            build=build,
+            profile=-sp.sin(x),
+            defaults={"nu": 0.1, "widths": [8, 8], "T": 2.0, "dt": 0.01, "points": 128},
+        )
     """
 
-    name: str
-    title: str
-    description: str
-    defaults: Settings
-    build: Callable[[Settings], Problem]
-    profile: Callable[[Settings], Profile]
+    name: str = ""
+    title: str = ""
+    description: str = ""
+    defaults: Settings = field(default_factory=dict)
+    build: Callable[[Settings], Problem] | Problem
+    profile: Callable[[Settings], Profile] | Profile
     start: Callable[[Problem], np.ndarray] | None = None
+    stepper: Callable[[Settings], Stepper] | Stepper | None = None
     measure: Measure = field(default_factory=SpectralReference)
     picture: Callable[[Any], Figure] = plot_field
     lipschitz: Callable[[Settings], float] | None = None
@@ -68,15 +95,18 @@ class EvolutionModel:
     @property
     def settings(self) -> Settings:
         """The settings with their defaults; those that may be a number or a word as text."""
-        return {**self.defaults, **{name: str(self.defaults[name]) for name in WORDS if name in self.defaults}}
+        left = () if "epsilon" not in self.defaults else WORDS
+        standard = {name: value for name, value in COMMON.items() if name not in left}
+        all_of_them = completed(self.defaults, standard)
+        return {**all_of_them, **{name: str(all_of_them[name]) for name in WORDS if name in all_of_them}}
 
     def problem(self, settings: Settings | None = None) -> Problem:
         """The problem at the given settings. ``ValueError`` for a bad one."""
-        return self.build(self._checked(settings or {}))
+        return expected(self.name, "build", at(self.build, self._checked(settings or {})), Problem, "a Problem")
 
     def _checked(self, settings: Settings) -> Settings:
         """All settings."""
-        s = {**self.defaults, **settings}
+        s = {**self.settings, **settings}
         positive(s, *_POSITIVE)
         not_negative(s, "seed", "fit_iterations")
         return s
@@ -84,15 +114,15 @@ class EvolutionModel:
     def initial(self, settings: Settings | None = None) -> InitialValue:
         """The initial value at points (n,) in one dimension, (n, dim) in more: (n,), or (F, n) of F fields."""
         s = self._checked(settings or {})
-        return _at_points(self.build(s), self.profile(s))
+        return _at_points(self.problem(s), at(self.profile, s))
 
     def show(self, latex: bool = False, source: bool = False) -> str:
         s = self._checked({})
-        problem, profile = self.build(s), self.profile(s)
+        problem, profile = self.problem(s), at(self.profile, s)
         if source:
             return problem.kernels.rows.readable
         equation, outputs = problem.equation, problem.ansatz.exprs
-        values = [profile[u] for u in equation.fields] if isinstance(profile, Mapping) else [profile]
+        values = [_shown(one) for one in _by_field(profile, equation)]
         hats = [sp.Symbol(f"{name}hat") for name in equation.names]
         parts = {
             "Evolution equation": _equations([u.diff(t) for u in equation.fields], equation.right_sides),
@@ -113,7 +143,9 @@ class EvolutionModel:
         A numerical failure, or Ctrl-C, keeps the ``RunResult`` of what was computed as ``partial``.
         """
         s = self._checked(settings)
-        problem, by = self.problem(s), stepper(s)
+        problem = self.problem(s)
+        by = stepper(s) if self.stepper is None else at(self.stepper, s)
+        expected(self.name, "stepper", by, Stepper, "a stepper such as DFI()")
         rows = [("parameters", f"{problem.ansatz.count}"), ("points", f"{len(problem.points)}")]
         seed, iterations = int(s["seed"]), int(s["fit_iterations"])
         if initial is not None:
@@ -125,7 +157,7 @@ class EvolutionModel:
             ]
             measure: Measure = SpectralReference()  # whatever is known of the profile does not hold of the samples
         else:
-            profile, measure = self.profile(s), self.measure
+            profile, measure = at(self.profile, s), self.measure
             u0 = _at_points(problem, profile)
             theta = self.start(problem) if self.start else fit(problem, profile, seed=seed, iterations=iterations)
             rows.append(("fit error", f"{fit_error(problem, theta, profile):.2e}"))
@@ -178,6 +210,21 @@ class EvolutionModel:
 
 def _equations(left: Sequence[sp.Expr], right: Sequence[sp.Expr]) -> list[sp.Basic]:
     return [sp.Eq(*sides, evaluate=False) for sides in zip(left, right, strict=True)]
+
+
+def _by_field(profile: Profile, equation: EvolutionEquation) -> list[Any]:
+    """The initial value of every field."""
+    if isinstance(profile, Mapping):
+        by_name = {name_of(field.func if isinstance(field, AppliedUndef) else field): v for field, v in profile.items()}
+        return [by_name[name] for name in equation.names]
+    return list(profile) if isinstance(profile, list | tuple) else [profile]
+
+
+def _shown(value: Any) -> sp.Basic:
+    """An initial value for reading: an expression, or that it is a function or data."""
+    if isinstance(value, sp.Basic | int | float | complex):
+        return sp.sympify(value)
+    return sp.Symbol("a function of the points" if callable(value) else "data")
 
 
 def _domain(problem: Problem) -> str:

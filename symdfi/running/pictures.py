@@ -23,8 +23,10 @@ Picture = Callable[[Trajectory], "Figure"]
 
 
 def coordinates(trajectory: Trajectory) -> Figure:
-    """Coordinates and energy over time."""
-    return plot_trajectory(trajectory.dataset)
+    """Coordinates and energy over time; of an ensemble those of its first member."""
+    return plot_trajectory(
+        (trajectory.member(*(0 for _ in trajectory.batch)) if trajectory.batch else trajectory).dataset
+    )
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,10 @@ class ModeEnergies:
 
 
 def before_explosion(trajectory: Trajectory) -> Trajectory:
-    """The part of a trajectory worth drawing: before its states grow by three orders of magnitude."""
+    """The part of a trajectory worth drawing: before its states grow by three orders of magnitude. An ensemble is left
+    whole."""
+    if trajectory.batch:
+        return trajectory
     size = np.maximum(np.abs(trajectory.q).max(axis=1), np.abs(trajectory.v).max(axis=1))
     wild = np.append(size > 1e3 * (1 + size[0]), True)
     rows = slice(max(2, int(np.argmax(wild))))

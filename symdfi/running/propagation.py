@@ -30,9 +30,10 @@ from symdfi.ep import (
 from symdfi.ep.cost import Integral
 from symdfi.running.equations import latex as in_latex
 from symdfi.running.equations import pretty, tidy
+from symdfi.running.model import at, expected
 from symdfi.running.pictures import propagation
 from symdfi.running.report import RunResult
-from symdfi.running.settings import Settings, not_negative, positive
+from symdfi.running.settings import Settings, completed, not_negative, positive
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.given import name_of
 
@@ -41,6 +42,11 @@ if TYPE_CHECKING:
 
 #: The advisor draws dense matrices: asked up to so many degrees of freedom.
 _ADVISED = 64
+
+#: What every model has a setting for.
+PROPAGATION: dict[str, float | int | str] = {
+    "steps": 64, "rule": "galerkin", "nudging": "infinitesimal", "beta": 0.0
+}  # fmt: skip
 
 RULES: dict[str, Callable[[], Rule]] = {"midpoint": Midpoint, "trapezoidal": Trapezoidal, "galerkin": Galerkin}
 #: Nudging schemes by the setting ``nudging``, each from the setting ``beta``, where 0 leaves its choice to the scheme.
@@ -149,33 +155,53 @@ class Outcome:
         return xr.merge(parts, combine_attrs="drop_conflicts")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PropagationModel:
     """An orbit of a Lagrangian system, a cost, and the gradient by equilibrium propagation.
 
     ``build(settings)`` gives the experiment, ``reference(settings, outcome)`` measured errors by name, and
     ``train(settings, experiment)``, where the model trains, the training. Every model has the settings ``steps``,
-    ``rule``, ``nudging`` and ``beta``. Every run compares the gradient with the adjoint's and with a centred difference
-    of the cost.
+    ``rule``, ``nudging`` and ``beta``, which ``rule(settings)`` and ``nudging(settings)`` make what they name of. Every
+    run compares the gradient with the adjoint's and with a centred difference of the cost. A whole file, for
+    `symdfi run ./swing.py --set k=2`:
+
+        \"\"\"A driven pendulum that is to pass 0.5 at the end: which spring helps?\"\"\"
+
+        import numpy as np
+        import sympy as sp
+        import symdfi as sd
+        from symdfi.running import nudging
+
+        q, v = sd.coordinates("q")
+        k, f, y = sp.symbols("k f y")
+        system = sd.Lagrangian(v**2 / 2 + k * sp.cos(q) + f * q, q, v, parameters=[k], inputs=[f])
+        cost = sd.Cost(terminal=(q - y) ** 2 / 2, targets=[y])
+
+        def build(s):
+            boundary = sd.InitialState(0.2, 0.0, s["T"])
+            trainer = sd.EPTrainer(system, cost, boundary, s["steps"], trainable=[k], nudging=nudging(s))
+            return sd.Experiment(trainer, {k: s["k"]}, inputs={f: np.sin}, targets={y: 0.5})
+
+        MODEL = sd.PropagationModel(build=build, defaults={"k": 1.0, "T": 5.0, "steps": 100})
     """
 
-    name: str
-    title: str
-    description: str
-    defaults: Settings
-    build: Callable[[Settings], Experiment]
+    name: str = ""
+    title: str = ""
+    description: str = ""
+    defaults: Settings = field(default_factory=dict)
+    build: Callable[[Settings], Experiment] | Experiment
     reference: Callable[[Settings, Outcome], dict[str, float]] | None = None
     train: Callable[[Settings, Experiment], Training] | None = None
 
     @property
     def settings(self) -> Settings:
-        return self.defaults
+        return completed(self.defaults, PROPAGATION)
 
     def experiment(self, settings: Settings | None = None) -> Experiment:
         """What the settings make of the model. ``ValueError`` for a bad one."""
-        chosen = {**self.defaults, **(settings or {})}
+        chosen = {**self.settings, **(settings or {})}
         positive(chosen, "steps")
-        return self.build(chosen)
+        return expected(self.name, "build", at(self.build, chosen), Experiment, "an Experiment(trainer, params, ...)")
 
     def show(self, latex: bool = False, source: bool = False) -> str:
         experiment = self.experiment()
@@ -199,7 +225,7 @@ class PropagationModel:
         """The orbit, its gradients and their errors, and the training."""
         if initial is not None:
             raise ValueError(f"{self.name} is a mechanical system: it takes no initial profile, set its settings")
-        s = {**self.defaults, **settings}
+        s = {**self.settings, **settings}
         outcome = self.outcome(s)
         experiment, orbit = outcome.experiment, outcome.orbit
         measured = {
@@ -215,7 +241,7 @@ class PropagationModel:
 
     def outcome(self, settings: Settings | None = None) -> Outcome:
         """Orbit, gradients and training."""
-        s = {**self.defaults, **(settings or {})}
+        s = {**self.settings, **(settings or {})}
         experiment = self.experiment(s)
         trainer, orbit = experiment.trainer, experiment.free()
         found, exact = trainer.response(orbit), trainer.adjoint(orbit)
@@ -269,9 +295,3 @@ def _over_time(integral: Integral) -> sp.Expr:
 
 def _flat(found: Mapping[str, np.ndarray]) -> np.ndarray:
     return np.concatenate([np.ravel(values) for values in found.values()])
-
-
-#: What every model has a setting for.
-PROPAGATION: dict[str, float | int | str] = {
-    "steps": 64, "rule": "galerkin", "nudging": "infinitesimal", "beta": 0.0
-}  # fmt: skip
