@@ -4,7 +4,7 @@
 
 (J. Fourier, Théorie analytique de la chaleur, 1822). From u = cos(x/2) cos(y/2), its lowest mode, the solution is
 u = e^{−κt/2} cos(x/2) cos(y/2). The walls are built into the ansatz, û = (1 − x²/π²)(1 − y²/π²) N(x, y) with a network
-N: conditions that an ansatz does not fulfil by itself are rows of the problem (``BoundaryCondition``).
+N, which the problem is told; conditions that an ansatz does not fulfil by itself are rows (``Dirichlet``).
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def walled(inner: Ansatz) -> Ansatz:
 
 def build(s: Settings) -> Problem:
     not_negative(s, "kappa")
-    network = mlp([x, y], widths(s))
-    return Problem(EQUATION, walled(network), SQUARE, Grid(int(s["points"])), {kappa: float(s["kappa"])})
+    ansatz, grid, params = walled(mlp([x, y], widths(s))), Grid(int(s["points"])), {kappa: float(s["kappa"])}
+    return Problem(EQUATION, ansatz, SQUARE, grid, params, boundary="in the ansatz")
 
 
 def exact(s: Settings, points: np.ndarray, time: float) -> np.ndarray:

@@ -34,7 +34,8 @@ DENSITIES = {"norm": sp.Abs(psi) ** 2, "energy": (sp.Abs(psi.diff(X)) ** 2 + X**
 def packets(count: int, start: dict[str, float] | None = None) -> Ansatz:
     """``count`` complex Gaussians with momenta; ``start`` proposes the same parameters for all of them."""
     k = sp.Symbol("k", integer=True)
-    names = [sp.IndexedBase(name, shape=(count,)) for name in ("a", "b", "alpha", "beta", "q", "p")]
+    symbols = [*sp.symbols("a b"), sp.Symbol("alpha", positive=True), *sp.symbols("beta q p")]
+    names = [sp.IndexedBase(symbol, shape=(count,)) for symbol in symbols]
     a, b, alpha, beta, q, p = (name[k] for name in names)
     terms = (a + sp.I * b) * sp.exp(-(alpha + sp.I * beta) * (X - q) ** 2 / 2 + sp.I * p * (X - q))
     proposal = None if start is None else lambda *_: {name: np.full(count, value) for name, value in start.items()}

@@ -5,6 +5,7 @@ from symdfi.dfi.conditioning import Conditioning, conditioning
 from symdfi.dfi.domain import Box
 from symdfi.dfi.energy import EnergyBalance, energy_balance
 from symdfi.dfi.evolve import evolve, resume
+from symdfi.dfi.faces import Dirichlet, Neumann
 from symdfi.dfi.fit import fit, fit_error
 from symdfi.dfi.gauss_newton import GaussNewton
 from symdfi.dfi.polish import polish
@@ -46,6 +47,7 @@ __all__ = [
     "DFI",
     "DFO",
     "DiracFrenkel",
+    "Dirichlet",
     "EnergyBalance",
     "ESDIRK4",
     "GaussHermite",
@@ -57,6 +59,7 @@ __all__ = [
     "Memory",
     "MixtureSamples",
     "MonteCarlo",
+    "Neumann",
     "Problem",
     "Quadrature",
     "QuasiMonteCarlo",

@@ -104,20 +104,18 @@ class Face:
 
 @dataclass(frozen=True)
 class Boundary:
-    """The ``conditions`` of a problem."""
+    """The ``conditions`` of a problem, and the faces, an axis and an end each, that its ansatz is ``said`` to hold."""
 
     problem: Evaluating
     conditions: tuple[BoundaryCondition, ...]
     domain: Box
     quadrature: Quadrature
+    said: tuple[tuple[int, float], ...] = ()
     #: The s of a stage of an implicit scheme, in which θ moves over s to where c is to vanish.
     span: float | None = None
     _faces: dict[bool, list[Face]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        for k, condition in enumerate(self.conditions):
-            if not isinstance(condition, BoundaryCondition):
-                raise TypeError(f"boundary[{k}] is {condition}: give a BoundaryCondition")
         if self.conditions:
             self.faces(False)
 

@@ -16,9 +16,10 @@ from sympy.core.function import AppliedUndef
 from symdfi.compile.kernels import threads
 from symdfi.compile.kernels.index_values import IndexValues
 from symdfi.compile.kernels.kernel import CompiledKernel
-from symdfi.dfi.boundary import Boundary, BoundaryCondition, RowsWithBoundary
+from symdfi.dfi.boundary import Boundary, RowsWithBoundary
 from symdfi.dfi.components import Components
 from symdfi.dfi.domain import Box
+from symdfi.dfi.faces import Condition, conditions
 from symdfi.dfi.given import field_scales, parameter_values
 from symdfi.dfi.kernels import ProblemKernels
 from symdfi.dfi.nonlocals import Nonlocals, PlannedTerms
@@ -31,7 +32,6 @@ from symdfi.numbers import one_real, reals
 from symdfi.pickling import Rebuilt
 from symdfi.symbolic.ansatz import Ansatz
 from symdfi.symbolic.evolution import EvolutionEquation
-from symdfi.symbolic.given import sequence
 from symdfi.symbolic.joint import for_fields
 from symdfi.symbolic.nonlocals import nested
 from symdfi.symbolic.renaming import Renaming
@@ -46,8 +46,29 @@ class Problem(Rebuilt):
     Of several fields the ansatz is one ``Ansatz`` with as many outputs, which share its parameters, or one a field,
     ``{u: ansatz_u, w: ansatz_w}``: parameters are then named by field, "u.a" and "w.a" (``JointAnsatz``). Norms are
     those of all fields together, ‖(u, w)‖² = ∫ ω_u |u|² + ω_w |w|² dx, with ``field_weights`` ω by field (1 if not
-    given). Parameters are real; of a complex field real and imaginary part are a row each. ``boundary`` lists
-    conditions on the faces of the domain that the ansatz does not fulfil by itself (``BoundaryCondition``).
+    given). Parameters are real; of a complex field real and imaginary part are a row each.
+
+    ``boundary`` says what holds on the faces of the domain. ``sd.Dirichlet(value)``, ``sd.Neumann(value)`` and
+    ``sd.BoundaryCondition(Eq(...))``, one or a list of them, become rows beside those of the equation. The text
+    ``"in the ansatz"`` says that û fulfils its conditions for every θ; in a list it is said of the faces without
+    another. Periodic axes are said by the box. Nothing need be said where the equation has no derivatives along an
+    axis, where an end is infinite, and where û falls to 0 at infinity whatever θ, as mixtures of Gaussians do: the box
+    is then a window on free space. Anywhere else a problem without is refused.
+
+    Walls at u = 0 that a network is made to hold by a factor:
+
+        >>> import sympy as sp, symdfi as sd
+        >>> x = sp.Symbol("x")
+        >>> u = sp.Function("u")(sd.t, x)
+        >>> heat = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), u.diff(x, 2)))
+        >>> net = sd.mlp([x], [8])
+        >>> walled = sd.Ansatz((1 - x**2) * net.expr, [x], net.parameters, net.start)
+        >>> problem = sd.Problem(heat, walled, sd.Box([(-1, 1)]), sd.Grid(100), boundary="in the ansatz")
+        >>> theta0 = sd.fit(problem, sp.cos(sp.pi * x / 2))
+        >>> solution = sd.evolve(problem, theta0, (0, 0.4), dt=0.01)
+        >>> middle, wall = solution.evaluate([0.0, 1.0])
+        >>> print(f"{middle:.2f} {abs(wall):.2f}")  # exp(−π²t/4) and 0
+        0.37 0.00
 
     ``params`` gives numbers for the equation's parameters, by symbol or name. Kernels are compiled when first
     used and shared by all steppers. Wherever θ is asked for, values by parameter, ``{a: [...], "w": [...]}``, do too.
@@ -65,7 +86,7 @@ class Problem(Rebuilt):
         params: Mapping[Any, float] | None = None,
         *,
         field_weights: Mapping[Any, float] | None = None,
-        boundary: Sequence[BoundaryCondition] = (),
+        boundary: Condition | Sequence[Condition] | None = None,
     ) -> None:
         ansatz = for_fields(equation.fields, ansatz)
         if set(equation.variables) != set(ansatz.variables):
@@ -75,6 +96,7 @@ class Problem(Rebuilt):
         clash = [p for p in equation.parameters if p in ansatz.parameters]
         if clash:
             raise SymbolicError(f"{clash[0]} is a parameter of both the equation and the ansatz")
+        held, said = conditions(boundary, equation, ansatz, domain)
         self.equation, self.ansatz, self.domain, self.quadrature = equation, ansatz, domain, quadrature
         declared = (*ansatz.variables, *ansatz.parameters)
         (real, terms), outputs = equation.real.apart(ansatz.variables), ansatz.real(equation.complex)
@@ -94,7 +116,7 @@ class Problem(Rebuilt):
         #: The problem that this one is, at other samples.
         self._origin: Problem | None = None
         self._sample(Rule(*quadrature.nodes(domain)), Rule(*quadrature.independent(domain)))
-        self.boundary = Boundary(self, sequence(boundary, "boundary"), domain, quadrature)
+        self.boundary = Boundary(self, held, domain, quadrature, said)
 
     def _sample(self, nodes: Rule, fresh: Rule) -> None:
         self.points, self.weights = nodes.checked(self.domain, "node")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from symdfi.dfi.growth import along, moved
 from symdfi.dfi.problem import Problem
 from symdfi.dfi.schemes import Motion
 from symdfi.dfi.target import distance, in_time
-from symdfi.errors import CompileError
+from symdfi.errors import CompileError, PrecisionWarning
 from symdfi.numbers import real, reals
 from symdfi.pickling import Bare
 from symdfi.plotting import plot_field
@@ -150,7 +151,13 @@ class Solution(Bare):
         steps are in it, the latter with order 1 (Euler), 2 (BDF2) and 3 (RK4, the resolution). It is as good as the
         quadratures in space and time: of what no independent point sees it knows nothing. Infinite where it overflows
         and past the last step that was measured, NaN where the initial error is.
+
+        Where conditions on the boundary are rows, of what their residual lets in it would hold nothing: it is NaN then,
+        with a ``PrecisionWarning``. Of conditions that are said to be in the ansatz it takes the user's word.
         """
+        if self._withheld is not None:
+            warnings.warn(f"no error bound: {self._withheld}", PrecisionWarning, stacklevel=2)
+            return np.full(len(self.t), np.nan)
         e0 = self.initial_error if initial_error is None else real(initial_error, "initial_error")
         if lipschitz is None:
             after = np.searchsorted(self.t, self.step_t + 0.5 * self.step_dt).clip(1, max(len(self.t) - 1, 1))
@@ -171,6 +178,13 @@ class Solution(Bare):
         end = np.append(self.t[:1], self.step_t + self.step_dt)[begun]
         inside, beyond = self.t < end - slack[begun - 1], self.t > end + slack[begun - 1]
         return np.where(beyond, np.inf, np.where(inside, np.array(within)[begun], np.array(grown)[begun]))
+
+    @property
+    def _withheld(self) -> str | None:
+        """Why there is no bound, None where there is one."""
+        if not self.problem.boundary.conditions:
+            return None
+        return "the conditions on the boundary are rows, which hold up to an error that the bound does not see"
 
     def errors(self, reference: Any) -> np.ndarray:
         """‖û − u‖ in L² at the saved times (s,), of all fields together, on points independent of those solved on.
@@ -237,6 +251,8 @@ class Solution(Bare):
 
     def _shown_bound(self, lipschitz: float | None) -> tuple[np.ndarray, dict[str, Any]]:
         """The bound and by which constant, or NaN and why there is none."""
+        if self._withheld is not None:
+            return np.full(len(self.t), np.nan), {"missing": self._withheld}
         try:
             return self.bound(lipschitz), {} if lipschitz is None else {"lipschitz": float(lipschitz)}
         except (CompileError, ValueError) as error:

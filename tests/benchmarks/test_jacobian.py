@@ -21,7 +21,7 @@ BURGERS = sd.EvolutionEquation(sp.Eq(U.diff(sd.t), NU * U.diff(X, 2) - U * U.dif
 
 
 def problem(ansatz: sd.Ansatz, points: int) -> sd.Problem:
-    return sd.Problem(BURGERS, ansatz, sd.Box([(-1, 1)]), sd.Grid(points))
+    return sd.Problem(BURGERS, ansatz, sd.Box([(-1, 1)]), sd.Grid(points), boundary="in the ansatz")
 
 
 def gaussian_problem(count: int = 100, points: int = 2000):

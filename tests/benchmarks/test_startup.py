@@ -54,7 +54,7 @@ u = sp.Function("u")(sd.t, x)
 begin = time.perf_counter()
 ansatz = sd.mlp([x], [32]*{depth})
 problem = sd.Problem(sd.EvolutionEquation(sp.Eq(u.diff(sd.t), u.diff(x, 2) - u*u.diff(x))), ansatz,
-                     sd.Box([(-1, 1)]), sd.Grid(16))
+                     sd.Box([(-1, 1)]), sd.Grid(16), boundary="in the ansatz")
 problem.kernels.rows.function
 print(time.perf_counter() - begin)
 """

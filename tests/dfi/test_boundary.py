@@ -18,7 +18,7 @@ EXACT = sp.exp(-4 * sd.t) * sp.cos(2 * X + sp.Rational(3, 10))
 
 
 def heat(*conditions, box=BOX):
-    return sd.Problem(HEAT, POLYNOMIALS, box, GAUSS, boundary=conditions)
+    return sd.Problem(HEAT, POLYNOMIALS, box, GAUSS, boundary=conditions or "in the ansatz")
 
 
 def run(problem, exact, stepper=None, until=0.3):
@@ -121,7 +121,7 @@ def test_a_complex_field_has_two_rows_a_point():
     a, b = sp.symbols("a b", real=True)
     ansatz = sd.Ansatz((a + sp.I * b) * sp.exp(sp.I * X), [X], [a, b])
     condition = sd.BoundaryCondition(sp.Eq(psi, sp.exp(sp.I * sd.t)), {X: 1})
-    problem = sd.Problem(equation, ansatz, BOX, GAUSS, boundary=[condition])
+    problem = sd.Problem(equation, ansatz, BOX, GAUSS, boundary=[condition, "in the ansatz"])
     J, f = problem.boundary.rows(np.array([0.5, 2.0]), 0.3)
     e, g = np.exp(1j), 1j * np.exp(0.3j)
     np.testing.assert_allclose(J, [[e.real, -e.imag], [e.imag, e.real]], rtol=1e-13)
@@ -141,12 +141,16 @@ def test_a_complex_field_has_two_rows_a_point():
             sd.SymbolicError,
             "is periodic",
         ),
-        (lambda: heat(sp.Eq(u, 0)), TypeError, r"boundary\[0\] is Eq\(u\(t, x\), 0\): give a BoundaryCondition"),
+        (lambda: heat(sp.Eq(u, 0)), TypeError, r"boundary\[0\] is Eq\(u\(t, x\), 0\): give sd.Dirichlet"),
         (
-            lambda: sd.Problem(HEAT, POLYNOMIALS, BOX, GAUSS, boundary=sd.BoundaryCondition(sp.Eq(u, 0))),
-            TypeError,
-            "list",
+            lambda: heat("dirichlet"),
+            ValueError,
+            r"boundary\[0\] is 'dirichlet': give sd.Dirichlet.* or \"in the ansatz\"",
         ),
+        (lambda: sd.Problem(HEAT, POLYNOMIALS, BOX, GAUSS, boundary=0), TypeError, "boundary is 0: give sd.Dirichlet"),
+        (lambda: heat(sd.Dirichlet({"w": 0})), ValueError, "the value of Dirichlet is given for w, which is no field"),
+        (lambda: heat(sd.Dirichlet("0")), TypeError, "the value of Dirichlet is the text '0'"),
+        (lambda: heat(sd.Neumann(0, {X: 0})), sd.SymbolicError, "is on x = 0, which is no face"),
         (lambda: heat(sd.BoundaryCondition(sp.Eq(u, k))), sd.SymbolicError, "holds k, which is no variable"),
         (lambda: heat(sd.BoundaryCondition(sp.Eq(u.diff(sd.t), 0))), sd.SymbolicError, "no space derivative"),
         (

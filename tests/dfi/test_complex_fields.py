@@ -18,7 +18,9 @@ SOLITON = sd.Ansatz(a / sp.cosh(a * (X - q)) * sp.exp(sp.I * (v * (X - q) + phi)
 
 def packets(count):
     """Σ (a + ib) exp(−(w + ic)(x − x₀)² + ikx)."""
-    a, b, w, c, x0, k = names = [sp.IndexedBase(name, shape=(count,)) for name in ("a", "b", "w", "c", "x0", "k")]
+    a, b, c, x0, k = [sp.IndexedBase(name, shape=(count,)) for name in ("a", "b", "c", "x0", "k")]
+    w = sp.IndexedBase(sp.Symbol("w", positive=True), shape=(count,))
+    names = [a, b, w, c, x0, k]
     exponent = -(w[i] + sp.I * c[i]) * (X - x0[i]) ** 2 + sp.I * k[i] * X
     return sd.Ansatz(sp.Sum((a[i] + sp.I * b[i]) * sp.exp(exponent), (i, 0, count - 1)), [X], names)
 
@@ -147,7 +149,7 @@ def test_which_fields_are_complex():
 
 def test_what_is_not_split_or_not_real_is_refused():
     def problem(f, ansatz=SOLITON, field=psi):
-        return sd.Problem(sd.EvolutionEquation(sp.Eq(field.diff(t), f)), ansatz, BOX, GRID)
+        return sd.Problem(sd.EvolutionEquation(sp.Eq(field.diff(t), f)), ansatz, BOX, GRID, boundary="in the ansatz")
 
     with pytest.raises(sd.SymbolicError, match=r"no real and imaginary part is known of gamma"):
         problem(sp.I * sp.gamma(psi))

@@ -109,8 +109,9 @@ def test_mass_of_advection_in_two_dimensions():
 def test_norm_and_energy_of_a_complex_field():
     psi = sp.Function("psi")(sd.t, X)
     pde = sd.EvolutionEquation(sp.Eq(sp.I * psi.diff(sd.t), -psi.diff(X, 2) / 2 + X**2 / 2 * psi))
-    names = sp.symbols("a0 b0 s r m k", real=True)
-    a0, b0, s, r, m, k = names
+    a0, b0, r, m, k = sp.symbols("a0 b0 r m k", real=True)
+    s = sp.Symbol("s", positive=True)
+    names = [a0, b0, s, r, m, k]
     packet = (a0 + sp.I * b0) * sp.exp(-(s + sp.I * r) * (X - m) ** 2 / 2 + sp.I * k * (X - m))
     problem = sd.Problem(pde, sd.Ansatz(packet, [X], names), sd.Box([(-9, 9)]), sd.Grid(150))
     ends = (X, -9, 9)
@@ -131,8 +132,9 @@ def test_energy_of_a_mean_field(double):
     there, W = density.subs(X, Y), sp.exp(-((X - Y) ** 2))
     over, other = (X, -9, 9), (Y, -9, 9)
     pde = sd.EvolutionEquation(sp.Eq(sp.I * psi.diff(sd.t), -psi.diff(X, 2) / 2 + psi * sp.Integral(W * there, other)))
-    names = sp.symbols("a0 b0 s r m k", real=True)
-    a0, b0, s, r, m, k = names
+    a0, b0, r, m, k = sp.symbols("a0 b0 r m k", real=True)
+    s = sp.Symbol("s", positive=True)
+    names = [a0, b0, s, r, m, k]
     packet = (a0 + sp.I * b0) * sp.exp(-(s + sp.I * r) * (X - m) ** 2 / 2 + sp.I * k * (X - m))
     problem = sd.Problem(pde, sd.Ansatz(packet, [X], names), sd.Box([(-9, 9)]), sd.Grid(100))
     nested = sp.Integral(density * sp.Integral(W * there, other), over)

@@ -92,7 +92,7 @@ def test_heat_in_a_square():
     network = sd.mlp([X, Y], [6, 6])
     walls = sp.cos(X / 2) * sp.cos(Y / 2)
     ansatz = sd.Ansatz(walls * network.expr, [X, Y], network.parameters, network.start)
-    problem = sd.Problem(heat, ansatz, sd.Box([(-np.pi, np.pi)] * 2), sd.GaussLegendre(16))
+    problem = sd.Problem(heat, ansatz, sd.Box([(-np.pi, np.pi)] * 2), sd.GaussLegendre(16), boundary="in the ansatz")
     theta0 = sd.fit(problem, walls, tolerance=1e-8)
     solution = sd.evolve(problem, theta0, (0, 1), 0.02, sd.DFI(gamma=1e-10, mu=0.99, scheme="rk4"), save_every=10)
     points = np.random.default_rng(0).uniform(-np.pi, np.pi, (2000, 2))

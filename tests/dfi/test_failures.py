@@ -118,7 +118,7 @@ def test_what_is_not_finite_is_named(growth):
     ansatz = sd.Ansatz(A + k * X, [X], [A, k])
     for value in (np.nan, np.inf):
         with pytest.raises(ValueError, match=f"the parameter nu of the equation is {value}: it must be finite"):
-            sd.Problem(pde, ansatz, sd.Box([(0, 3)]), sd.Grid(32), {"nu": value})
+            sd.Problem(pde, ansatz, sd.Box([(0, 3)]), sd.Grid(32), {"nu": value}, boundary=sd.Dirichlet())
     indexed = sd.Problem(growth.equation, sd.gaussians([X], 3), sd.Box([(0, 3)]), sd.Grid(32))
     with pytest.raises(ValueError, match=r"theta0\[5\] is nan: the parameter w\[2\] must be finite"):
         sd.evolve(indexed, {"a": np.ones(3), "w": [1, 1, np.nan], "b": np.zeros(3)}, (0, 1), 0.1, DFI)

@@ -21,7 +21,7 @@ BOX, GRID = sd.Box([(-1, 2)]), sd.Grid(9)
 
 
 def waves(weights=None):
-    return sd.Problem(SYSTEM, WAVES, BOX, GRID, {c: 0.3}, field_weights=weights)
+    return sd.Problem(SYSTEM, WAVES, BOX, GRID, {c: 0.3}, field_weights=weights, boundary="in the ansatz")
 
 
 def test_rows_of_fields_that_share_parameters():
@@ -87,7 +87,8 @@ def test_all_that_measures_agrees_with_the_rows(weights):
 
 
 def test_values_by_name_wherever_theta_is_asked_for():
-    problem = sd.Problem(SYSTEM, {w: sd.mlp([X], [2]), u: sd.mlp([X], [3])}, BOX, GRID, {c: 1.0})
+    networks = {w: sd.mlp([X], [2]), u: sd.mlp([X], [3])}
+    problem = sd.Problem(SYSTEM, networks, BOX, GRID, {c: 1.0}, boundary="in the ansatz")
     theta = np.random.default_rng(2).normal(size=int(problem.ansatz.count))
     named = problem.ansatz.unpack(theta)
     assert next(iter(named)) == "u.W1"

@@ -100,7 +100,7 @@ def units(shape, count=6):
     ],
 )
 def test_an_ansatz_of_ones_own_needs_no_start(ansatz, u0, reached, seed):
-    problem = sd.Problem(HEAT, ansatz, sd.Box([(-1, 1)]), sd.Grid(300))
+    problem = sd.Problem(HEAT, ansatz, sd.Box([(-1, 1)]), sd.Grid(300), boundary="in the ansatz")
     theta = sd.fit(problem, u0, seed=seed)
     assert sd.fit_error(problem, theta, u0) <= reached
     np.testing.assert_array_equal(theta, sd.fit(problem, u0, seed=seed))
@@ -128,7 +128,8 @@ def test_a_generic_start_in_two_dimensions():
 
 def test_a_poor_fit_is_told():
     """Six sines cannot be a narrow bump; nothing is raised, the error is said."""
-    problem = sd.Problem(HEAT, units(sp.sin(w[I] * X + b[I])), sd.Box([(-1, 1)]), sd.Grid(300))
+    sines = units(sp.sin(w[I] * X + b[I]))
+    problem = sd.Problem(HEAT, sines, sd.Box([(-1, 1)]), sd.Grid(300), boundary="in the ansatz")
     with pytest.warns(UserWarning, match="the fit stopped at the relative error 0.[0-9]+: try another start"):
         theta = sd.fit(problem, NARROW)
     assert 0.1 < sd.fit_error(problem, theta, NARROW) < 1
@@ -148,7 +149,7 @@ def test_a_proposal_that_leads_nowhere_is_not_the_end():
 
 def test_an_ansatz_that_is_nowhere_finite_or_zero():
     for expr in (A * sp.log(-(X**2) - 1), sp.S.Zero * X + A * sp.Max(0, -(X**2) - 1)):
-        own = sd.Problem(HEAT, sd.Ansatz(expr, [X], [A]), sd.Box([(0, 1)]), sd.Grid(30))
+        own = sd.Problem(HEAT, sd.Ansatz(expr, [X], [A]), sd.Box([(0, 1)]), sd.Grid(30), boundary="in the ansatz")
         with pytest.raises(sd.ConvergenceError, match="finite and has an effect at none of"):
             sd.fit(own, sp.S.One)
 

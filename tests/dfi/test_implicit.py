@@ -63,9 +63,8 @@ def modes():
     """Heat on [0, π] by two modes, of which the second decays at the rate 900."""
     a, b = sp.symbols("a b")
     pde = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), u.diff(X, 2)))
-    return sd.Problem(
-        pde, sd.Ansatz(a * sp.sin(X) + b * sp.sin(30 * X), [X], [a, b]), sd.Box([(0, sp.pi)]), sd.Grid(96)
-    )
+    ansatz = sd.Ansatz(a * sp.sin(X) + b * sp.sin(30 * X), [X], [a, b])
+    return sd.Problem(pde, ansatz, sd.Box([(0, sp.pi)]), sd.Grid(96), boundary="in the ansatz")
 
 
 def test_explicit_steps_diverge_there():
@@ -158,7 +157,8 @@ def test_complex_fields():
     """A free packet, A = 1/(1 + i t): with 96 points on 24 units of length h k² reaches 3.9."""
     psi = sp.Function("psi", complex=True)(sd.t, X)
     pde = sd.EvolutionEquation(sp.Eq(sp.I * psi.diff(sd.t), -psi.diff(X, 2) / 2))
-    own = a, b, alpha, beta = sp.symbols("a b alpha beta", real=True)
+    alpha = sp.Symbol("alpha", positive=True)
+    own = a, b, alpha, beta = [*sp.symbols("a b", real=True), alpha, sp.Symbol("beta", real=True)]
     ansatz = sd.Ansatz((a + sp.I * b) * sp.exp(-(alpha + sp.I * beta) * X**2 / 2), [X], own)
     problem, errors = sd.Problem(pde, ansatz, sd.Box([(-12, 12)]), sd.Grid(96)), []
     for h in (0.1, 0.05):

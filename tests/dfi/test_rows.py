@@ -13,7 +13,9 @@ u1, u2 = sp.Function("u")(sd.t, X), sp.Function("u")(sd.t, X, Y)
 
 def rows(ansatz, box, u, f, theta, quadrature):
     """Unweighted J and f."""
-    problem = sd.Problem(sd.EvolutionEquation(sp.Eq(u.diff(sd.t), f)), ansatz, box, quadrature)
+    problem = sd.Problem(
+        sd.EvolutionEquation(sp.Eq(u.diff(sd.t), f)), ansatz, box, quadrature, boundary="in the ansatz"
+    )
     J, rhs = problem.rows(theta, 0.3)
     root = np.sqrt(problem.weights)
     return problem, J / root[:, None], rhs / root

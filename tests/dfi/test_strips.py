@@ -26,7 +26,7 @@ def as_in_a_run():
 
 
 def problem(ansatz, points=1500):
-    return sd.Problem(MIXED, ansatz, sd.Box([(-1, 1)]), sd.Grid(points))
+    return sd.Problem(MIXED, ansatz, sd.Box([(-1, 1)]), sd.Grid(points), boundary="in the ansatz")
 
 
 def widths(exprs, parameters):
@@ -53,7 +53,7 @@ def test_a_complex_field_is_one_block():
         [sp.Eq(psi.diff(sd.t), sp.I * psi.diff(X, 2) + u * psi), sp.Eq(u.diff(sd.t), -u.diff(X))], complex=[psi]
     )
     ansatz = {psi: sd.Ansatz((a + sp.I * b) * sp.exp(sp.I * X), [X], [a, b]), u: sd.Ansatz(c * X, [X], [c])}
-    of = sd.Problem(pde, ansatz, sd.Box([(-1, 1)]), sd.Grid(9))
+    of = sd.Problem(pde, ansatz, sd.Box([(-1, 1)]), sd.Grid(9), boundary="in the ansatz")
     assert of.strips(np.zeros(3)).widths == (2, 1)
     np.testing.assert_array_equal(of.strips(np.zeros(3)).table[:, :4], [[0, 3, 0, 2], [1, 3, 0, 2], [2, 3, 2, 1]])
 

@@ -22,7 +22,8 @@ def problem(side, variables=(x, y), domain=TORUS, field=u):
     parameters = [a, b0, b1] if y in variables else [a, b0]
     ansatz = sd.Ansatz(expr, list(variables), parameters)
     equation = sd.EvolutionEquation(sp.Eq(field.diff(sd.t), side))
-    return sd.Problem(equation, ansatz, domain, sd.Grid(8), dict.fromkeys(equation.parameters, 0.5))
+    params = dict.fromkeys(equation.parameters, 0.5)
+    return sd.Problem(equation, ansatz, domain, sd.Grid(8), params, boundary="in the ansatz")
 
 
 def evolved():

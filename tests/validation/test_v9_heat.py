@@ -16,7 +16,7 @@ POINTS = np.stack(np.meshgrid(SIDE, SIDE), axis=-1).reshape(-1, 2)
 @pytest.mark.parametrize("inner", [sd.mlp([x, y], [8, 8]), sd.gaussians([x, y], 6)], ids=["network", "gaussians"])
 @pytest.mark.parametrize(("scheme", "dt"), [("rk4", 0.05), ("esdirk4", 0.2)])
 def test_heat(inner, scheme, dt):
-    problem = sd.Problem(EQUATION, walled(inner), SQUARE, sd.Grid(24), {"kappa": 1.0})
+    problem = sd.Problem(EQUATION, walled(inner), SQUARE, sd.Grid(24), {"kappa": 1.0}, boundary="in the ansatz")
     theta = sd.fit(problem, MODEL.profile(MODEL.settings), tolerance=1e-7)
     solution = sd.evolve(problem, theta, (0, 4), dt, sd.DFI(scheme=scheme), save_every=round(1 / dt))
     errors = [np.abs(solution.evaluate(POINTS, t) - exact(MODEL.settings, POINTS, t)).max() for t in solution.t]

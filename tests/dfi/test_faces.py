@@ -1,0 +1,124 @@
+"""Faces that ask for a condition, and the ways to give one."""
+
+import doctest
+import importlib
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import symdfi as sd
+
+X, Y, k = sp.symbols("x y k")
+u, v = sp.Function("u")(sd.t, X), sp.Function("v")(sd.t, X, Y)
+HEAT = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), u.diff(X, 2)))
+DRIFT = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), -u.diff(X)))
+BOX, GRID = sd.Box([(-1, 1)]), sd.Grid(32)
+NET = sd.mlp([X], [4, 4])
+
+
+def test_a_network_without_conditions_is_refused_with_the_ways_to_give_them():
+    with pytest.raises(sd.SymbolicError) as refused:
+        sd.Problem(HEAT, NET, BOX, GRID)
+    message = str(refused.value)
+    assert message.startswith("the equation needs a condition at x = -1 and x = 1: it has derivatives by x")
+    for way in ("sd.Dirichlet(0)", "sd.Neumann(0)", '"in the ansatz"', "Box([(-1, 1)], periodic=True)"):
+        assert way in message
+
+
+@pytest.mark.parametrize(
+    ("equation", "ansatz", "box", "boundary"),
+    [
+        (HEAT, sd.gaussians([X], 3), BOX, None),  # a window on the line
+        (HEAT, sd.mlp([X], [4], period=[2]), sd.Box([(-1, 1)], periodic=True), None),
+        (HEAT, NET, sd.Box([(-sp.oo, sp.oo)]), None),
+        (sd.EvolutionEquation(sp.Eq(u.diff(sd.t), -k * u)), NET, BOX, None),  # nothing is differentiated
+        (HEAT, NET, BOX, "in the ansatz"),
+        (HEAT, NET, BOX, sd.Dirichlet()),
+        (HEAT, NET, BOX, [sd.Dirichlet(1, {X: -1}), sd.Neumann(0, {"x": 1})]),
+        (HEAT, NET, BOX, [sd.Dirichlet(1, {X: -1}), "in the ansatz"]),
+        (DRIFT, NET, BOX, sd.Dirichlet(0, {X: -1})),  # the outflow asks for nothing
+    ],
+)
+def test_what_needs_no_more(equation, ansatz, box, boundary):
+    quadrature = GRID if box.finite else sd.GaussHermite(20)
+    sd.Problem(equation, ansatz, box, quadrature, {"k": 1.0} if equation.parameters else None, boundary=boundary)
+
+
+@pytest.mark.parametrize(
+    ("equation", "ansatz", "box", "boundary", "where"),
+    [
+        (HEAT, NET, BOX, sd.Dirichlet(0, {X: -1}), "at x = 1:"),
+        (HEAT, NET, sd.Box([(0, sp.oo)]), None, "at x = 0:"),
+        (DRIFT, NET, BOX, (), "at x = -1 and x = 1:"),
+        (
+            sd.EvolutionEquation(sp.Eq(v.diff(sd.t), v.diff(X, 2) + v.diff(Y, 2))),
+            sd.mlp([X, Y], [4], period=[2, None]),
+            sd.Box([(-1, 1), (0, 3)], periodic=[True, False]),
+            None,
+            "at y = 0 and y = 3: it has derivatives by y",
+        ),
+        (
+            sd.EvolutionEquation(sp.Eq(v.diff(sd.t), v.diff(X, 2))),
+            sd.Ansatz(sp.exp(-((k * Y) ** 2)) * sp.sin(k * X), [X, Y], [k]),
+            sd.Box([(-1, 1), (0, 3)]),
+            None,
+            "at x = -1 and x = 1:",
+        ),
+    ],
+)
+def test_the_faces_that_lack_one_are_named(equation, ansatz, box, boundary, where):
+    with pytest.raises(sd.SymbolicError, match=f"needs a condition {where}"):
+        sd.Problem(equation, ansatz, box, GRID if box.finite else sd.GaussHermite(20), boundary=boundary)
+
+
+def test_of_several_fields_those_that_are_differentiated_count():
+    """u_t = w_x, w_t = −u: û may be anything, ŵ is a window on free space."""
+    w = sp.Function("w")(sd.t, X)
+    pair = sd.EvolutionEquation([sp.Eq(u.diff(sd.t), w.diff(X)), sp.Eq(w.diff(sd.t), -u)])
+    sd.Problem(pair, {u: NET, w: sd.gaussians([X], 2)}, BOX, GRID)
+    with pytest.raises(sd.SymbolicError, match="needs a condition"):
+        sd.Problem(pair, {w: NET, u: sd.gaussians([X], 2)}, BOX, GRID)
+    held = sd.Problem(pair, {w: NET, u: NET}, BOX, GRID, boundary=sd.Dirichlet({w: sp.sin(sd.t)}))
+    assert [c.condition for c in held.boundary.conditions] == [sp.Eq(w, sp.sin(sd.t))]
+
+
+def test_neumann_is_along_the_outward_normal():
+    """û = a + b x: c = −b − 3 at the lower end, b − 3 at the upper."""
+    a, b = sp.symbols("a b")
+    problem = sd.Problem(HEAT, sd.Ansatz(a + b * X, [X], [a, b]), BOX, GRID, boundary=sd.Neumann(3, rate=1.0))
+    J, f = problem.boundary.rows(np.array([0.5, 2.0]), 0.0)
+    np.testing.assert_allclose(J, [[0, 1], [0, 1]], atol=1e-15)
+    np.testing.assert_allclose(f, [-(2 + 3), -(2 - 3)], rtol=1e-14)
+
+
+def test_dirichlet_is_the_condition_that_it_stands_for():
+    g = sp.sin(sd.t)
+    short, long = (
+        sd.Problem(HEAT, NET, BOX, GRID, boundary=boundary)
+        for boundary in (sd.Dirichlet(g, weight=4, rate=2), [sd.BoundaryCondition(sp.Eq(u, g), weight=4, rate=2)])
+    )
+    theta = np.random.default_rng(0).normal(size=int(NET.count))
+    for one, other in zip(short.boundary.rows(theta, 0.3), long.boundary.rows(theta, 0.3), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_network_that_ran_without_a_word_keeps_its_walls():
+    """u_t = u_xx from cos(πx/2) between cold walls, to t = 2."""
+    problem = sd.Problem(HEAT, sd.mlp([X], [8, 8]), BOX, sd.Grid(100), boundary=sd.Dirichlet())
+    theta0 = sd.fit(problem, sp.cos(sp.pi * X / 2))
+    solution = sd.evolve(problem, theta0, (0, 2), dt=1e-2)
+    exact = sp.exp(-((sp.pi / 2) ** 2) * sd.t) * sp.cos(sp.pi * X / 2)
+    assert np.abs(solution.evaluate([-1.0, 1.0])).max() < 2e-4
+    assert solution.errors(exact).max() < 2e-4
+    with pytest.warns(sd.PrecisionWarning, match="no error bound: the conditions on the boundary are rows"):
+        assert np.isnan(solution.error_bound).all()
+    assert "are rows" in solution.dataset.error_bound.missing
+
+
+def test_the_example_of_the_docstring_runs():
+    module = importlib.import_module("symdfi.dfi.problem")
+    (example,) = [t for t in doctest.DocTestFinder(recurse=False).find(module.Problem, globs={}) if t.examples]
+    runner = doctest.DocTestRunner()
+    runner.run(example)
+    assert runner.failures == 0 and runner.tries > 0
