@@ -7,6 +7,7 @@
 # make lint    ruff and pyright only
 # make stress  kill and fork processes that share a kernel, 200 times
 # make bench   measure against peers, in .venv-bench   (ARGS="-k chain")
+# make docs    the documentation, in docs/_build/html/index.html, by Sphinx in .venv-docs; a warning is an error
 # make clean   remove environments, caches and build products
 #
 # PYTHON is the interpreter (3.11 or later) the environments are made from.
@@ -21,6 +22,7 @@ endif
 
 VENV ?= .venv
 BENCH_VENV ?= .venv-bench
+DOCS_VENV ?= .venv-docs
 MODEL ?= burgers
 ARGS ?=
 JOBS ?= 2
@@ -28,9 +30,10 @@ JOBS ?= 2
 # Quoted, so that cmd.exe takes the forward slashes too.
 PY := "$(VENV)/$(BIN)/python"
 BENCH_PY := "$(BENCH_VENV)/$(BIN)/python"
+DOCS_PY := "$(DOCS_VENV)/$(BIN)/python"
 TUTORIALS := $(wildcard tutorials)
 
-.PHONY: run test test-portable validation fuzz lint stress bench clean
+.PHONY: run test test-portable validation fuzz lint stress bench docs clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -62,6 +65,10 @@ bench: $(BENCH_VENV)/.installed-bench
 	$(BENCH_PY) -m pytest tests/benchmarks -W default --benchmark-only --benchmark-group-by=group \
 	    --benchmark-sort=min --benchmark-columns=min,median,iqr,rounds $(ARGS)
 
+docs: $(DOCS_VENV)/.installed-docs
+	$(DOCS_PY) -m sphinx -b html -j $(JOBS) -W --keep-going docs docs/_build/html $(ARGS)
+	$(DOCS_PY) docs/links.py docs/_build/html
+
 # A stamp is older than pyproject.toml when the dependencies may have changed.
 $(VENV)/.installed: pyproject.toml
 	$(call install,$(VENV),$(PY),.)
@@ -72,6 +79,9 @@ $(VENV)/.installed-test: pyproject.toml
 $(BENCH_VENV)/.installed-bench: pyproject.toml
 	$(call install,$(BENCH_VENV),$(BENCH_PY),.[bench])
 
+$(DOCS_VENV)/.installed-docs: pyproject.toml
+	$(call install,$(DOCS_VENV),$(DOCS_PY),.[docs])
+
 define install
 $(PYTHON) -m venv "$(1)"
 $(2) -m pip install --quiet --disable-pip-version-check --editable "$(3)"
@@ -79,4 +89,4 @@ $(2) -c "import pathlib; pathlib.Path('$@').touch()"
 endef
 
 clean:
-	$(PYTHON) -c "import glob, shutil; [shutil.rmtree(p) for q in ('.venv*', 'build', 'dist', '*.egg-info', '.pytest_cache', '.ruff_cache', '.hypothesis', '.benchmarks', '**/__pycache__') for p in glob.glob(q, recursive=True)]"
+	$(PYTHON) -c "import glob, shutil; [shutil.rmtree(p) for q in ('.venv*', 'build', 'dist', 'docs/_build', 'docs/api', 'docs/tutorials', '*.egg-info', '.pytest_cache', '.ruff_cache', '.hypothesis', '.benchmarks', '**/__pycache__') for p in glob.glob(q, recursive=True)]"

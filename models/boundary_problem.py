@@ -5,8 +5,8 @@
     C = [(q₀² + q_T²)(T/2 − sin 2ωT/4ω) + q₀ q_T (sin ωT/ω − T cos ωT)] / (2 sin² ωT)
 
 With the ends held the action is an extremum, seldom a minimum, and the boundary term of the theorem vanishes
-(THEORY-EP, section 1). Where sin ωT = 0 the ends are conjugate and there is no such orbit: it is refused. With the
-default values dC/dω = 0.2891924.
+(theory of EP, "The theorem"). Where sin ωT = 0 the ends are conjugate and there is no such orbit: it is refused. With
+the default values dC/dω = 0.2891924.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@
 
 Linear, with symmetric M, D and K: damping is no obstacle then. The network at rest, driven by the time-reversed error
 at its output, moves as the adjoint does, and one run of any amplitude reads dC by springs, dashpots and masses
-(reciprocity: THEORY-EP, section 5; Bösch, Gediz and Türeci, "Unifying Physical Backpropagation", 2026). The orbit is
-held against SciPy's DOP853.
+(reciprocity: theory of EP, "Linear systems"; Bösch, Gediz and Türeci, "Unifying Physical Backpropagation", 2026). The
+orbit is held against SciPy's DOP853.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@
 GunPoint (Ratanamahatana and Keogh, 2004; the UCR archive): 50 series of 150 samples to train on, 150 to test, each f
 the place of a hand, of mean 0 and variance 1. Detectors that saturate tell how long an output is above a threshold.
 Adam trains springs, dashpots, drives and detectors. The network is linear and reciprocal, whatever the cost: one more
-run of itself from rest, driven by the reversed error, reads the gradient off, and damping is no obstacle (THEORY-EP,
-section 5). The settings were chosen by cross-validation of the 50.
+run of itself from rest, driven by the reversed error, reads the gradient off, and damping is no obstacle (theory of EP,
+"Linear systems"). The settings were chosen by cross-validation of the 50.
 """
 
 from __future__ import annotations

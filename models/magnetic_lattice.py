@@ -6,7 +6,7 @@
 A magnetic field turns velocities the same way forward and backward, so that reversed they do not retrace the motion: an
 echo of the machine itself fails. Seen in a mirror, y → −y, the field is turned round: from (x, −y) with (−ẋ, ẏ) the
 same charges run back through the mirror image, and nudged there they give the exact gradient (Bösch, Gediz and Türeci,
-"Unifying Physical Backpropagation", 2026; THEORY-EP, section 5). The orbit is held against SciPy's DOP853.
+"Unifying Physical Backpropagation", 2026; theory of EP, "Mirrors"). The orbit is held against SciPy's DOP853.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
     C = 1 − cos(θ_{n−1}(T) − φ),    at rest but for the first, which is let go at the angle θ₀
 
 A terminal cost: the nudge is a kick −β∇Ψ of the final momenta. Friction leaves no echo, and the gradient is read off
-the doubled action (THEORY-EP, section 8): by springs, gravity, friction, and the target angle φ. The orbit is held
-against SciPy's DOP853.
+the doubled action (theory of EP, "The doubled action"): by springs, gravity, friction, and the target angle φ. The
+orbit is held against SciPy's DOP853.
 """
 
 from __future__ import annotations

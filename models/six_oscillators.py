@@ -5,8 +5,8 @@
 
 The trajectory is run, its final momenta are reversed, and the same machine runs back under the replayed drive and a
 nudge ±β of the error: what the two echoes differ in at the beginning, and what they left in ∫∂_θL dt, is the gradient
-(recurrent Hamiltonian echo learning, arXiv:2506.05259; THEORY-EP, section 4). By the leapfrog, 43 parameters at once.
-An echo without a nudge comes back to where it began. The orbit is held against SciPy's DOP853.
+(recurrent Hamiltonian echo learning, arXiv:2506.05259; theory of EP, "The echo"). By the leapfrog, 43 parameters at
+once. An echo without a nudge comes back to where it began. The orbit is held against SciPy's DOP853.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     ẍᵢ = −xᵢ − Σ_s ±(K_s d_s + α d_s³),  d_s = x_l(s) − x_r(s),    C = ½ Σᵢ xᵢ(T)²/n,    from a random initial state
 
 A random graph in index arrays: the equations are one loop over springs that gathers and scatters, and cost the same
-to derive and compile at any size. By the leapfrog, and the gradient by one march back (THEORY-EP, section 8): time
-linear in springs and steps. The orbit is held against the same leapfrog in a few lines of NumPy.
+to derive and compile at any size. By the leapfrog, and the gradient by one march back (theory of EP, "The doubled
+action"): time linear in springs and steps. The orbit is held against the same leapfrog in a few lines of NumPy.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
 
 The teacher, springs K* between all pairs of nodes, is driven at every node with random amplitudes and phases; y is its
 motion. The student begins with springs all alike and is trained on all samples by L-BFGS-B with gradients by the nudge,
-K ≥ 0. The teacher is recovered. With exact gradients the curve of the loss is that of the adjoint (THEORY-EP,
-section 6). The gradient that a run reports is that of the first sample, before the training.
+K ≥ 0. The teacher is recovered. With exact gradients the curve of the loss is that of the adjoint (theory of EP, "The
+theorem"). The gradient that a run reports is that of the first sample, before the training.
 """
 
 from __future__ import annotations

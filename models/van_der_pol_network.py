@@ -3,9 +3,9 @@
     ẍᵢ = μᵢ (1 − xᵢ²) ẋᵢ − ωᵢ² xᵢ + κ (xᵢ₊₁ − 2xᵢ + xᵢ₋₁) on a ring,    C = ∫₀ᵀ ½ (x₀ − x_h)² dt,  h = n/2
 
 B. van der Pol, Phil. Mag. 2 (1926) 978. No action has these motions for its extrema, and no echo brings them back. The
-doubled action does (C. R. Galley, Phys. Rev. Lett. 110, 174301, 2013; THEORY-EP, section 8): nudged in the mean of its
-two copies they come apart as β times the adjoint. The cost asks opposite oscillators to move in phase. The orbit is
-held against SciPy's DOP853.
+doubled action does (C. R. Galley, Phys. Rev. Lett. 110, 174301, 2013; theory of EP, "The doubled action"): nudged in
+the mean of its two copies they come apart as β times the adjoint. The cost asks opposite oscillators to move in phase.
+The orbit is held against SciPy's DOP853.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 A step from θ to θ⁺ is made a path: the cubic θ(t) through both, with the velocities at the ends. Along it
 û(t) = Φ(θ(t)) obeys the equation up to the residual R(t) = J θ̇ − f, and any such path bounds the error
-(THEORY-DFI, §1): ‖e(t + h)‖ ≤ e^{ℓh} ‖e(t)‖ + ∫ e^{ℓ(t+h−s)} ‖R(s)‖ ds. So R holds at once what the ansatz
-cannot follow and what the time scheme gets wrong, whatever its order.
+(theory of DFI, "The error bound"): ‖e(t + h)‖ ≤ e^{ℓh} ‖e(t)‖ + ∫ e^{ℓ(t+h−s)} ‖R(s)‖ ds. So R holds at once what the
+ansatz cannot follow and what the time scheme gets wrong, whatever its order.
 
 Integrals over the step are two-point Gauss rules: exact for cubics, and at the very points where the residual of a
 cubic is largest, so that ∫‖R‖ is over- rather than underestimated. Of a scheme of order 4 this sees O(h³) a unit of

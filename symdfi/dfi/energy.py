@@ -1,8 +1,8 @@
 """The energy identity of inertia, for the steps of a solution.
 
-θ̇ = v, ε v̇ = Jᵀ(f − J v) has ε‖v(T)‖² + ∫(‖r‖² + ‖J v‖²) dt = ε‖v(0)‖² + ∫‖f‖² dt with r = J v − f (THEORY-DFI, §1).
-Euler's step at γ = ε/h, v⁺ = argmin ‖J v − f‖² + γ‖v − μ v_n‖², has it exactly, whatever h and the rank of J: its
-normal equations γ(v⁺ − μ v_n) = Jᵀ(f − J v⁺) times 2 v⁺, with 2 J v⁺·(f − J v⁺) = ‖f‖² − ‖r‖² − ‖J v⁺‖², are
+θ̇ = v, ε v̇ = Jᵀ(f − J v) has ε‖v(T)‖² + ∫(‖r‖² + ‖J v‖²) dt = ε‖v(0)‖² + ∫‖f‖² dt with r = J v − f (theory of DFI,
+"Inertia"). Euler's step at γ = ε/h, v⁺ = argmin ‖J v − f‖² + γ‖v − μ v_n‖², has it exactly, whatever h and the rank of
+J: its normal equations γ(v⁺ − μ v_n) = Jᵀ(f − J v⁺) times 2 v⁺, with 2 J v⁺·(f − J v⁺) = ‖f‖² − ‖r‖² − ‖J v⁺‖², are
 
     γ‖v⁺‖² + γ‖v⁺ − μ v_n‖² + ‖r‖² + ‖J v⁺‖² = γ μ²‖v_n‖² + ‖f‖²
 

@@ -16,7 +16,8 @@ _TAKEN, _SHORTEST = 1e-4, 2.0**-12
 
 @dataclass(frozen=True)
 class GaussNewton:
-    """v = argmin ‖g(v)‖² + γ‖v − μ a‖²,   g(v) = (b − û + s f(û))/s,   û = Φ(θ₀ + s v)   (THEORY-DFI, §4).
+    """v = argmin ‖g(v)‖² + γ‖v − μ a‖²,   g(v) = (b − û + s f(û))/s,   û = Φ(θ₀ + s v)
+    (theory of DFI, "Stiff equations").
 
     v is the rate at which θ moves from θ₀ to the stage û − s f(û) = b. With M = ∂(û − s f)/∂θ each iteration solves
     min ‖M y − g‖² + γ‖v + y − μ a‖² for the change y of v, and halves it until the minimum comes closer. As s → 0 one

@@ -1,7 +1,7 @@
 """A Dirac–Frenkel problem: an evolution equation, an ansatz, a domain and a quadrature, compiled.
 
-With rows weighted by √w_s (THEORY-DFI, conventions): J[s, k] = √w_s ∂û(x_s; θ)/∂θ_k and f[s] = √w_s f(û)(x_s); several
-fields have a row each.
+With rows weighted by √w_s (theory of DFI, "Notation"): J[s, k] = √w_s ∂û(x_s; θ)/∂θ_k and f[s] = √w_s f(û)(x_s);
+several fields have a row each.
 """
 
 from __future__ import annotations

@@ -122,7 +122,8 @@ def euler(
     least: float = 0.0, first: int = 0, save_every: int = 1,
 ) -> SmallRun:  # fmt: skip
     """``steps`` Euler steps of inertia, v⁺ = argmin ‖J v − f‖² + γ‖v − μ v_n‖² by Cholesky's factor and
-    θ⁺ = θ_n + h v⁺ (THEORY-DFI, §1), step number ``first`` at ``start + first * h``, from a motion that has a velocity.
+    θ⁺ = θ_n + h v⁺ (theory of DFI, "The step"), step number ``first`` at ``start + first * h``, from a motion that has
+    a velocity.
 
     θ is that of ``DFI(epsilon=gamma * h, mu=mu, scheme="euler")`` to the last bit, measurements are those of
     ``StepMeter`` up to rounding. Saved are the steps whose number is a multiple of ``save_every``. Ends where γ falls

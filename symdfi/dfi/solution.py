@@ -147,10 +147,10 @@ class Solution(Bare):
         Burgers' equation by up to e^{s/2} a unit of time, and ends many orders above the error.
 
         δ_k = ∫‖J θ̇ − f‖ dt over the step, or its defect ‖û⁺ − û − ∫f dt‖ if that is larger, as it is where the path
-        is not resolved (THEORY-DFI, §1; ``dfi.defect``). Both what the ansatz cannot follow and the error of the time
-        steps are in it, the latter with order 1 (Euler), 2 (BDF2) and 3 (RK4, the resolution). It is as good as the
-        quadratures in space and time: of what no independent point sees it knows nothing. Infinite where it overflows
-        and past the last step that was measured, NaN where the initial error is.
+        is not resolved (theory of DFI, "The error bound"; ``dfi.defect``). Both what the ansatz cannot follow and the
+        error of the time steps are in it, the latter with order 1 (Euler), 2 (BDF2) and 3 (RK4, the resolution). It is
+        as good as the quadratures in space and time: of what no independent point sees it knows nothing. Infinite where
+        it overflows and past the last step that was measured, NaN where the initial error is.
 
         Where conditions on the boundary are rows, of what their residual lets in it would hold nothing: it is NaN then,
         with a ``PrecisionWarning``. Of conditions that are said to be in the ansatz it takes the user's word.

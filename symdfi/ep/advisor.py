@@ -1,4 +1,4 @@
-"""Which exact schemes a system admits under a boundary condition, and why: THEORY-EP, section 5."""
+"""Which exact schemes a system admits under a boundary condition, and why: theory of EP, "Which scheme is exact"."""
 
 from __future__ import annotations
 

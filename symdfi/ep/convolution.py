@@ -1,4 +1,4 @@
-"""The convolution action of linear damped systems: THEORY-EP, section 5.
+"""The convolution action of linear damped systems: theory of EP, "Linear systems".
 
 M ü + D u̇ + K u = f with symmetric M, D and K has an action in which a second copy of the motion runs backward in time,
 ũ(t) = u(−t) of a periodic one, u(T − t) of one that begins at rest:

@@ -45,7 +45,8 @@ class Cost(Rebuilt):
         >>> cost = sd.Cost(integrals={z[c]: x[c] ** 2 / 10}, of_integrals=of_averages, targets=[y])
 
     with y one for the class that a sample is of, and zero for the others. Nudged is L + β (c + Σ W g) with the weights
-    W = ∂Φ/∂z of the free trajectory, which stay as they are (THEORY-EP, section 1, for dC = ∫ dc dt + dΨ + W·dz).
+    W = ∂Φ/∂z of the free trajectory, which stay as they are (theory of EP, "The theorem", for dC = ∫ dc dt + dΨ +
+    W·dz).
 
     Raises ``SymbolicError`` for what is no scalar expression, and for an integral that is no symbol or that stands
     where it may not, or nowhere; ``TypeError`` for text, which is not evaluated.

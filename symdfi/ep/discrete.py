@@ -5,8 +5,9 @@ With nodes x_a, h = T/N and a rule (see ``symdfi.ep.rules``), the equation of no
     r_a = Σ_s h b_s (φ_sa G + φ'_sa P/h),    G = ∂L/∂q + Q − ∂R/∂v,    P = ∂L/∂v,
 
 at the rule's points, summed over the intervals that the node belongs to: the derivative ∂S/∂x_a of the discrete action
-S = Σ h b_s L where there is one, the forced discrete Euler–Lagrange equations (f₁, f₂ of THEORY-EP, section 8) else.
-Every derivative here is exact for it, so the gradient of the discrete cost is what an estimate tends to as β → 0.
+S = Σ h b_s L where there is one, the forced discrete Euler–Lagrange equations (f₁, f₂ of theory of EP, "The doubled
+action") else. Every derivative here is exact for it, so the gradient of the discrete cost is what an estimate tends to
+as β → 0.
 """
 
 from __future__ import annotations

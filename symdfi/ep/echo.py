@@ -1,4 +1,4 @@
-"""The echo of a trajectory that is given by its beginning: THEORY-EP, sections 1, 4 and 5."""
+"""The echo of a trajectory that is given by its beginning: theory of EP, "The echo"."""
 
 from __future__ import annotations
 

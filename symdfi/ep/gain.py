@@ -1,4 +1,5 @@
-"""The echo of a motion that is damped like its mass, D = γM, with the damping turned into gain: THEORY-EP, section 5.
+"""The echo of a motion that is damped like its mass, D = γM, with the damping turned into gain
+(theory of EP, "Damping turned into gain").
 
 e^{γt}L has the equations of L with the damping D = γM (Caldirola and Kanai), so that these have an action after all. Of
 the trapezoidal rule this is so to the last term: an interval of the damped leapfrog, with P = p − h/2 ∂V at its

@@ -7,7 +7,7 @@ matrix of the size of space a frequency,
 
 Those in the band of the system's own frequencies, where they are indefinite, are factorised (SuperLU); above it inertia
 makes the diagonal dominant, and Jacobi's iteration does. All of it is in single precision: GMRES refines it
-(THEORY-EP, section 9, for the chain).
+(theory of EP, "The extremum", for the chain).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Mirrors: signed permutations Π = Πᵀ = Π⁻¹ through which a system's motion runs backward (THEORY-EP, section 5).
+"""Mirrors: signed permutations Π = Πᵀ = Π⁻¹ through which a system's motion runs backward (theory of EP, "Mirrors").
 
 A system without dissipation reverses through Π if w(s) = Πq(T − s) is a motion of it wherever q(t) is one, its drives
 being replayed backward: if with G = ∂L/∂q and P = ∂L/∂q̇

@@ -1,4 +1,4 @@
-"""One run of a reciprocal system for its gradient: THEORY-EP, section 5."""
+"""One run of a reciprocal system for its gradient: theory of EP, "Linear systems"."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Derivatives of the cost by everything that was given, from one solution λ of the linearised equations.
 
-λ is the response of the doubled system (THEORY-EP, section 8) to the nudge: q₋ = βλ to first order in β, which without
-dissipation is the response of the system itself. The nudged doubled action S = Σ_a βλ_a·r_a + βC then gives, for every
-quantity θ that it holds,
+λ is the response of the doubled system (theory of EP, "The doubled action") to the nudge: q₋ = βλ to first order in β,
+which without dissipation is the response of the system itself. The nudged doubled action S = Σ_a βλ_a·r_a + βC then
+gives, for every quantity θ that it holds,
 
     dC/dθ = d/dβ ∂_θS = ∂_θC + Σ_a λ_a·∂_θr_a,
 

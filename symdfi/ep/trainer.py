@@ -1,6 +1,6 @@
 """Gradients of a cost by equilibrium propagation, and their check.
 
-Theorem (THEORY-EP, §1): with q^β extremal for S_β under fixed ends or periodicity,
+Theorem (theory of EP, "The theorem"): with q^β extremal for S_β under fixed ends or periodicity,
 ``dC/dθ = d/dβ ∂_θS_β(q^β)`` at β = 0: the response, to the nudge, of the impulse of the momentum
 conjugate to θ. With dissipation, and for initial values, the same of the doubled action (§8).
 """

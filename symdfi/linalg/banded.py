@@ -1,4 +1,4 @@
-"""Block-tridiagonal systems by LAPACK's banded LU: Hessians of actions (THEORY-EP, section 2)."""
+"""Block-tridiagonal systems by LAPACK's banded LU: Hessians of actions (theory of EP, "The extremum")."""
 
 from __future__ import annotations
 

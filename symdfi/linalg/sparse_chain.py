@@ -1,4 +1,5 @@
-"""Block-tridiagonal systems whose blocks are sparse: actions of chains, lattices and graphs (THEORY-EP, section 9)."""
+"""Block-tridiagonal systems whose blocks are sparse: actions of chains, lattices and graphs
+(theory of EP, "The extremum")."""
 
 from __future__ import annotations
 

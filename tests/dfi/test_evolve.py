@@ -22,7 +22,7 @@ def redundant():
 
 
 def test_energy_identity_of_the_inertial_equation(redundant):
-    """ε|v(T)|² + ∫(‖r‖² + ‖J v‖²) dt = ε|v(0)|² + ∫‖f‖² dt, up to the step's first order (THEORY-DFI, §1)."""
+    """ε|v(T)|² + ∫(‖r‖² + ‖J v‖²) dt = ε|v(0)|² + ∫‖f‖² dt, up to the step's first order (theory of DFI, "Inertia")."""
     problem, theta0 = redundant
     epsilon, defects = 0.05, []
     for h in (0.02, 0.01, 0.005):

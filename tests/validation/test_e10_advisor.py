@@ -1,5 +1,5 @@
-"""E10: the advisor, of thirteen systems the row of THEORY-EP, section 5, and the condition that decided it. The systems
-are those of tests/ep/test_advisor.py."""
+"""E10: the advisor, of thirteen systems the row of theory of EP, "Which scheme is exact", and the condition that
+decided it. The systems are those of tests/ep/test_advisor.py."""
 
 from __future__ import annotations
 

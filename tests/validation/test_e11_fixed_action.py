@@ -22,7 +22,7 @@ def derivative(steps: int, nudging=None) -> float:
 
 
 def test_value() -> None:
-    """−0.41418 at N = 256 (THEORY-EP, section 1), −J/ω² = −0.4142012 in the limit, at second order."""
+    """−0.41418 at N = 256 (theory of EP, "Closed orbits"), −J/ω² = −0.4142012 in the limit, at second order."""
     exact, found = -ACTION / OMEGA**2, [derivative(steps) for steps in (64, 128, 256)]
     assert found[-1] == pytest.approx(-0.41418, abs=5e-6)
     errors = np.abs(np.array(found) - exact)

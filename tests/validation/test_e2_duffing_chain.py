@@ -76,7 +76,7 @@ def test_slope_of_a_contour(errors: dict) -> None:
 
 @pytest.mark.parametrize("scheme, size", ((sd.OneSided, 7.8e-3), (sd.Centered, 7.2e-5)))
 def test_size_of_the_error(errors: dict, scheme: type, size: float) -> None:
-    """The figures of THEORY-EP, section 3, at β = 0.01, for another chain of the same kind."""
+    """The figures of theory of EP, "Nudges", at β = 0.01, for another chain of the same kind."""
     assert size / 3 < errors[scheme][BETAS == 0.01][0] < 3 * size
 
 

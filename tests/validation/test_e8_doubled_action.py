@@ -1,4 +1,5 @@
-"""E8: nonlinear damping and initial values: the doubled action nudged by a finite β (THEORY-EP, section 8).
+"""E8: nonlinear damping and initial values: the doubled action nudged by a finite β
+(theory of EP, "The doubled action").
 
 L = q̇²/2 − k q⁴/4 − w q²/2 + f(t) q with the force Q = −γ q̇ − δ q̇³. The two copies q₊ and q₋ are written as one
 Lagrangian system, an extremum of

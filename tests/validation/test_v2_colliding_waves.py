@@ -1,4 +1,4 @@
-"""V2: two equal waves run into one another and through, u_tt = u_xx as two fields (THEORY-DFI, §6a).
+"""V2: two equal waves run into one another and through, u_tt = u_xx as two fields (theory of DFI, "Cases").
 
 The model is ``colliding_waves``. Where they meet, at t = 2, J loses rank: what cannot follow the exact
 θ = (−2 + t, 2 − t, −2 + t, 2 − t) sticks there.

@@ -1,4 +1,4 @@
-"""V3: advection and reaction through points where J vanishes (THEORY-DFI, §6b).
+"""V3: advection and reaction through points where J vanishes (theory of DFI, "Cases").
 
     u_t = −u_x − u + s,   û = sin θ₁ sin x + sin θ₂ cos x,   s such that θ₁ = θ₂ = t is exact,   T = 6
 

@@ -1,4 +1,5 @@
-"""V7: rotating detonation waves, two fields on a circle, with a network each and `sd.DFI()` as it is (THEORY-DFI, §6).
+"""V7: rotating detonation waves, two fields on a circle, with a network each and `sd.DFI()` as it is (theory of DFI,
+"Cases").
 
 A hot spot grows into a front that travels round and leaves a second one behind. Published with 922 parameters: 2.10e-3
 on average over time and 1.91e-3 at T = 8 (Onsager's momentum), 4e-3 to 6e-3 by all other methods.

@@ -1,6 +1,6 @@
 """Time schemes for θ̇ = v, where v at any θ is a least-squares solve anchored at a nearby velocity.
 
-Each is one small file; a new one needs ``step`` only (THEORY-DFI, §1–2).
+Each is one small file; a new one needs ``step`` only (theory of DFI, "Time schemes").
 """
 
 from symdfi.dfi.schemes.base import Estimate, Field, Motion, Scheme, Stage, Step

@@ -1,7 +1,7 @@
 """Steppers: which least-squares problem gives the velocity, and which time scheme uses it.
 
-All solve ``min ‖J v − f‖² + γ‖v − μ a‖²`` (THEORY-DFI, §1): Dirac–Frenkel has no anchor a, inertia anchors at
-the last velocity. A new one is one small file.
+All solve ``min ‖J v − f‖² + γ‖v − μ a‖²`` (theory of DFI, "The step"): Dirac–Frenkel has no anchor a, inertia anchors
+at the last velocity. A new one is one small file.
 """
 
 from symdfi.dfi.steppers.adaptive import Adaptive

@@ -31,7 +31,7 @@ _DEPENDENT = 1e-9
 @dataclass(frozen=True)
 class Conserving(Stepper):
     """Keeps ``invariants`` to rounding, around any ``stepper`` of least squares: nonlinear embeddings
-    (arXiv:2310.07485; THEORY-DFI, §4).
+    (arXiv:2310.07485; theory of DFI, "Conservation").
 
     Every solve is over the v with ∇I_k(θ)·v = 0, so that the stages run along the level set, and after a step θ goes
     back onto I(θ) = I₀ by Newton's method, the shortest way. I₀ is that of the beginning and belongs to the run.

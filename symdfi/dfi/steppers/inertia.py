@@ -21,7 +21,7 @@ _TINY = float(np.finfo(float).tiny)
 
 @dataclass(frozen=True)
 class DFI(Stepper):
-    """Dirac–Frenkel dynamics with inertia: ``θ̇ = v, ε v̇ = Jᵀ(f − J v)``, v implicit (THEORY-DFI, §1).
+    """Dirac–Frenkel dynamics with inertia: ``θ̇ = v, ε v̇ = Jᵀ(f − J v)``, v implicit (theory of DFI, "Inertia").
 
     Each solve is ``min ‖J v − f‖² + γ‖v − μ a‖²``, a the last velocity. Three ways of use:
 

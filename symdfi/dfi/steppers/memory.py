@@ -18,7 +18,7 @@ class Memory:
 
     Inertia is a delay: in a direction σ of J where f turns with the frequency ω it feeds a growth at ε ω²/σ². With
     δ ≈ ω h the anchor fades over the time κ/ω, shorter than a turn whatever h is, and κ (``kappa``) is the angle, in
-    radians, over which it does (THEORY-DFI, §2b).
+    radians, over which it does (theory of DFI, "Memory, budget, trust").
 
     What a residual drives in weak directions is no motion to go on with: the next residual drives them elsewhere.
     Beyond ρ₀ (``residual``) velocities are those of Tikhonov. (The Korteweg–de Vries equation with ten Gaussians,

@@ -23,7 +23,7 @@ class DFO(Stepper):
     m is kept from step to step by m⁺ = β m + (1 − β) η̄, β = τ/(τ + h); ``tau``, or ``beta`` itself (0.2 unless given).
     ``scheme``: "euler", or "rk4", whose stages of lengths h, h/2, h/2, h hand m on, each in units of its own length.
     ``lam`` is λ; how well it is chosen matters where J loses rank: two equal waves that meet after a time s cross
-    exactly with λ = 1/(1 − e^{−s/τ}) (THEORY-DFI, §3). ``DFI`` needs neither λ nor a truncation.
+    exactly with λ = 1/(1 − e^{−s/τ}) (theory of DFI, "Onsager's momentum"). ``DFI`` needs neither λ nor a truncation.
     """
 
     rtol: float = 1e-4

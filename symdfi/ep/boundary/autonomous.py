@@ -65,7 +65,7 @@ class Autonomous(Closed):
     """Closed orbits of a system without dissipation and without a clock, of a given period T, or of a given ``energy``
     E or ``action`` J = ∮p dq/2π, the search for T then beginning at the one given.
 
-    The extremum over q, and over T where it is free, of (THEORY-EP, section 5)
+    The extremum over q, and over T where it is free, of (theory of EP, "Closed orbits")
 
         S (T given),    S + ET (E given),    (2πJ − S)/T = E(J) (J given),
 

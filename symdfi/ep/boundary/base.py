@@ -62,8 +62,8 @@ class Places:
 class Boundary(abc.ABC):
     """The end time, and how the nodes of a path are bound to its ends.
 
-    Offered are conditions under which the boundary term of the theorem (THEORY-EP, section 1) vanishes, for the system
-    itself or for the doubled one (section 8).
+    Offered are conditions under which the boundary term of the theorem (theory of EP, "The theorem") vanishes, for the
+    system itself or for the doubled one ("The doubled action" there).
     """
 
     T: float

@@ -19,8 +19,9 @@ class InitialState(Boundary):
     """q(0) = q0 and q̇(0) = v0, or p(0) = p0: flat, in the shape of the system's only coordinate, or by coordinate,
     ``{x: values}``, zero where nothing is given.
 
-    Any dissipation is welcome. The gradient is that of the doubled action (THEORY-EP, section 8). Run twice from the
-    same initial state, free and nudged, the system itself does not give it: the boundary term ∂_βp·∂_θq at T remains.
+    Any dissipation is welcome. The gradient is that of the doubled action (theory of EP, "The doubled action"). Run
+    twice from the same initial state, free and nudged, the system itself does not give it: the boundary term ∂_βp·∂_θq
+    at T remains.
 
     Raises ``ValueError`` unless exactly one of v0 and p0 is given.
     """

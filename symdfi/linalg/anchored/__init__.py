@@ -1,6 +1,6 @@
 """Anchored least squares: the one linear problem behind Dirac-Frenkel, Tikhonov, inertial and SPRING steps.
 
-    v+ = argmin_v ||J v - f||^2 + gamma ||v - mu v_n||^2            (THEORY-DFI, section 1)
+    v+ = argmin_v ||J v - f||^2 + gamma ||v - mu v_n||^2            (theory of DFI, "The step")
 
 with the Jacobian J (n, p), the right-hand side f (n,), the anchor v_n (p,), gamma >= 0 and the damping mu:
 

@@ -98,7 +98,7 @@ class Factor(ABC):
 
 
 class AnchoredSolver(ABC):
-    """A way of solving v+ = argmin ||J v - f||^2 + gamma ||v - mu v_n||^2 (THEORY-DFI, section 1)."""
+    """A way of solving v+ = argmin ||J v - f||^2 + gamma ||v - mu v_n||^2 (theory of DFI, "The step")."""
 
     def solve(
         self, rows: Rows | Source, anchor: Array, gamma: float, *, relative: bool = False, mu: float = 1.0

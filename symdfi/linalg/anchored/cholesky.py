@@ -35,7 +35,7 @@ class Cholesky(AnchoredSolver):
     J^T J accumulates block by block, so J is never held as a whole; C-ordered float64 blocks are not copied. Where it
     falls into diagonal blocks, as with an ansatz of its own for every field, only these are summed and factorised.
     The rounding error of J^T J, about roundoff * sigma_1^2, must stay well below gamma; SingularMatrixError
-    is raised when it has eaten a pivot (THEORY-DFI, section 1).
+    is raised when it has eaten a pivot (theory of DFI, "The step").
     """
 
     def _factorise(

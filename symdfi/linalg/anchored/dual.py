@@ -38,7 +38,7 @@ class Dual(AnchoredSolver):
     """Dual normal equations, v+ = mu v_n + J^T (J J^T + gamma I)^-1 (f - J mu v_n): the fast path for n < p.
 
     Same accuracy as `Cholesky`; gamma = 0 needs full row rank and gives the increment of least norm
-    (THEORY-DFI, section 1).
+    (theory of DFI, "The step").
     """
 
     def _factorise(

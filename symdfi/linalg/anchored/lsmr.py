@@ -76,7 +76,7 @@ class LSMR(AnchoredSolver):
 
     Between 2 n p and that times the condition sigma_1 / sqrt(gamma) operations: for J too large to factorise. Of rows
     given as such J is held; a `Products`, or a problem's rows, has no J in memory. The increment's relative error is
-    about rtol times the condition, or its square where the residual is large (THEORY-DFI, section 1).
+    about rtol times the condition, or its square where the residual is large (theory of DFI, "The step").
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ class QR(AnchoredSolver):
     """Least squares on [J; sqrt(gamma) I] for the increment, by Householder QR.
 
     The accurate path when J is ill-conditioned. gamma = 0 is plain least squares and needs
-    full column rank (THEORY-DFI, section 1).
+    full column rank (theory of DFI, "The step").
     """
 
     def _factorise(

@@ -22,7 +22,7 @@ class RandomizedSVD(AnchoredSolver):
 
     v+ = mu v_n + sum_{i <= rank} sigma_i / (sigma_i^2 + gamma) u_i^T (f - J mu v_n) v_i: in all other directions the
     velocity stays the damped anchor's. That is the minimiser up to those with sigma_i^2 << gamma, and at gamma = 0 the
-    truncated one. About 2 (q + 1) n p (rank + oversampling) operations, J only in products (THEORY-DFI, section 1).
+    truncated one. About 2 (q + 1) n p (rank + oversampling) operations, J only in products (theory of DFI, "The step").
 
     Parameters
     ----------

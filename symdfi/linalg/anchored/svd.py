@@ -59,7 +59,7 @@ class SVD(AnchoredSolver):
     """Filter factors, v+ = mu v_n + sum_i sigma_i / (sigma_i^2 + gamma) u_i^T (f - J mu v_n) v_i.
 
     The slowest solver and the one that has the whole spectrum. gamma = 0 needs full rank, min(n, p), and gives the
-    increment of least norm (THEORY-DFI, section 1).
+    increment of least norm (theory of DFI, "The step").
     """
 
     def _factorise(

@@ -34,7 +34,7 @@ class TruncatedSVD(AnchoredSolver):
     """Plain Dirac-Frenkel by truncation, v+ = sum over sigma_i > rtol sigma_1 of (u_i^T f / sigma_i) v_i.
 
     The solution of least norm in the retained directions. There is no regularisation, so gamma must be 0, and
-    of the anchor only its length is used: its null component is not added (THEORY-DFI, section 1).
+    of the anchor only its length is used: its null component is not added (theory of DFI, "The step").
 
     Parameters
     ----------

@@ -1,0 +1,67 @@
+"""The documentation without building it: what it refers to exists, and what refers to it finds it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import symdfi as sd
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted(path for path in DOCS.rglob("*.md") if not {"_build", "api", "tutorials"} & set(path.parts))
+SOURCES = [path for folder in ("symdfi", "models", "tests") for path in (ROOT / folder).rglob("*.py")]
+
+
+def headings(page: Path) -> list[str]:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+
+
+def anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("theory", ["DFI", "EP"])
+def test_the_sections_of_the_theory_that_docstrings_name_exist(theory) -> None:
+    titles = headings(DOCS / "theory" / f"{theory.lower()}.md")
+    named = set()
+    for path in SOURCES:
+        text = re.sub(r"\s+", " ", path.read_text(encoding="utf-8"))
+        named |= {match for match in re.findall(rf'theory of {theory}, "([^"]+)"', text)}
+    assert len(named) > 5
+    assert named <= set(titles)
+
+
+def test_nothing_cites_what_users_do_not_have() -> None:
+    missing = "THEORY" + "-"
+    assert [path for path in SOURCES if missing in path.read_text(encoding="utf-8")] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(DOCS)))
+def test_links_between_the_pages_lead_somewhere(page) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if "://" in target:
+            continue
+        name, _, place = target.partition("#")
+        path = (page.parent / name).resolve() if name else page
+        # The reference and the tutorials are made when the documentation is built.
+        if path.is_relative_to(DOCS / "api"):
+            continue
+        if path.is_relative_to(DOCS / "tutorials"):
+            path = ROOT / "tutorials" / path.name
+            if path.name == "index.md":
+                continue
+        assert path.exists(), target
+        if place:
+            assert place in [anchor(h) for h in headings(path)], target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(DOCS)))
+def test_names_that_the_pages_speak_of_exist(page) -> None:
+    for name in re.findall(r"`sd\.([\w.]+)", page.read_text(encoding="utf-8")):
+        thing = sd
+        for part in name.rstrip(".").split("."):
+            thing = getattr(thing, part)
