@@ -55,6 +55,20 @@ def finite_reals(value: Any, what: str) -> np.ndarray:
     return found
 
 
+def interval(value: Any, what: str) -> tuple[float, float]:
+    """Two ends of an interval, in any order, but not the same. ``ValueError`` naming ``what`` it is for anything else,
+    a single number among it."""
+    ends = finite_reals(value, what)
+    if ends.ndim == 0:
+        raise ValueError(f"{what} = {value} is one number: give both ends of the interval, (0, {value})")
+    if ends.shape != (2,):
+        raise ValueError(f"{what} = {value} is no interval of time: give its two ends, (t0, t1)")
+    start, stop = map(float, ends)
+    if start == stop or abs(0.5 * stop - 0.5 * start) > 0.5 * np.finfo(float).max:
+        raise ValueError(f"{what} = {value} is no interval of time")
+    return start, stop
+
+
 def real(value: Any, what: str) -> float:
     """A finite number. ``ValueError`` naming ``what`` it is for anything else."""
     finite_reals(value, what)

@@ -26,7 +26,8 @@ class Box:
     def __init__(self, bounds: Sequence[tuple[float, float]], periodic: bool | Sequence[bool] = False) -> None:
         ends = reals(bounds, "the bounds of the box")
         if ends.ndim != 2 or ends.shape[1] != 2 or len(ends) == 0:
-            raise ValueError(f"a box is given by a pair of numbers a dimension, [(a, b), ...], not by {bounds}")
+            one = f": write [{bounds}]" if ends.shape == (2,) else ""
+            raise ValueError(f"a box is given by a pair of numbers a dimension, [(a, b), ...], not by {bounds}{one}")
         pairs = tuple((float(a), float(b)) for a, b in ends)
         for a, b in pairs:
             if not a < b:  # NaN as well

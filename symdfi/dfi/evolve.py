@@ -17,11 +17,11 @@ from symdfi.dfi.run import Run
 from symdfi.dfi.schemes import Motion
 from symdfi.dfi.small import SmallSteps
 from symdfi.dfi.solution import Solution
-from symdfi.dfi.steppers import DFI, Solves, Stepper
+from symdfi.dfi.steppers import Solves, Stepper, stepper_of
 from symdfi.dfi.target import Fitted, Target, distance
 from symdfi.errors import ConvergenceError, DivergenceError, Interrupted, SingularMatrixError
 from symdfi.linalg.blas import one_blas_thread
-from symdfi.numbers import count, finite_reals, real
+from symdfi.numbers import count, interval, real
 
 #: From here on t + h = t to within a few digits.
 _MOST_STEPS = 1e14
@@ -32,7 +32,7 @@ def evolve(
     theta0: Theta | Motion,
     t_span: tuple[float, float],
     dt: float,
-    stepper: Stepper | None = None,
+    stepper: Stepper | str | None = None,
     *,
     velocity0: Theta | None = None,
     initial: Target | None = None,
@@ -48,7 +48,9 @@ def evolve(
     Saved every ``save_every``-th step: θ, its velocity, and the residual ‖J v − f‖ on points independent of
     those solved on; of every step, by how much it strays from the equation (``dfi.defect``). ``theta0`` is a vector or
     values by parameter, ``{"a": [...], ...}``, or the ``last`` motion of an earlier solution, which is then continued
-    as if it had not stopped; ``velocity0`` only gives the velocity to start from. Without ``stepper``: ``DFI()``.
+    as if it had not stopped; ``velocity0`` only gives the velocity to start from. Without ``stepper``: ``DFI()``; one
+    with the settings of its class may be called by name, "dfi", "dfo", or "tikhonov" (Dirac–Frenkel's velocity with
+    γ = 1e-8 σ₁(J)²) and "dirac-frenkel" (by truncated singular values, rtol = 1e-8).
 
     ``initial`` is the initial value u₀, anything that ``fit`` takes: of it the error bound holds ‖û − u₀‖, measured on
     independent points. The θ that ``fit`` gives knows its own. Without either û(·; θ₀) is itself the initial value.
@@ -86,7 +88,7 @@ def evolve(
     solve is singular, ``ConvergenceError`` where the iteration of an implicit scheme fails, all naming step and time
     and keeping the solution up to there as ``partial``, and so does ``Interrupted`` (Ctrl-C).
     """
-    stepper = DFI() if stepper is None else stepper
+    stepper = stepper_of(stepper)
     motion = _initial(problem, theta0, velocity0)
     start, stop, steps = _read_steps(t_span, dt)
     save_every, measure_every = count(save_every, "save_every", 1), count(measure_every, "measure_every", 1)
@@ -100,7 +102,7 @@ def evolve(
 def resume(
     path: str | Path,
     problem: Problem,
-    stepper: Stepper | None = None,
+    stepper: Stepper | str | None = None,
     *,
     on_step: Callable[[int, float, Any], Any] | None = None,
 ) -> Solution:
@@ -110,7 +112,7 @@ def resume(
     ``problem`` and ``stepper`` are those of the run. Raises ``FileNotFoundError``, ``CheckpointError`` for a file that
     is no checkpoint, is damaged, or is of another problem or stepper, and what ``evolve`` raises.
     """
-    return _advance(*read(path, problem, DFI() if stepper is None else stepper), on_step)
+    return _advance(*read(path, problem, stepper_of(stepper)), on_step)
 
 
 def _sampled(problem: Problem, motion: Motion) -> Problem:
@@ -208,10 +210,7 @@ def _advance(run: Run, kept: Checkpoint | None, on_step: Callable[[int, float, A
 
 def _read_steps(t_span: tuple[float, float], dt: float) -> tuple[float, float, int]:
     """The ends of the interval, and the number of steps."""
-    ends, dt = finite_reals(t_span, "t_span"), real(dt, "dt")
-    if ends.shape != (2,):
-        raise ValueError(f"t_span = {t_span} is no interval of time: give its two ends")
-    start, stop = map(float, ends)
+    (start, stop), dt = interval(t_span, "t_span"), real(dt, "dt")
     if not start < stop or not 0 < dt <= (stop - start) * (1 + 1e-12):
         raise ValueError(f"dt = {dt} must be positive and at most the length of t_span = {t_span}")
     if not (stop - start) / dt < _MOST_STEPS:

@@ -22,7 +22,7 @@ def parameter_values(equation: EvolutionEquation, params: Mapping[Any, float] | 
     }
     for p in equation.parameters:
         if p not in given:
-            raise ValueError(f"no value for parameter {p} of the equation")
+            raise ValueError(f"no value for parameter {p} of the equation: give params={{{p}: ...}}")
         if not np.isfinite(given[p]):
             raise ValueError(f"the parameter {p} of the equation is {given[p]}: it must be finite")
     return given

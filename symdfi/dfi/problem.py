@@ -88,7 +88,21 @@ class Problem(Rebuilt):
         field_weights: Mapping[Any, float] | None = None,
         boundary: Condition | Sequence[Condition] | None = None,
     ) -> None:
+        if not isinstance(equation, EvolutionEquation):
+            raise TypeError(
+                f"the equation is a {type(equation).__name__}: give sd.EvolutionEquation(Eq(u.diff(sd.t), f))"
+            )
         ansatz = for_fields(equation.fields, ansatz)
+        if not isinstance(domain, Box):
+            raise TypeError(f"the domain is {domain!r}: give a Box, sd.Box([(a, b), ...])")
+        if not isinstance(quadrature, Quadrature):
+            number = isinstance(quadrature, int) and not isinstance(quadrature, bool)
+            rule = (
+                f"sd.Grid({quadrature})"
+                if number
+                else "sd.Grid(400), sd.GaussLegendre(20), sd.Samples(points, weights)"
+            )
+            raise TypeError(f"the quadrature is {_briefly(quadrature)}: give a rule, {rule}")
         if set(equation.variables) != set(ansatz.variables):
             raise SymbolicError(f"the equation has variables {equation.variables}, the ansatz {ansatz.variables}")
         if domain.dim != len(ansatz.variables):
@@ -417,3 +431,7 @@ class Problem(Rebuilt):
         moved, rhs = self.tangents(theta, velocity, one_real(time, "time"), fresh)
         with np.errstate(over="ignore", invalid="ignore"):
             return float(np.linalg.norm(moved - rhs)), float(np.linalg.norm(rhs))
+
+
+def _briefly(value: Any) -> str:
+    return repr(value) if isinstance(value, int | float | str) else f"a {type(value).__name__}"

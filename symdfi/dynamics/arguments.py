@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symdfi.choices import meant
 from symdfi.compile.kernels.function import solve_sizes
 from symdfi.compile.kernels.groups import count_of, shape_of
 from symdfi.compile.kernels.index_values import IndexValues
@@ -110,8 +111,8 @@ class Arguments(Kernels):
         """``ValueError`` for a parameter without a value."""
         for symbol in self.system.parameters:
             if symbol not in values:
-                names = ", ".join(name_of(p) for p in self.system.parameters)
-                raise ValueError(f"no value for the parameter {name_of(symbol)} (needed: {names})")
+                names, name = ", ".join(map(name_of, self.system.parameters)), name_of(symbol)
+                raise ValueError(f"no value for the parameter {name} (needed: {names}): give params={{{name}: ...}}")
 
     def order(self, sizes: Mapping[sp.Symbol, int]) -> np.ndarray:
         """The sizes as the kernels take them."""
@@ -143,11 +144,16 @@ class Arguments(Kernels):
         """Parameters and sizes given by name or symbol, by symbol, and those that belong to the system. ``ValueError``
         for one that it lacks."""
         found: dict[Variable, Any] = dict(self.system.values)
+        if values is not None and not isinstance(values, Mapping):
+            raise TypeError(
+                f"params are given as a {type(values).__name__}: give a dict, {{k: 1.0}}, by symbol or name"
+            )
         for key, value in (values or {}).items():
             symbol = self.lookup.find(key)
             if symbol is None:
                 names = ", ".join(name_of(p) for p in self.system.parameters) or "it has none"
-                raise ValueError(f"{name_of(key)} is no parameter of this system: {names}")
+                close = meant(name_of(key), map(name_of, self.system.parameters))
+                raise ValueError(f"{name_of(key)} is no parameter of this system: {names}{close}")
             found[symbol] = value
         return found
 
@@ -160,7 +166,9 @@ class Arguments(Kernels):
         for symbol in self.system.inputs:
             name = name_of(symbol)
             if symbol not in given:
-                raise ValueError(f"no value for the input {name}")
+                raise ValueError(
+                    f"no value for the input {name}: give inputs={{{name}: ...}}, a number or a function of t"
+                )
             shape = self.shape(symbol, sizes)
             value = reals(given[symbol], f"the input {name}")
             batch = value.ndim - len(shape)

@@ -18,6 +18,7 @@ from symdfi.compile.kernels.kernel import CompiledKernel
 from symdfi.compile.program.loops import Variable
 from symdfi.dynamics.arguments import Arguments, integers_of
 from symdfi.dynamics.axes import read_axes
+from symdfi.dynamics.named_states import flat_state, told_by
 from symdfi.dynamics.plans import PlannedKernel, with_plans
 from symdfi.numbers import reals
 from symdfi.symbolic.given import name_of
@@ -99,6 +100,9 @@ class Evaluation(Arguments):
     def read_states(self, q: Any, v: Any, params: Any, time: Any, inputs: Any) -> States:
         """What users give of states, once for all kernels. ``ValueError`` for what is missing, unknown, misshapen or
         no number."""
+        if isinstance(q, Mapping) or isinstance(v, Mapping):
+            q = flat_state(self.system, q, "q", params, is_velocity=False)
+            v = flat_state(self.system, v, "v", told_by(self.system, np.shape(q), params), is_velocity=True)
         q, v = reals(q, "q"), reals(v, "v")
         q, v = (q if q.ndim else q.reshape(1)), (v if v.ndim else v.reshape(1))
         values = self.named(params)

@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from symdfi import progress
+from symdfi.choices import chosen
 from symdfi.dynamics.adaptive import DOP853, AdaptiveMethod, Schedule
 from symdfi.dynamics.events import Event, Occurrences, read_events
 from symdfi.dynamics.fixed import Grid, run_steps
 from symdfi.dynamics.methods import RK4, ImplicitMidpoint, Method, Verlet
 from symdfi.dynamics.model import Inputs, Model
+from symdfi.dynamics.named_states import flat_state, told_by
 from symdfi.dynamics.outcome import Failure, Outcome, joined
 from symdfi.dynamics.scipy_methods import NAMES, SciPy
 from symdfi.dynamics.states import Ensemble, read_ensemble
@@ -25,7 +27,7 @@ from symdfi.dynamics.trajectory import Trajectory
 from symdfi.errors import DivergenceError, Interrupted, SingularMatrixError, SymbolicError
 from symdfi.linalg.blas import one_blas_thread
 from symdfi.linalg.structured import AT_ONCE
-from symdfi.numbers import count, finite_reals, real
+from symdfi.numbers import count, finite_reals, interval, real
 from symdfi.workers import blocks, run
 
 #: From here on t + h = t to within a few digits.
@@ -60,7 +62,8 @@ def integrate(
     """Integrate M q̈ = F (+ Gᵀλ under constraints) from (q0, v0) over ``t_span``, which may go backward.
 
     ``q0`` and ``v0`` have length n_dof (a number for one degree of freedom), or the shape of the system's only
-    coordinate, which then tells its sizes. Leading axes of q0, v0 and parameters make an ensemble: they broadcast, and
+    coordinate, which then tells its sizes, or are given by coordinate, ``{x: values}``, symbols or names, and 0 for
+    those that are not named. Leading axes of q0, v0 and parameters make an ensemble: they broadcast, and
     its members, each with its own steps, are integrated on all cores, or by the ``executor``'s workers (any
     ``concurrent.futures.Executor``), with the same numbers however many there are.
 
@@ -89,12 +92,16 @@ def integrate(
     """
     chosen = _read_method(method, rtol=rtol, atol=atol, max_step=max_step)
     kernels = system.compile()
+    q0 = flat_state(system, q0, "q0", params, is_velocity=False)
     if v0 is None:
         if not system.is_first_order:
             raise ValueError("v0 is None: only a Lagrangian that is linear in the velocities has a motion without v0")
         v0 = np.zeros(np.shape(q0))
+    if isinstance(v0, Mapping):
+        # Sizes that v0 leaves open are those of q0.
+        v0 = flat_state(system, v0, "v0", told_by(system, np.shape(q0), params), is_velocity=True)
     ensemble = read_ensemble(kernels, q0, v0, params)
-    start, stop = _read_span(t_span)
+    start, stop = interval(t_span, "t_span")
     if system.is_first_order and not isinstance(chosen, ImplicitMidpoint):
         raise SymbolicError(
             f"{system.lagrangian} is linear in the velocities: its mass matrix is singular everywhere, and its motion, "
@@ -231,41 +238,34 @@ _FIXED: dict[str, type[Method]] = {"verlet": Verlet, "midpoint": ImplicitMidpoin
 def _read_method(method: Any, **settings: Any) -> Method | AdaptiveMethod:
     """A method, by its name with these settings of adaptive ones. ``ValueError`` for an unknown one."""
     given = {name: value for name, value in settings.items() if value is not None}
+    names: dict[str, Any] = {**_FIXED, "dop853": functools.partial(DOP853, **given)}
+    names |= {f"scipy:{solver}": functools.partial(SciPy, solver, **given) for solver in NAMES}
+    known = [name.lower() for name in names]
+    if isinstance(method, str) and method.lower() not in known and f"scipy:{method.lower()}" in known:
+        raise ValueError(f"method = {method!r}: those of SciPy are called 'scipy:{method}'")
+    found = chosen(method, (Method, AdaptiveMethod), names, "method", "DOP853()")
     if not isinstance(method, str):
-        if not isinstance(method, Method | AdaptiveMethod):
-            raise TypeError(f"a method is a name or a method such as DOP853(), not {method!r}")
         for name in given:
             raise ValueError(f"{name} is given along with a method that has settings: give it to {_label(method)}(...)")
-        return method
-    name = method.lower()
-    scipy = {f"scipy:{solver.lower()}": solver for solver in NAMES}
-    if name in _FIXED:
+    elif isinstance(found, Method):
         for setting in given:
             raise ValueError(f"{setting} is a setting of adaptive methods: {method} makes steps of dt")
-        return _FIXED[name]()
-    if name == "dop853":
-        return DOP853(**given)
-    if name in scipy:
-        return SciPy(scipy[name], **given)
-    names = ", ".join((*_FIXED, "dop853", *(f"scipy:{solver}" for solver in NAMES)))
-    raise ValueError(f"unknown method {method!r}: one of {names}")
+    return found
 
 
 def _label(method: Any) -> str:
     return method if isinstance(method, str) else type(method).__name__
 
 
-def _read_span(t_span: tuple[float, float]) -> tuple[float, float]:
-    ends = finite_reals(t_span, "t_span")
-    if ends.shape != (2,) or ends[0] == ends[1] or np.abs(0.5 * ends[1] - 0.5 * ends[0]) > 0.5 * np.finfo(float).max:
-        raise ValueError(f"t_span = {t_span} is no interval of time")
-    return float(ends[0]), float(ends[1])
-
-
 def _read_grid(start: float, stop: float, dt: float | None, save_every: int) -> Grid:
     length = abs(stop - start)
-    if dt is None or not 0 < (dt := real(dt, "dt")) <= length * (1 + 1e-12):
-        raise ValueError(f"dt = {dt} must be positive and at most the length of t_span")
+    if dt is None:
+        raise ValueError(
+            "dt is missing: a method of fixed steps needs integrate(..., dt=0.01); 'dop853' chooses its own"
+        )
+    if not 0 < (dt := real(dt, "dt")) <= length * (1 + 1e-12):
+        backward = "; to go backward give t_span = (t1, t0)" if dt < 0 else ""
+        raise ValueError(f"dt = {dt} must be positive and at most the length of t_span{backward}")
     save_every = count(save_every, "save_every", 1)
     if not length < _MOST_STEPS * dt:
         raise ValueError(f"t_span = ({start}, {stop}) in steps of dt = {dt} makes {length / dt:.3g} steps")

@@ -20,6 +20,7 @@ from symdfi.dynamics.sitewise import diagonal, fits
 from symdfi.dynamics.solver import plans_of, sitewise_kernel, solving_kernel
 from symdfi.errors import SymbolicError
 from symdfi.symbolic.coordinates import t
+from symdfi.symbolic.hamiltonian import no_mass
 from symdfi.symbolic.indexed import Variable, index_arrays, normalise
 from symdfi.symbolic.lagrangian import Lagrangian
 from symdfi.symbolic.private import Private
@@ -87,7 +88,8 @@ class Kernels:
             return self.solver(found, True, symmetric=True)
         for velocity, entry in zip(self.model.velocities, found.entries, strict=True):
             if entry == 0:
-                raise SymbolicError(f"L does not depend on {velocity}: the mass matrix is singular everywhere")
+                shown = self.system.show(self.renaming.user(velocity))
+                raise SymbolicError(f"{no_mass(self.model.L, velocity, shown)}: the mass matrix is singular everywhere")
         assembly = self.assembly()
         diagonal(assembly, found, self.sweep(assembly.builder))
         return assembly.builder.build()

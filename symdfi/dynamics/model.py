@@ -14,6 +14,7 @@ from symdfi.dynamics.plans import PlannedKernel, with_plans
 from symdfi.dynamics.states import Ensemble
 from symdfi.dynamics.system import CompiledLagrangian
 from symdfi.errors import DivergenceError, SingularMatrixError
+from symdfi.numbers import reals
 from symdfi.symbolic.constraints import Constraint
 
 #: Inputs: a function of time that returns them by name, or a constant or function of time for each name.
@@ -35,7 +36,7 @@ class Model:
         given = ensemble.parameters()
         self.size_values = kernels.sizes(self.n_dof, given)
         for parameter, value in {**given, **self.size_values}.items():
-            if not np.isfinite(value).all():
+            if not np.isfinite(reals(value, f"the parameter {parameter}")).all():
                 raise ValueError(f"the parameter {parameter} is not finite: {value}")
         self._index_values = kernels.index_values(self.n_dof, given)
         self.sizes, self.ints, packed = kernels.pack(given, self.n_dof)

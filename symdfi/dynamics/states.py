@@ -81,6 +81,7 @@ def _read_parameters(
     kernels: CompiledLagrangian, params: Mapping[Any, Any] | None
 ) -> tuple[dict[Any, Any], dict[Variable, np.ndarray], dict[str, tuple[int, ...]]]:
     """The parameters as one member has them (those that vary: as the first), those that vary, and their batch axes."""
+    kernels.named(params)  # which says what is wrong with them
     shared, varied, extents = dict(params or {}), {}, {}
     for key, value in (params or {}).items():
         symbol = kernels.lookup.find(key)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from symdfi.choices import meant
 from symdfi.dynamics.system import Lagrangian
 from symdfi.ep.boundary import Boundary
 from symdfi.ep.cost import Cost
@@ -231,4 +232,6 @@ def _gradient(trainer: Trainer, how: Gradient, free: Orbit) -> Mapping[str, np.n
 def check_gradient_choice(how: Any) -> None:
     """``ValueError`` for what is no way to find a gradient."""
     if not (how is None or how == "adjoint" or isinstance(how, Nudging)):
-        raise ValueError(f"gradient = {how!r}: None for the trainer's own nudging, a nudging, or 'adjoint'")
+        raise ValueError(
+            f"gradient = {how!r}: None for the trainer's own nudging, a nudging, or 'adjoint'{meant(how, ['adjoint'])}"
+        )

@@ -17,7 +17,7 @@ from symdfi.ep.integrals import with_integrals
 from symdfi.ep.march import march
 from symdfi.ep.newton import newton
 from symdfi.ep.orbit import Orbit
-from symdfi.ep.rules import Midpoint, Rule
+from symdfi.ep.rules import Rule, rule_of
 from symdfi.ep.setting import Setting, Signals
 from symdfi.errors import SymbolicError
 from symdfi.linalg.blas import one_blas_thread
@@ -31,7 +31,7 @@ def extremize(
     params: Mapping[Any, Any] | None = None,
     inputs: Signals | None = None,
     *,
-    rule: Rule | None = None,
+    rule: Rule | str | None = None,
     guess: np.ndarray | None = None,
     tolerance: float = 1e-12,
     iterations: int = 100,
@@ -42,7 +42,7 @@ def extremize(
     ``boundary`` is ``Periodic``, ``FixedEnds``, ``InitialState``, ``AtRest``, ``Static`` (which takes no steps), or for
     closed orbits of systems without a clock ``Autonomous`` or ``LimitCycle``, which need a ``guess``;
     ``rule`` is ``Midpoint()`` if not given, ``Trapezoidal()``, ``Galerkin(degree)``, or for periodic orbits, without
-    steps, ``Fourier(harmonics)``. ``inputs`` are constants, arrays
+    steps, ``Fourier(harmonics)``, or one by name, "trapezoidal". ``inputs`` are constants, arrays
     over the times at which the rule samples (the midpoints t_{k+1/2} by default), or functions of time. ``guess`` is a
     path (nodes, d), or of the coordinate's shape (nodes, n, m), to begin from: a straight line, or rest, if not given.
     Newton's method stops when max |∂S/∂q| ≤ ``tolerance`` ‖∂²S/∂q∂q‖₁ max |q|, and one more step takes it to roundoff;
@@ -70,7 +70,7 @@ def solve(
     params: Mapping[Any, Any] | None,
     signals: Signals | None,
     *,
-    rule: Rule | None = None,
+    rule: Rule | str | None = None,
     guess: np.ndarray | None = None,
     tolerance: float = 1e-12,
     iterations: int = 100,
@@ -100,10 +100,10 @@ def solve(
 
 def read(
     system: DiscreteSystem, boundary: Boundary, steps: int | None, params: Mapping[Any, Any] | None,
-    signals: Signals | None, rule: Rule | None = None, guess: np.ndarray | None = None,
+    signals: Signals | None, rule: Rule | str | None = None, guess: np.ndarray | None = None,
 ) -> Setting:  # fmt: skip
     """What is given as numbers on a grid. Errors as of ``extremize``, for bad input."""
-    rule = boundary.rule(Midpoint() if rule is None else rule)
+    rule = boundary.rule(rule_of(rule))
     steps = _steps(boundary, rule, steps)
     boundary.check_system(system.system, rule)
     params = boundary.with_sizes(system.system, params)
@@ -116,9 +116,11 @@ def read(
 def check_boundary(boundary: Boundary) -> None:
     """``SymbolicError`` for what is no boundary condition."""
     if not isinstance(boundary, Boundary):
+        own = isinstance(boundary, type) and issubclass(boundary, Boundary)
+        made = f"; {boundary.__name__} is a class: give an object, {boundary.__name__}(...)" if own else ""
         raise SymbolicError(
-            f"{boundary!r} is no boundary condition: use Periodic, FixedEnds, InitialState, AtRest, Autonomous, "
-            "LimitCycle or Static"
+            f"{boundary!r} is no boundary condition: use Periodic(T), FixedEnds(q0, qT, T), InitialState(q0, v0, T), "
+            f"AtRest(T), Autonomous(T), LimitCycle(T) or Static(){made}"
         )
 
 

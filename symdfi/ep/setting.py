@@ -154,7 +154,7 @@ class Reader:
     def places(self, extents: Mapping[sp.Symbol, int]) -> Places:
         system = self.kernels.nudged
         shape = self.kernels.compiled.shape
-        return Places(system.coordinates, tuple(shape(q, extents) for q in system.coordinates))
+        return Places(system.coordinates, tuple(shape(q, extents) for q in system.coordinates), system.velocities)
 
     def _length(self, boundary: Boundary, told: int | None, params: Mapping[str, Any]) -> int:
         """The length of a state."""

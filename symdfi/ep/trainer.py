@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
+from symdfi.choices import meant
 from symdfi.compile.program.loops import Variable
 from symdfi.dynamics.system import Lagrangian
 from symdfi.ep.batches import Gradient
@@ -28,12 +30,13 @@ from symdfi.ep.echo import Echo, check_echo
 from symdfi.ep.exact import check_leapfrog
 from symdfi.ep.extremum import check_boundary, read, solve
 from symdfi.ep.history import Training
+from symdfi.ep.named import nudging_of
 from symdfi.ep.nudging import Centered, Holomorphic, Infinitesimal, Nudging, OneSided, adjoint
 from symdfi.ep.optimizers import Optimizer
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.pieces import Pieces
 from symdfi.ep.retrace import Retrace
-from symdfi.ep.rules import Midpoint, Rule
+from symdfi.ep.rules import Rule, rule_of
 from symdfi.ep.samples import Data
 from symdfi.ep.scan import NudgeScan, scan
 from symdfi.ep.sensitivity import Sensitivity
@@ -56,7 +59,8 @@ class EPTrainer(Rebuilt):
     scheme: the infinitesimal nudge by default, exact for any dissipation, or what models an experiment, ``OneSided``,
     ``Centered``, ``Holomorphic``, ``Echo``, ``GainFlippedEcho``, ``Reciprocal`` or ``Convolution`` (see ``schemes``).
     Inputs and targets are constants, arrays over the times at which the rule samples (times, *shape), or functions of
-    time. Signs: see ``symdfi.ep``.
+    time. Signs: see ``symdfi.ep``. Rules and nudgings with their usual settings may be called by name, "trapezoidal",
+    "centered".
 
     Raises ``SymbolicError`` for a parameter that neither system nor cost holds or that is an index array, and for
     any other boundary condition.
@@ -69,15 +73,18 @@ class EPTrainer(Rebuilt):
         boundary: Boundary,
         steps: int | None,
         trainable: Sequence[Variable | str],
-        nudging: Nudging | None = None,
+        nudging: Nudging | str | None = None,
         *,
-        rule: Rule | None = None,
+        rule: Rule | str | None = None,
     ) -> None:
         check_boundary(boundary)
+        if not isinstance(cost, Cost):
+            raise TypeError(f"the cost is {cost!r}: give a Cost, sd.Cost(running=...) or sd.Cost(terminal=...)")
         self.discrete = discretised(system, cost)
         self.system, self.cost, self.boundary, self.steps = system, cost, boundary, steps
-        self.nudging = nudging if nudging is not None else Infinitesimal()
-        self.rule = rule if rule is not None else Midpoint()
+        self.nudging, self.rule = nudging_of(nudging), rule_of(rule)
+        if isinstance(trainable, sp.Symbol | sp.IndexedBase | str):
+            raise TypeError(f"trainable is {trainable}: give a list, [{trainable}]")
         self.trainable = tuple(name_of(p) for p in trainable)
         # What calls with the same keys and shapes share, and how their gradients are found directly.
         self._bound: tuple[Bound, Setting] | None = None
@@ -87,6 +94,7 @@ class EPTrainer(Rebuilt):
             if name not in known:
                 raise SymbolicError(
                     f"{name} is no parameter of system or cost that has a gradient: {', '.join(sorted(known))}"
+                    + meant(name, known)
                 )
 
     @property
@@ -199,7 +207,7 @@ class EPTrainer(Rebuilt):
         return self._chosen(adjoint(free))
 
     def train(
-        self, params: Mapping[Any, Any], data: Data, epochs: int = 100, *, optimizer: Optimizer | None = None,
+        self, params: Mapping[Any, Any], data: Data, epochs: int = 100, *, optimizer: Optimizer | str | None = None,
         batch: int | None = None, seed: int = 0, gradient: Gradient = None, guess: np.ndarray | None = None,
         patience: int | None = None, executor: Executor | None = None, checkpoint: str | Path | None = None,
         checkpoint_every: int = 1, on_epoch: OnEpoch | None = None,
@@ -209,10 +217,10 @@ class EPTrainer(Rebuilt):
 
         ``data`` gives inputs and targets of all samples, arrays whose first axis counts them, ``{f: (samples, times,
         *shape), y: (samples, *shape)}``, or is a sequence of mappings, one a sample. ``optimizer`` is ``Adam()``,
-        ``SGD(rate, momentum)`` or ``LBFGS()``, each with ``bounds={k: (0, None)}``. Those of first order take the
-        samples in ``batch``es, in a new order each epoch, drawn by ``seed``; an epoch of ``LBFGS`` is an iteration on
-        all of them, after the first, which is the start. ``gradient`` is "adjoint" or a nudging instead of the
-        trainer's own.
+        ``SGD(rate, momentum)`` or ``LBFGS()``, each with ``bounds={k: (0, None)}``, or a name, "adam" or "lbfgs". Those
+        of first order take the samples in ``batch``es, in a new order each epoch, drawn by ``seed``; an epoch of
+        ``LBFGS`` is an iteration on all of them, after the first, which is the start. ``gradient`` is "adjoint" or a
+        nudging instead of the trainer's own.
 
         The samples of a batch are shared out over the workers of ``executor`` (any ``concurrent.futures.Executor``),
         with the same numbers for any number of them. Under boundary conditions at two times the search for a sample's
@@ -232,7 +240,7 @@ class EPTrainer(Rebuilt):
         return train_on(self, params, data, plan, optimizer, gradient, guess, executor, on_epoch)
 
     def resume(
-        self, path: str | Path, data: Data, epochs: int | None = None, *, optimizer: Optimizer | None = None,
+        self, path: str | Path, data: Data, epochs: int | None = None, *, optimizer: Optimizer | str | None = None,
         gradient: Gradient = None, executor: Executor | None = None, on_epoch: OnEpoch | None = None,
     ) -> Training:  # fmt: skip
         """The training that was kept by ``train(..., checkpoint=path)``, gone on with from where the file has it: the

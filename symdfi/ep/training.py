@@ -17,7 +17,8 @@ from symdfi.checkpoints import lasting
 from symdfi.ep.batches import Batches, Gradient, Packing, Trainer, check_gradient_choice
 from symdfi.ep.descent import Descent
 from symdfi.ep.history import Training
-from symdfi.ep.optimizers import LBFGS, Adam, FirstOrder, Optimizer
+from symdfi.ep.named import optimizer_of
+from symdfi.ep.optimizers import LBFGS, FirstOrder, Optimizer
 from symdfi.ep.quasi_newton import QuasiNewton
 from symdfi.ep.samples import Data, Samples
 from symdfi.errors import CheckpointError, ConvergenceError, DivergenceError, Interrupted
@@ -49,25 +50,25 @@ class Plan:
 
 
 def train(
-    trainer: Trainer, params: Mapping[Any, Any], data: Data, plan: Plan, optimizer: Optimizer | None,
+    trainer: Trainer, params: Mapping[Any, Any], data: Data, plan: Plan, optimizer: Optimizer | str | None,
     gradient: Gradient, guess: np.ndarray | None, executor: Executor | None, on_epoch: OnEpoch | None,
 ) -> Training:  # fmt: skip
     """See ``EPTrainer.train``."""
     check_gradient_choice(gradient)
     packing, samples = Packing(params, trainer.trainable), Samples(data)
     guess = None if guess is None else finite_reals(guess, "the guess")
-    optimizer = Adam() if optimizer is None else optimizer
+    optimizer = optimizer_of(optimizer)
     loop = _loop(Batches(trainer, packing, samples, gradient, guess, executor), optimizer, plan)
     return _run(loop, plan, packing, on_epoch)
 
 
 def resume(
-    trainer: Trainer, path: str | Path, data: Data, epochs: int | None, optimizer: Optimizer | None,
+    trainer: Trainer, path: str | Path, data: Data, epochs: int | None, optimizer: Optimizer | str | None,
     gradient: Gradient, executor: Executor | None, on_epoch: OnEpoch | None,
 ) -> Training:  # fmt: skip
     """See ``EPTrainer.resume``."""
     check_gradient_choice(gradient)
-    samples, optimizer = Samples(data), Adam() if optimizer is None else optimizer
+    samples, optimizer = Samples(data), optimizer_of(optimizer)
     state = checkpoints.read(path, _identity(trainer, optimizer, gradient, samples))
     packing = Packing(state["params"], trainer.trainable)
     plan = Plan(**{**state["plan"], "checkpoint": Path(path)})

@@ -15,6 +15,12 @@ t = sp.Symbol("t")
 Coordinate = sp.Symbol | sp.IndexedBase
 
 
+def other_time(*exprs: sp.Basic) -> str | None:
+    """A symbol in expressions that prints as time and is another one, as it is written; None if there is none."""
+    others = {s for expr in exprs for s in expr.atoms(sp.Symbol) if s.name == t.name and s != t}
+    return sp.srepr(min(others, key=sp.default_sort_key)) if others else None
+
+
 #: Names of which SymPy prints the letters with an accent and the rest as an index.
 _ACCENTED = re.compile(r"([^\W\d_]+)([0-9_][0-9A-Za-z_]*)?")
 #: As ``sympy.symbols`` separates names.

@@ -12,7 +12,7 @@ from sympy.core.function import AppliedUndef
 
 from symdfi.errors import SymbolicError
 from symdfi.pickling import Rebuilt
-from symdfi.symbolic.coordinates import t
+from symdfi.symbolic.coordinates import other_time, t
 from symdfi.symbolic.given import name_of, no_text, sequence
 from symdfi.symbolic.in_fields import InFields, Order, components
 from symdfi.symbolic.nonlocals import NonlocalTerm, separated
@@ -188,12 +188,12 @@ def _rates(pairs: Sequence[tuple[sp.Expr, sp.Expr]]) -> tuple[sp.Derivative, ...
     for lhs, rhs in pairs:
         found = {d for side in (lhs, rhs) for d in side.atoms(sp.Derivative) if t in d.variables}
         if not found:
-            raise SymbolicError(f"the equation {lhs} = {rhs} holds no time derivative u(t, x).diff(t)")
+            of_another = other_time(lhs, rhs)
+            advice = f"; its {of_another} is not sd.t" if of_another else ""
+            raise SymbolicError(f"the equation {lhs} = {rhs} holds no time derivative u(sd.t, x).diff(sd.t){advice}")
         for rate in sorted(found, key=str):
             if rate.variables != (t,) or not isinstance(rate.expr, AppliedUndef):
-                raise SymbolicError(
-                    f"{rate} is not the first time derivative of a field: write the equation without it"
-                )
+                raise SymbolicError(_not_a_rate(rate))
         rates |= dict.fromkeys(sorted(found, key=lambda rate, lhs=lhs: (rate != lhs, str(rate))))
     if len(rates) > len(pairs):
         held = "the equation holds" if len(pairs) == 1 else f"the {len(pairs)} equations hold"
@@ -202,6 +202,18 @@ def _rates(pairs: Sequence[tuple[sp.Expr, sp.Expr]]) -> tuple[sp.Derivative, ...
     if len(rates) < len(pairs):
         raise SymbolicError(f"{len(pairs)} equations hold only the time derivatives {sorted(rates, key=str)}")
     return tuple(rates)
+
+
+def _not_a_rate(rate: sp.Derivative) -> str:
+    """What to do about a time derivative that is none of first order of a field."""
+    found = f"{rate} is not the first time derivative of a field"
+    if isinstance(rate.expr, AppliedUndef) and rate.variables.count(t) > 1:
+        name = name_of(rate.expr)
+        return (
+            f"{found}: write the equation as a system of first order, with a further field p for {name}_t, "
+            f"[Eq({name}.diff(t), p), Eq(p.diff(t), ...)], or give its sd.LagrangianDensity, whose evolution() is one"
+        )
+    return f"{found}: write the equation without it"
 
 
 def _variables(fields: tuple[AppliedUndef, ...]) -> tuple[sp.Symbol, ...]:

@@ -10,6 +10,8 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from symdfi.choices import meant
+
 Variable = sp.Symbol | sp.IndexedBase
 
 _TEXT = (str, bytes, bytearray)
@@ -131,10 +133,13 @@ class Lookup:
         """The values by variable. ``ValueError`` for a key that stands for none, as ``unknown`` says of its
         name, and for two that stand for one."""
         found: dict[Variable, Any] = {}
+        if values is not None and not isinstance(values, Mapping):
+            raise TypeError(f"the {self.what} are given as a {type(values).__name__}: give a dict by symbol or name")
         for key, value in (values or {}).items():
             variable = self.find(key)
             if variable is None:
-                raise ValueError(unknown(name_of(key)))
+                name = name_of(key)
+                raise ValueError(unknown(name) + meant(name, map(name_of, self.variables)))
             if variable in found:
                 raise ValueError(f"two values are given for {name_of(variable)}")
             found[variable] = value

@@ -27,6 +27,13 @@ def momentum_symbols(coordinates: Iterable[Variable], taken: Iterable[str]) -> t
     return tuple(symbols)
 
 
+def no_mass(lagrangian: sp.Expr, velocity: Variable, shown: sp.Basic | None = None) -> str:
+    """Why a velocity has no mass, under the name that it is ``shown`` by."""
+    label = velocity.label if isinstance(velocity, sp.IndexedBase) else velocity
+    how = "is linear in" if label in lagrangian.free_symbols else "does not depend on"
+    return f"L {how} {velocity if shown is None else shown}"
+
+
 @dataclass(frozen=True)
 class LegendreMap:
     """``momenta`` p(q, v) of the Lagrangian L, for which ``symbols`` stand, with M = ∂p/∂v in its structure and entry
@@ -59,7 +66,7 @@ class LegendreMap:
             self.velocities, self.momenta, self.mass.entries, self.rows, self.symbols, strict=True
         ):
             if entry == 0:
-                raise SymbolicError(f"the Legendre map does not invert: L does not depend on {v}")
+                raise SymbolicError(f"the Legendre map does not invert: {no_mass(self.lagrangian, v)}")
             offset = normalise(self._at_rest(p))
             result = _substitute(result, v, own, ((symbol[own] if own else symbol) - offset) / entry)
         return canonical(result)

@@ -23,7 +23,7 @@ from sympy.core.function import AppliedUndef
 from symdfi.errors import SymbolicError
 from symdfi.pickling import Rebuilt
 from symdfi.symbolic.constraints import read_constraints
-from symdfi.symbolic.coordinates import Coordinate, acceleration_of, t
+from symdfi.symbolic.coordinates import Coordinate, acceleration_of, other_time, t
 from symdfi.symbolic.couplings import Coupling, Row, couplings, index_ranges
 from symdfi.symbolic.given import mapping, name_of, variables
 from symdfi.symbolic.hamiltonian import LegendreMap, momentum_symbols
@@ -308,6 +308,10 @@ class Lagrangian(Rebuilt):
         """An expression of the user's in the notation that is compiled (see ``momentum_terms``)."""
         return self._notation.read(expr, what)
 
+    def show(self, expr: sp.Basic) -> Any:
+        """What is compiled in the notation of the user."""
+        return self._notation.show(expr)
+
     def _show(self, expr: sp.Expr) -> sp.Expr:
         return self._notation.show(tidied(expr))
 
@@ -325,7 +329,10 @@ class Lagrangian(Rebuilt):
             key = normalise(self.read(key, "what a force acts on"))
             base = key.base if isinstance(key, sp.Indexed) else key
             if base not in self.coordinates:
-                raise SymbolicError(f"a force acts on {key}, which is no coordinate: {self.coordinates}")
+                speeds = {name_of(v): name_of(q) for q, v in zip(self.coordinates, self.velocities, strict=True)}
+                own = speeds.get(name_of(base))
+                advice = f"; the force on {own} is given by it, {{{own}: ...}}" if own else ""
+                raise SymbolicError(f"a force acts on {key}, which is no coordinate: {self.coordinates}{advice}")
             position = self.coordinates.index(base)
             own = self.indices[position]
             if own and not isinstance(key, sp.Indexed):
@@ -370,6 +377,11 @@ class Lagrangian(Rebuilt):
         scalars = {s for e in exprs for s in e.free_symbols if isinstance(s, sp.Symbol)}
         found = (bases | (scalars - labels - self.sizes - rows)) - known
         if parameters is None:
+            if another := other_time(*(s for s in found if isinstance(s, sp.Symbol))):
+                raise SymbolicError(
+                    f"the Lagrangian holds {another}, which prints as time and is another symbol: take sd.t for "
+                    "time, or list it among the parameters"
+                )
             return tuple(sorted(found, key=lambda p: str(p.label if isinstance(p, sp.IndexedBase) else p)))
         declared = tuple(bare.get(p, p) for p in parameters)
         for symbol in sorted(found - set(declared), key=str):

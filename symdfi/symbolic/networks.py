@@ -89,6 +89,9 @@ def mlp(
         raise SymbolicError(f"widths = {widths}: an mlp needs at least one hidden layer")
     if not callable(activation):
         raise TypeError(f"activation = {activation!r}: give a function of an expression, such as sp.tanh")
+    if isinstance(activation, np.ufunc):
+        name = activation.__name__
+        raise TypeError(f"activation = np.{name} is of numbers: give SymPy's own function of an expression, sp.{name}")
     lengths = periods(period, variables)
     shapes: dict[str, tuple[int, ...]] = {}
     parameters: list[Parameter] = []

@@ -10,7 +10,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symdfi.errors import SymbolicError
-from symdfi.symbolic.coordinates import acceleration_of, t
+from symdfi.symbolic.coordinates import acceleration_of, other_time, rate_name, t
 from symdfi.symbolic.given import expression
 from symdfi.symbolic.indexed import Variable
 from symdfi.symbolic.private import Private
@@ -56,13 +56,19 @@ def read_coordinates(
     else:
         for function in q:
             if not isinstance(function, AppliedUndef) or function.args != (t,):
+                another = other_time(function)
+                if another:
+                    raise SymbolicError(f"{function} is a function of {another}, which is not time: take sd.t for it")
+                name = function.label if isinstance(function, sp.IndexedBase) else function
                 raise SymbolicError(
-                    f"without velocities a coordinate is a function of time such as dynamicsymbols('q'), not {function}"
+                    "without velocities a coordinate is a function of time such as dynamicsymbols('q'), not "
+                    f"{function}: give its velocity too, Lagrangian(L, {name}, v) of {name}, v = "
+                    f"sd.coordinates('{name}')"
                 )
         # Of our own: the user may have symbols of these names besides.
         names = [function.func.__name__ for function in q]
         coordinates = tuple(Private("q", k, name, real=True) for k, name in enumerate(names))
-        velocities = [Private("q1", k, f"{name}_t", real=True) for k, name in enumerate(names)]
+        velocities = [Private("q1", k, rate_name(name), real=True) for k, name in enumerate(names)]
     to_symbols: dict[sp.Expr, Variable] = {}
     if v is None:
         for function, symbol, speed in zip(q, coordinates, velocities, strict=True):

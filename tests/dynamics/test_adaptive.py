@@ -195,7 +195,7 @@ def test_methods_of_scipy(method):
         ({"method": sd.DOP853(), "rtol": 1e-3}, ValueError, r"give it to DOP853\(...\)"),
         ({"method": "scipy:Euler"}, ValueError, "unknown method 'scipy:Euler': one of verlet, .*scipy:LSODA"),
         ({"method": "scipy:Radau", "rtol": [1e-3, 1e-3]}, ValueError, "is a number"),
-        ({"method": 8}, TypeError, "a method is a name or a method"),
+        ({"method": 8}, TypeError, "the method is 8: give an object such as DOP853"),
         ({"events": "q"}, TypeError, "an event is a SymPy expression that vanishes, not 'q'"),
         ({"events": [q, 1.0]}, TypeError, "not 1.0"),
         ({"events": [sp.Symbol("nowhere") - q]}, sd.CompileError, "nowhere"),

@@ -86,7 +86,7 @@ def test_batches():
         ({"method": "euler"}, "unknown method 'euler': one of verlet, midpoint, rk4, dop853"),
         ({"t_span": (1, 1)}, r"t_span = \(1, 1\) is no interval of time"),
         ({"t_span": (0, np.inf)}, r"t_span\[1\] is inf"),
-        ({"dt": None}, "dt = None must be positive"),
+        ({"dt": None}, "dt is missing"),
         ({"dt": -0.1}, "dt = -0.1 must be positive"),
         ({"dt": 2.0}, "at most the length"),
         ({"save_every": 0}, "save_every"),

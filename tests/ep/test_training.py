@@ -208,7 +208,7 @@ def test_dataset_and_figure(tmp_path: Path) -> None:
 BAD = {
     "no epoch": ({"epochs": 0}, ValueError, "epochs"),
     "no batch": ({"batch": 0}, ValueError, "batch"),
-    "an optimiser": ({"optimizer": "adam"}, TypeError, "no optimiser"),
+    "an optimiser": ({"optimizer": "adamax"}, ValueError, "unknown optimizer .adamax.: one of adam, lbfgs"),
     "a batch for L-BFGS": ({"optimizer": sd.LBFGS(), "batch": 2}, ValueError, "all samples at once"),
     "a gradient": ({"gradient": "backpropagation"}, ValueError, "'adjoint'"),
     "bounds of another": ({"optimizer": sd.SGD(1.0, bounds={a: (0, 1)})}, ValueError, "not trained"),

@@ -11,6 +11,7 @@ from symdfi.dfi.steppers.conserving import Conserving
 from symdfi.dfi.steppers.dirac_frenkel import DiracFrenkel
 from symdfi.dfi.steppers.inertia import DFI
 from symdfi.dfi.steppers.memory import Memory
+from symdfi.dfi.steppers.named import stepper_of
 from symdfi.dfi.steppers.onsager import DFO
 from symdfi.dfi.steppers.solves import Solves
 from symdfi.dfi.steppers.sparse import RSNG
@@ -28,4 +29,5 @@ __all__ = [
     "Solves",
     "Stepper",
     "Trust",
+    "stepper_of",
 ]

@@ -6,6 +6,7 @@ import abc
 
 import numpy as np
 
+from symdfi.choices import chosen
 from symdfi.dfi.schemes import SCHEMES, Motion, Scheme, Step
 from symdfi.dfi.steppers.solves import Solves
 from symdfi.numbers import one_real
@@ -30,11 +31,7 @@ class Stepper(abc.ABC):
 
 def scheme_of(scheme: str | Scheme) -> Scheme:
     """A scheme, or the one of that name. ``ValueError`` for another name."""
-    if isinstance(scheme, Scheme):
-        return scheme
-    if scheme not in SCHEMES:
-        raise ValueError(f"unknown scheme {scheme!r}: one of {', '.join(SCHEMES)}")
-    return SCHEMES[scheme]()
+    return chosen(scheme, Scheme, SCHEMES, "scheme", "sd.dfi.RK43()")
 
 
 def at_most_one(**values: float | None) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from symdfi.dynamics.named_states import by_coordinate
 from symdfi.dynamics.system import Lagrangian
 from symdfi.ep.frame import Frame
 from symdfi.ep.rules import Rule
@@ -23,6 +24,7 @@ class Places:
 
     coordinates: tuple[Variable, ...]
     shapes: tuple[tuple[int, ...], ...]
+    velocities: tuple[Variable, ...] = ()
 
     @property
     def n_dof(self) -> int:
@@ -47,15 +49,13 @@ class Places:
             if array.size != self.n_dof:
                 raise ValueError(f"{what} has {array.size} degrees of freedom, the system has {self.n_dof}")
             return array.copy()
-        by_name = {name_of(key): value for key, value in given.items()}
+        by_name = by_coordinate(given, self.coordinates, self.velocities if what == "v0" else None, what)
         for name, own, shape in self:
             if name in by_name:
                 value = finite_reals(by_name.pop(name), f"{what} of {name}")
                 if value.shape not in ((), shape):
                     raise ValueError(f"{what} of {name} has shape {value.shape}, expected {shape}")
                 found[own] = np.broadcast_to(value, shape).reshape(-1)
-        for name in by_name:
-            raise ValueError(f"{what}: {name} is no coordinate of this system: {', '.join(n for n, _, _ in self)}")
         return found
 
 
