@@ -8,6 +8,7 @@
 # make stress  kill and fork processes that share a kernel, 200 times
 # make bench   measure against peers, in .venv-bench   (ARGS="-k chain")
 # make docs    the documentation, in docs/_build/html/index.html, by Sphinx in .venv-docs; a warning is an error
+# make gallery   draw the pictures of its gallery anew, by running the models   (ARGS="kepler heat")
 # make clean   remove environments, caches and build products
 #
 # PYTHON is the interpreter (3.11 or later) the environments are made from.
@@ -33,7 +34,7 @@ BENCH_PY := "$(BENCH_VENV)/$(BIN)/python"
 DOCS_PY := "$(DOCS_VENV)/$(BIN)/python"
 TUTORIALS := $(wildcard tutorials)
 
-.PHONY: run test test-portable validation fuzz lint stress bench docs clean
+.PHONY: run test test-portable validation fuzz lint stress bench docs gallery clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -69,6 +70,9 @@ docs: $(DOCS_VENV)/.installed-docs
 	$(DOCS_PY) -m sphinx -b html -j $(JOBS) -W --keep-going docs docs/_build/html $(ARGS)
 	$(DOCS_PY) docs/links.py docs/_build/html
 
+gallery: $(VENV)/.installed-test
+	$(PY) docs/gallery.py $(ARGS)
+
 # A stamp is older than pyproject.toml when the dependencies may have changed.
 $(VENV)/.installed: pyproject.toml
 	$(call install,$(VENV),$(PY),.)
@@ -89,4 +93,4 @@ $(2) -c "import pathlib; pathlib.Path('$@').touch()"
 endef
 
 clean:
-	$(PYTHON) -c "import glob, shutil; [shutil.rmtree(p) for q in ('.venv*', 'build', 'dist', 'docs/_build', 'docs/api', 'docs/tutorials', '*.egg-info', '.pytest_cache', '.ruff_cache', '.hypothesis', '.benchmarks', '**/__pycache__') for p in glob.glob(q, recursive=True)]"
+	$(PYTHON) -c "import glob, pathlib, shutil; [shutil.rmtree(p) if pathlib.Path(p).is_dir() else pathlib.Path(p).unlink() for q in ('.venv*', 'build', 'dist', 'docs/_build', 'docs/api', 'docs/tutorials', 'docs/gallery/index.md', '*.egg-info', '.pytest_cache', '.ruff_cache', '.hypothesis', '.benchmarks', '**/__pycache__') for p in glob.glob(q, recursive=True)]"

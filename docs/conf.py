@@ -17,12 +17,12 @@ extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.napoleon",
     "mathml",
     "reference",
     "notebooks",
+    "pictures",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "gallery/*.json"]
 nitpicky = True
 
 # Notebooks are shown with the outputs that they are stored with.
@@ -32,12 +32,12 @@ myst_enable_extensions = ["amsmath", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 myst_dmath_double_inline = True
 
-napoleon_google_docstring = False
-napoleon_use_ivar = True
 autosummary_generate = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
+# Shown by these names, not by what they stand for.
+autodoc_type_aliases = {"ArrayLike": "ArrayLike", "Variable": "Variable", "Array": "Array"}
 autodoc_preserve_defaults = True
 autoclass_content = "class"
 python_use_unqualified_type_names = True

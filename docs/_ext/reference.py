@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from sphinx.application import Sphinx
+from sphinx.ext.napoleon import Config, NumpyDocstring
 from sphinx.util.inspect import stringify_signature
 
 import symdfi
@@ -39,7 +40,24 @@ def entry(module: str, name: str, thing: object) -> list[str]:
         kind = "exception" if issubclass(thing, BaseException) else "class"
         members = ["   :members:", "   :inherited-members: tuple, dict, list, Exception, Warning"]
         return [f".. auto{kind}:: {module}.{name}", *(members if kind == "class" else []), ""]
-    return [f".. auto{'function' if callable(thing) else 'data'}:: {module}.{name}", ""]
+    if not callable(thing):
+        return [
+            f".. py:data:: {name}",
+            f"   :module: {module}",
+            f"   :type: {type(thing).__name__}",
+            "",
+            *said(name),
+            "",
+        ]
+    return [f".. autofunction:: {module}.{name}", ""]
+
+
+def said(name: str) -> list[str]:
+    """What the comment above a constant says of it."""
+    for path in sorted(Path(symdfi.__file__).parent.rglob("*.py")):
+        if match := re.search(rf"((?:^#: .*\n)+){name}\b", path.read_text(encoding="utf-8"), re.MULTILINE):
+            return [f"   {escaped(line.removeprefix('#: '))}" for line in match[1].splitlines()]
+    return []
 
 
 def titled(title: str) -> list[str]:
@@ -100,6 +118,7 @@ def module_page(folder: Path, name: str, module: ModuleType) -> str:
 
 
 LITERAL = re.compile(r"(``.+?``)")
+NUMPY = Config(napoleon_use_ivar=True)
 #: ``:param name: text``, and a line that goes on with it.
 FIELD = re.compile(r"^(:(?:param|type|ivar|vartype|returns?|rtype|raises)[^:]*:|\s*)(.*)$")
 THEORY = re.compile(r'theory\s+of\s+(DFI|EP),\s+"([^"]+)"')
@@ -141,6 +160,8 @@ def anchor(title: str) -> str:
 
 def docstring(app: Sphinx, what: str, name: str, thing: object, options: Any, lines: list[str]) -> None:
     """Escapes a docstring, and shows its indented blocks as they are written."""
+    if any(re.fullmatch(r"-{3,}", line.strip()) for line in lines):
+        lines[:] = NumpyDocstring(lines, NUMPY, app, what, name, thing, options).lines()
     made: list[str] = []
     for block in re.split(r"\n[ \t]*\n", "\n".join(lines)):
         rows = block.split("\n")

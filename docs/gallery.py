@@ -1,0 +1,74 @@
+"""Draws the pictures of the gallery, ``docs/gallery/MODEL.png``: ``make gallery``, or ``make gallery ARGS="kepler"``.
+
+Every model is run as `symdfi run MODEL` runs it, some with the shorter settings below, and its picture reduced to what
+a page needs. The settings are written beside the pictures, for the page to say them.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+from PIL import Image
+
+from symdfi import models
+
+FOLDER = Path(__file__).parent / "gallery"
+#: What keeps a run below half a minute or so.
+SHORTER: dict[str, dict[str, Any]] = {
+    "burgers": {"T": 1.0, "widths": "9,9"},
+    "allen_cahn": {"T": 2.0, "widths": "9,9", "dt": 2e-2},
+    "rotating_detonation": {"T": 2.0, "points": 256},
+    "vlasov": {"T": 1.5, "points": 40},
+    "transport_2d": {"T": 0.5, "points": 40},
+    "harmonic_trap": {"d": 4, "T": 3.0},
+    "kdv": {"T": 2.0},
+    "gunpoint": {"epochs": 20},
+    "spring_graph": {"n": 500, "springs": 1000},
+}
+#: The width of a picture in pixels, and the most that it may take.
+WIDTH, COLOURS, MOST = 760, 96, 60_000
+
+
+def reduced(data: bytes) -> bytes:
+    """A PNG of the gallery's width and few colours. ``ValueError`` where it is still too large."""
+    picture = Image.open(io.BytesIO(data)).convert("RGB")
+    height = round(picture.height * WIDTH / picture.width)
+    picture = picture.resize((WIDTH, height), Image.Resampling.LANCZOS)
+    for colours in (COLOURS, COLOURS // 2, COLOURS // 4):
+        made = io.BytesIO()
+        few = picture.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        few.save(made, "PNG", optimize=True)
+        if len(made.getvalue()) <= MOST:
+            return made.getvalue()
+    raise ValueError(f"{len(made.getvalue())} bytes, more than {MOST}")
+
+
+def draw(name: str) -> None:
+    """Run a model and write its picture and how it was made."""
+    model, changed = models.load(name), SHORTER.get(name, {})
+    result = model.run({**model.settings, **changed})
+    raw = io.BytesIO()
+    result.figure().savefig(raw, format="png", dpi=130)
+    FOLDER.mkdir(exist_ok=True)
+    (FOLDER / f"{name}.png").write_bytes(reduced(raw.getvalue()))
+    command = " ".join([f"symdfi run {name}", *(f"--set {key}={value}" for key, value in changed.items())])
+    told = {"command": command, "summary": [list(row) for row in result.summary]}
+    (FOLDER / f"{name}.json").write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    for name in sys.argv[1:] or models.names():
+        draw(name)
+        print(name, (FOLDER / f"{name}.png").stat().st_size, flush=True)
+
+
+if __name__ == "__main__":
+    main()
