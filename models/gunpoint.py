@@ -106,7 +106,7 @@ def optimizer(s: Settings) -> sd.Adam:
 
 def train(s: Settings, experiment: Experiment) -> sd.Training:
     data, _ = series()
-    return experiment.trainer.train(experiment.params, data, int(s["epochs"]), optimizer=optimizer(s))
+    return experiment.train(data, int(s["epochs"]), optimizer=optimizer(s))
 
 
 def accuracy(trainer: sd.EPTrainer, params: Mapping[Any, Any], data: Mapping[Any, np.ndarray]) -> float:

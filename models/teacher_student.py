@@ -76,10 +76,8 @@ def build(s: Settings) -> Experiment:
 
 
 def train(s: Settings, experiment: Experiment) -> sd.Training:
-    trainer, params = experiment.trainer, dict(experiment.params)
-    return trainer.train(
-        params, lessons(s, trainer, params), int(s["epochs"]), optimizer=sd.LBFGS(bounds={K: (0, None)})
-    )  # fmt: skip
+    data = lessons(s, experiment.trainer, dict(experiment.params))
+    return experiment.train(data, int(s["epochs"]), optimizer=sd.LBFGS(bounds={K: (0, None)}))
 
 
 def reference(s: Settings, outcome: Outcome) -> dict[str, float]:

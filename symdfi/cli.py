@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import inspect
 import os
+import signal
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from symdfi.errors import SymbolicError, SymdfiError
+from symdfi.errors import CheckpointError, SymbolicError, SymdfiError
 
 if TYPE_CHECKING:
-    from symdfi.running import Model, RunResult
+    from symdfi.running import Kept, Model, RunResult
+    from symdfi.running.config import Config
 
 app = typer.Typer(
     help="Write the physics once in SymPy, at any size, and run it at the speed of hand-written loops.",
@@ -29,14 +33,12 @@ FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 #: Errors whose message tells what was given wrong; the last where an extra is missing.
 _BAD_INPUT = (SymdfiError, ValueError, OSError, ModuleNotFoundError)
 
-ModelName = Annotated[
-    str,
-    typer.Argument(
-        metavar="MODEL",
-        help="A name that `symdfi list` prints, or a file of your own: ./my_model.py, with a MODEL; of several in a "
-        "file one by name, ./my_models.py:NAME.",
-    ),
-]
+ModelArgument = typer.Argument(
+    metavar="MODEL",
+    help="A name that `symdfi list` prints, or a file of your own: ./my_model.py, with a MODEL; of several in a file "
+    "one by name, ./my_models.py:NAME.",
+)
+ModelName = Annotated[str, ModelArgument]
 Traceback = Annotated[
     bool, typer.Option("--traceback", help="Show Python's whole traceback of an error in a file of your own.")
 ]
@@ -89,46 +91,142 @@ def show(
 
 @app.command()
 def run(
-    model: ModelName,
+    model: Annotated[str | None, ModelArgument] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Change a setting (may be repeated)."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The directory for results; runs/MODEL if not given.")] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.toml", help="Model and settings by a file, as a run leaves it: settings.toml."),
+    ] = None,
     initial: Annotated[
         Path | None,
         typer.Option(help="Initial data, for models of evolution equations: CSV or .npy, columns x and u0."),
     ] = None,
+    animate: Annotated[bool, typer.Option("--animate", help="Write a film, too: animation.gif.")] = False,
+    resume: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Go on with a run that was interrupted or killed, with its settings."),
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep/--no-keep", help="Keep the run on the disk while it is unfinished.")
+    ] = True,
     traceback: Traceback = False,
 ) -> None:
-    """Run a model; print a summary and write the dataset and a picture."""
-    file = _file(model)
-    with _errors_of(file, traceback):
-        found = _load(model, file)
-        chosen = {**found.settings, **_read_settings(found, settings or [])}
-        folder = out if out is not None else Path("runs") / (model if file is None else "_".join(_stems(*file)))
+    """Run a model; print a summary and write the dataset, a picture and the settings."""
+    if resume is not None:
+        if any((model, settings, out, config, initial)):
+            _refuse("--resume goes on with the model and the settings of the run: give the directory alone")
+        out, config = resume, _unfinished(resume)
+    with _errors_of(None, traceback):
+        given = _given(model, config, initial)
+    file = _file(given.model)
+    with _terminated_as_interrupted(), _errors_of(file, traceback):
+        _run(given, file, settings or [], out, animate, keep, resume is not None)
+
+
+def _run(
+    given: Config, file: tuple[Path, str] | None, assigned: list[str], out: Path | None, animate: bool, keep: bool,
+    resumed: bool,
+) -> None:  # fmt: skip
+    from symdfi import progress
+    from symdfi.running import Kept, chosen, config
+
+    with contextlib.ExitStack() as opened:
+        opened.enter_context(progress.display(given.model if file is None else file[0].stem))
+        found = _load(given.model, file)
+        s = {**chosen(found.name, found.settings, given.settings), **_read_settings(found, assigned)}
+        folder = out if out is not None else Path("runs") / (given.model if file is None else "_".join(_stems(*file)))
         _check_folder(folder)
+        kept = Kept(folder, config.written(folder / "unfinished", given.model, s, given.initial), keep)
+        if not resumed:
+            kept.end()
+        elif not kept.begun:
+            note = "no state of this run is kept, as of no mechanical motion: it begins anew"
+            typer.echo(f"symdfi: {note}", err=True)
+        text = config.written(folder, given.model, s, given.initial)
         try:
-            result = found.run(chosen, initial)
+            result = found.run(s, given.initial, **({"kept": kept} if _takes(found.run, "kept") else {}))
+            progress.phase("drawing")
+            files = _write(result, folder, text, animate)
         except (SymdfiError, KeyboardInterrupt) as error:
-            if isinstance(error, SymbolicError):
+            if isinstance(error, SymbolicError | CheckpointError):
                 raise
-            _broken_off(error, folder)
-        _report(result, folder)
+            partial: Any = getattr(error, "partial", None)
+            opened.close()
+            _broken_off(error, partial if isinstance(partial, _library().RunResult) else None, folder, text, kept)
+        except Exception:
+            if not kept.begun:  # what is kept can be gone on with, once what is wrong is mended
+                kept.end()
+            raise
+        kept.end()
+    _report(result, files)
+    if animate and result.film is None:
+        typer.echo(f"symdfi: there is no film of {found.name}: nothing in it moves", err=True)
 
 
-def _broken_off(error: BaseException, folder: Path) -> NoReturn:
-    """Write what a numerical failure or Ctrl-C has kept, and end."""
-    partial: Any = getattr(error, "partial", None)
-    if isinstance(partial, _library().RunResult):
-        _report(partial, folder)
+def _broken_off(error: BaseException, result: RunResult | None, folder: Path, text: str, kept: Kept) -> NoReturn:
+    """Write what a numerical failure or Ctrl-C has kept, say how to go on, and end."""
+    interrupted = isinstance(error, KeyboardInterrupt)
+    begun = kept.begun
+    if not (interrupted and begun):
+        kept.end()
+    if result is not None:
+        _report(result, _write(result, folder, text, animate=False))
         note = ": what was computed until then is written"
     else:
         note = ": there is nothing to write yet"
-    failed = not isinstance(error, KeyboardInterrupt)
+    if begun:
+        note += f"; it goes on by: symdfi run --resume {folder}"
     reason = _in_one_line(error) if str(error) else "interrupted"
-    typer.echo(f"symdfi: {reason}{'' if failed else note}", err=True)
-    raise typer.Exit(FAILED if failed else INTERRUPTED) from None
+    typer.echo(f"symdfi: {reason}{note if interrupted else ''}", err=True)
+    raise typer.Exit(INTERRUPTED if interrupted else FAILED) from None
+
+
+def _given(model: str | None, file: Path | None, initial: Path | None) -> Config:
+    """Model, settings and initial data by the command line and a file, of which the command line counts."""
+    from symdfi.running.config import Config, read
+
+    found = Config("", None, {}) if file is None else read(file)
+    name = model or found.model
+    if not name:
+        what = f"{file} names no model" if file is not None else "which model?"
+        _refuse(f"{what}: symdfi run MODEL, with a name that `symdfi list` prints or a file of your own")
+    return Config(name, initial or found.initial, found.settings)
+
+
+def _unfinished(folder: Path) -> Path:
+    """The settings of the unfinished run in a folder."""
+    from symdfi.running.keeping import SETTINGS, UNFINISHED
+
+    if (found := folder / UNFINISHED / SETTINGS).is_file():
+        return found
+    if (done := folder / SETTINGS).is_file():
+        _refuse(f"the run in {folder} has ended; it is repeated by: symdfi run --config {done}")
+    _refuse(f"{folder} holds no unfinished run")
+
+
+@contextlib.contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """A request to end, as schedulers of clusters send it, is met as Ctrl-C: what there is is written."""
+
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _takes(function: Any, name: str) -> bool:
+    return name in inspect.signature(function).parameters
 
 
 @contextlib.contextmanager
@@ -258,21 +356,31 @@ def _in_one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _report(result: RunResult, folder: Path) -> None:
+def _write(result: RunResult, folder: Path, settings: str, animate: bool) -> list[Path]:
+    """Write data, settings, picture and film; the files. ``OSError`` with the path where one cannot be."""
     from symdfi import results
+    from symdfi.running.keeping import SETTINGS
 
-    width = max(len(name) for name, _ in result.summary) + 2
+    files = [results.save(result.dataset, folder / "data.nc")]
+
+    def put(name: str, write: Callable[[Path], Any]) -> None:
+        files.append(folder / name)
+        with results.replacing(files[-1]) as aside:
+            write(aside)
+
+    put(SETTINGS, lambda path: path.write_text(settings, encoding="utf-8"))
+    figure = result.figure()
+    put("figure.png", lambda path: figure.savefig(path, dpi=150))
+    if animate and result.film is not None:
+        put("animation.gif", result.film().save)
+    return files
+
+
+def _report(result: RunResult, files: list[Path]) -> None:
+    width = max(len(name) for name, _ in [*result.summary, ("written", "")]) + 2
     for name, value in result.summary:
         typer.echo(f"{name:<{width}}{value}")
-    data, picture = folder / "data.nc", folder / "figure.png"
-    try:
-        results.save(result.dataset, data)
-        figure = result.figure()
-        with results.replacing(picture) as aside:
-            figure.savefig(aside, dpi=150)
-    except OSError as error:
-        _refuse(_in_one_line(error))
-    typer.echo(f"{'written':<{width}}{data}, {picture}")
+    typer.echo(f"{'written':<{width}}{', '.join(map(str, files))}")
 
 
 def _refuse(message: str) -> NoReturn:

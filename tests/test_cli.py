@@ -8,13 +8,17 @@ import signal
 import sys
 from importlib import import_module
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 from typer.testing import CliRunner
 
-from symdfi import models, results
+import symdfi as sd
+from symdfi import integrate, models, results
 from symdfi.cli import app
 from symdfi.dfi import DFI
+from symdfi.ep.quasi_newton import QuasiNewton
 from symdfi.running import EvolutionModel, Exact
 
 SHORT = ["--set", "t_end=1", "--set", "dt=0.01"]
@@ -104,6 +108,10 @@ def test_run_writes_to_runs(tmp_path, monkeypatch):
         (["run", "heat", "--set", "gamma=-1"], "gamma = -1 must be a number 0 or more, or budget"),
         (["run", "heat", "--initial", "u0.csv"], "the domain of heat is no circle"),
         (["show", "pendulum", "--latex", "--source"], "not both"),
+        (["run"], "which model?: symdfi run MODEL"),
+        (["run", "--config", "own.toml"], "own.toml: No such file"),
+        (["run", "--resume", "runs"], "runs holds no unfinished run"),
+        (["run", "pendulum", "--resume", "runs"], "give the directory alone"),
     ],
 )
 def test_bad_input(arguments, message, tmp_path, monkeypatch):
@@ -163,16 +171,31 @@ def test_ctrl_c_writes_what_there_is(tmp_path, monkeypatch):
     monkeypatch.setattr(DFI, "step", interrupting(DFI.step, 10))
     found = invoke("run", "advection", *FEW, "--out", tmp_path)
     assert found.exit_code == 130
-    assert found.stderr.endswith(": what was computed until then is written\n")
+    go_on = f"symdfi run --resume {tmp_path}"
+    assert found.stderr.endswith(f": what was computed until then is written; it goes on by: {go_on}\n")
     assert results.load(tmp_path / "data.nc")["time"].values[-1] == pytest.approx(0.1)
     assert (tmp_path / "figure.png").exists()
+    monkeypatch.undo()
+    found = invoke("run", "--resume", tmp_path)
+    assert found.exit_code == 0, found.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data.nc", "figure.png", "settings.toml"]
+    whole = tmp_path / "whole"
+    assert invoke("run", "--config", tmp_path / "settings.toml", "--out", whole).exit_code == 0
+    for folder in (tmp_path, whole):
+        assert invoke("run", "--resume", folder).stderr == (
+            f"symdfi: the run in {folder} has ended; it is repeated by: symdfi run --config "
+            f"{folder / 'settings.toml'}\n"
+        )
+    resumed, again = (results.load(folder / "data.nc") for folder in (tmp_path, whole))
+    for name in ("theta", "residual", "relative_error", "error_bound"):
+        np.testing.assert_array_equal(resumed[name], again[name])
 
 
 def test_ctrl_c_while_measuring(tmp_path, monkeypatch):
     monkeypatch.setattr(Exact, "__call__", interrupting(Exact.__call__, 0))
     found = invoke("run", "advection", *FEW, "--out", tmp_path)
     assert found.exit_code == 130
-    assert found.stderr == "symdfi: interrupted while measuring: what was computed until then is written\n"
+    assert found.stderr.startswith("symdfi: interrupted while measuring: what was computed until then is written; ")
     assert results.load(tmp_path / "data.nc")["time"].values[-1] == pytest.approx(0.2)
 
 
@@ -198,7 +221,57 @@ def test_a_failed_run_leaves_the_older_results(tmp_path, monkeypatch):
     assert found.stderr == f"symdfi: {tmp_path / 'figure.png'}: {os.strerror(errno.ENOSPC)}\n"
     assert (tmp_path / "figure.png").read_bytes() == picture
     assert results.load(tmp_path / "data.nc")["theta"].values[0] == 0.3
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["data.nc", "figure.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data.nc", "figure.png", "settings.toml"]
+
+
+def test_a_motion_begins_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr("symdfi.running.mechanics.integrate", interrupting(integrate, 0))
+    found = invoke("run", "pendulum", *SHORT, "--out", tmp_path / "out")
+    assert (found.exit_code, found.stderr) == (130, "symdfi: interrupted: there is nothing to write yet\n")
+    assert not (tmp_path / "out").exists()
+    # As a run leaves it that is killed.
+    (tmp_path / "out" / "unfinished").mkdir(parents=True)
+    (tmp_path / "out" / "unfinished" / "settings.toml").write_text('model = "pendulum"\n[settings]\nt_end = 1.0\n')
+    monkeypatch.undo()
+    found = invoke("run", "--resume", tmp_path / "out")
+    assert found.exit_code == 0
+    assert found.stderr == "symdfi: no state of this run is kept, as of no mechanical motion: it begins anew\n"
+    assert results.load(tmp_path / "out" / "data.nc")["time"].values[-1] == 1.0
+    assert not (tmp_path / "out" / "unfinished").exists()
+
+
+def test_a_training_goes_on(tmp_path, monkeypatch):
+    few = ["--set", "epochs=4", "--out", tmp_path]
+    monkeypatch.setattr("symdfi.ep.quasi_newton.QuasiNewton.state", interrupting(QuasiNewton.state, 3))
+    found = invoke("run", "teacher_student", *few)
+    assert found.exit_code == 130 and "it goes on by: symdfi run --resume" in found.stderr
+    monkeypatch.undo()
+    assert invoke("run", "--resume", tmp_path).exit_code == 0
+    assert results.load(tmp_path / "data.nc").sizes["epoch"] == 4
+
+
+def test_settings_by_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.toml").write_text('model = "pendulum"\n[settings]\nt_end = 1\nangle = 0.25\n')
+    assert invoke("run", "--config", "own.toml", "--set", "dt=0.01").exit_code == 0
+    data = results.load(tmp_path / "runs" / "pendulum" / "data.nc")
+    assert data["theta"].values[0] == 0.25 and "t_end = 1, dt = 0.01" in data.attrs["settings"]
+    again = invoke("run", "--config", "runs/pendulum/settings.toml", "--out", "again")
+    assert again.exit_code == 0
+    np.testing.assert_array_equal(results.load(tmp_path / "again" / "data.nc")["theta"], data["theta"])
+    texts = [(tmp_path / folder / "settings.toml").read_text() for folder in ("runs/pendulum", "again")]
+    assert texts[0] == texts[1] and 'model = "pendulum"' in texts[0]
+
+
+def test_a_film(tmp_path):
+    found = invoke("run", "pendulum", *SHORT, "--set", "save_every=20", "--animate", "--out", tmp_path)
+    assert found.exit_code == 0, found.output
+    with Image.open(tmp_path / "animation.gif") as film:
+        assert film.n_frames == 6
+
+
+def test_the_version():
+    assert invoke("--version").stdout == f"symdfi {sd.__version__}\n"
 
 
 def test_cache(tmp_path, monkeypatch):

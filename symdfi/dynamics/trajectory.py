@@ -162,7 +162,11 @@ class Trajectory(Bare):
                 values = self[variable]
                 axes = tuple(f"{names[0]}_{k}" for k in range(values.ndim - 1 - len(self.batch)))
                 data[name] = ((*members, "time", *axes), values, {"role": role, "long_name": name_of(variable)})
-        data["energy"] = ((*members, "time"), self.energy, {"long_name": "energy"})
+        data["energy"] = (
+            (*members, "time"),
+            self.energy,
+            {"long_name": "energy", "conserved": self.system.conserves_energy},
+        )
         attributes: dict[str, Any] = {"method": self.method, "lagrangian": str(self.system.lagrangian)}
         attributes |= {
             f"parameter {name_of(p)}": np.ravel(value) if np.ndim(value) > 1 else np.asarray(value)

@@ -5,12 +5,13 @@ boundary condition, and what it is measured by. What is done with it is the same
 """
 
 from symdfi.running.evolution import COMMON, EvolutionModel
+from symdfi.running.keeping import Kept
 from symdfi.running.measures import Characteristics, Conserved, Exact, Measured, Rivals, SpectralReference
-from symdfi.running.mechanics import MechanicsModel
+from symdfi.running.mechanics import MECHANICS, MechanicsModel
 from symdfi.running.model import Model
 from symdfi.running.propagation import PROPAGATION, Experiment, Outcome, PropagationModel, nudging, rule
 from symdfi.running.report import RunResult
-from symdfi.running.settings import Settings, not_negative, positive
+from symdfi.running.settings import Settings, chosen, not_negative, positive
 
 __all__ = [
     "COMMON",
@@ -20,7 +21,9 @@ __all__ = [
     "EvolutionModel",
     "Exact",
     "Experiment",
+    "Kept",
     "Measured",
+    "MECHANICS",
     "MechanicsModel",
     "Model",
     "Outcome",
@@ -29,6 +32,7 @@ __all__ = [
     "RunResult",
     "Settings",
     "SpectralReference",
+    "chosen",
     "not_negative",
     "nudging",
     "positive",

@@ -16,12 +16,14 @@ from symdfi.dfi import Problem, Solution, fit, fit_error
 from symdfi.dfi.steppers import Stepper
 from symdfi.dfi.target import Target, at_points
 from symdfi.errors import ConvergenceError, DivergenceError, Interrupted, SingularMatrixError
-from symdfi.plotting import plot_field
+from symdfi.plotting import film_of_fields, plot_field
+from symdfi.progress import phase
 from symdfi.running.equations import latex as in_latex
 from symdfi.running.equations import pretty
+from symdfi.running.keeping import Kept
 from symdfi.running.measures import InitialValue, Measure, Measured, SpectralReference
 from symdfi.running.model import at, expected
-from symdfi.running.report import RunResult
+from symdfi.running.report import RunResult, reported
 from symdfi.running.samples import periodic, read
 from symdfi.running.settings import Settings, completed, not_negative, positive
 from symdfi.running.stepping import WORDS, evolved, stepper
@@ -137,51 +139,63 @@ class EvolutionModel:
         sizes = f"{_domain(problem)}\n{problem.ansatz.count} parameters, {len(problem.points)} points"
         return "\n\n".join([self.title, self.description, pretty(parts), dynamics, sizes])
 
-    def run(self, settings: Settings, initial: Path | None = None) -> RunResult:
+    def run(self, settings: Settings, initial: Path | None = None, kept: Kept | None = None) -> RunResult:
         """Fit the initial profile (or the samples in ``initial``), evolve, and measure.
 
-        A numerical failure, or Ctrl-C, keeps the ``RunResult`` of what was computed as ``partial``.
+        A numerical failure, or Ctrl-C, keeps the ``RunResult`` of what was computed as ``partial``. What is ``kept`` of
+        the run is gone on with.
         """
         s = self._checked(settings)
+        phase("deriving")
         problem = self.problem(s)
         by = stepper(s) if self.stepper is None else at(self.stepper, s)
         expected(self.name, "stepper", by, Stepper, "a stepper such as DFI()")
         rows = [("parameters", f"{problem.ansatz.count}"), ("points", f"{len(problem.points)}")]
-        seed, iterations = int(s["seed"]), int(s["fit_iterations"])
-        if initial is not None:
-            u0, data = self._samples(problem, Path(initial))
-            theta = fit(problem, u0, seed=seed, iterations=iterations)
-            rows += [
-                ("initial data", f"{len(data[0])} samples of {initial}"),
-                ("fit error at the samples", f"{fit_error(problem, theta, data):.2e}"),
-            ]
-            measure: Measure = SpectralReference()  # whatever is known of the profile does not hold of the samples
-        else:
-            profile, measure = at(self.profile, s), self.measure
-            u0 = _at_points(problem, profile)
-            theta = self.start(problem) if self.start else fit(problem, profile, seed=seed, iterations=iterations)
-            rows.append(("fit error", f"{fit_error(problem, theta, profile):.2e}"))
+        begun = kept is not None and kept.begun
+        u0, theta, found, measure = self._start(problem, s, initial, fitted=not begun)
+        rows += found
         began = perf_counter()
+        phase("compiling")
         problem.compile()
         rows.append(("compilation", f"{perf_counter() - began:.2f} s"))
         began = perf_counter()
+        phase("evolving")
         try:
-            solution, steps = evolved(problem, theta, s, by)
+            solution, steps = evolved(problem, theta, s, by, kept)
         except (ConvergenceError, DivergenceError, SingularMatrixError, Interrupted) as error:
             partial = error.partial
             error.partial = self._result(s, partial, rows, None) if partial is not None and len(partial.t) > 1 else None
             raise
         elapsed = perf_counter() - began
-        rows += [
-            ("steps", f"{steps}"),
-            ("time per step", f"{1e3 * elapsed / steps:.2f} ms"),
-            ("scheme", str(s["scheme"])),
-        ]
+        rows.append(("steps", f"{steps}"))
+        rows += [] if begun else [("time per step", f"{1e3 * elapsed / steps:.2f} ms")]
+        rows.append(("scheme", str(s["scheme"])))
+        phase("measuring")
         try:
             measured = measure(s, solution, u0)
         except KeyboardInterrupt as error:
             raise Interrupted("interrupted while measuring", partial=self._result(s, solution, rows, None)) from error
         return self._result(s, solution, rows, measured)
+
+    def _start(
+        self, problem: Problem, s: Settings, initial: Path | None, *, fitted: bool
+    ) -> tuple[InitialValue, np.ndarray | None, list[tuple[str, str]], Measure]:
+        """The initial value, parameters ``fitted`` to it or None, rows about them, and what to measure by."""
+        seed, iterations = int(s["seed"]), int(s["fit_iterations"])
+        phase("fitting")
+        if initial is not None:
+            u0, data = self._samples(problem, Path(initial))
+            rows = [("initial data", f"{len(data[0])} samples of {initial}")]
+            theta = fit(problem, u0, seed=seed, iterations=iterations) if fitted else None
+            if theta is not None:
+                rows.append(("fit error at the samples", f"{fit_error(problem, theta, data):.2e}"))
+            # Whatever is known of the profile does not hold of the samples.
+            return u0, theta, rows, SpectralReference()
+        profile, u0 = at(self.profile, s), _at_points(problem, at(self.profile, s))
+        if not fitted:
+            return u0, None, [], self.measure
+        theta = self.start(problem) if self.start else fit(problem, profile, seed=seed, iterations=iterations)
+        return u0, theta, [("fit error", f"{fit_error(problem, theta, profile):.2e}")], self.measure
 
     def _samples(self, problem: Problem, path: Path) -> tuple[InitialValue, tuple[np.ndarray, np.ndarray]]:
         """The periodic function through the samples of a file, and these."""
@@ -199,13 +213,14 @@ class EvolutionModel:
         measured = Measured([]) if measured is None else measured
         rows = [*rows, *measured.rows, ("largest relative residual", f"{solution.relative_residual.max():.2e}")]
         dataset = solution.as_dataset(None if self.lipschitz is None else self.lipschitz(s))
-        dataset = dataset.assign(measured.data).assign_attrs(model=self.name, title=self.title)
+        dataset = dataset.assign(measured.data)
         bound = float(dataset["error_bound"][-1])
         if "error" in dataset and not np.isnan(bound):
             error = float(dataset["error"][-1])
             above = f", {bound / error:.1e} times the error" if error > 0 and np.isfinite(bound) else ""
             rows.append(("error bound at T", (f"{bound:.2e}" if np.isfinite(bound) else "overflows") + above))
-        return RunResult(rows, dataset, lambda: self.picture(dataset))
+        film = film_of_fields(dataset)
+        return reported(self, s, rows, dataset, lambda: self.picture(dataset), film)
 
 
 def _equations(left: Sequence[sp.Expr], right: Sequence[sp.Expr]) -> list[sp.Basic]:

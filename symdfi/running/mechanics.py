@@ -12,11 +12,13 @@ import sympy as sp
 
 from symdfi.dynamics import Lagrangian, Trajectory, integrate
 from symdfi.errors import ConvergenceError, DivergenceError, Interrupted
+from symdfi.progress import phase
 from symdfi.running.equations import latex as in_latex
 from symdfi.running.equations import pretty, tidy
+from symdfi.running.keeping import Kept
 from symdfi.running.model import at, expected
 from symdfi.running.pictures import Picture, before_explosion, coordinates
-from symdfi.running.report import RunResult
+from symdfi.running.report import RunResult, reported
 from symdfi.running.settings import Settings, completed, positive
 
 #: Settings of every model, with the values they have where a model gives no other.
@@ -95,15 +97,21 @@ class MechanicsModel:
             parts["Constraints"] = list(system.constraint_equations)
         return in_latex(parts) if latex else "\n\n".join([self.title, self.description, pretty(parts)])
 
-    def run(self, settings: Settings, initial: Path | None = None) -> RunResult:
-        """Integrate. A numerical failure, or Ctrl-C, keeps the ``RunResult`` of what was computed as ``partial``."""
+    def run(self, settings: Settings, initial: Path | None = None, kept: Kept | None = None) -> RunResult:
+        """Integrate. A numerical failure, or Ctrl-C, keeps the ``RunResult`` of what was computed as ``partial``.
+        ``kept`` holds the settings alone: a motion cannot be gone on with."""
         if initial is not None:
             raise ValueError(f"{self.name} is a mechanical system: it takes no initial profile, set its settings")
         s = {**self.settings, **settings}
         positive(s, "t_end", "dt", "save_every")
+        phase("deriving")
         system, (q0, v0, params) = self.system(s), self._state(s)
         inputs = at(self.inputs, s)
+        phase("compiling")
         system.compile()
+        if kept is not None:
+            kept.begin()
+        phase("integrating")
         try:
             trajectory = integrate(
                 system, q0, v0, (0.0, float(s["t_end"])), float(s["dt"]), params, inputs=inputs,
@@ -111,15 +119,16 @@ class MechanicsModel:
             )  # fmt: skip
         except (ConvergenceError, DivergenceError, Interrupted) as error:
             if error.partial is not None and error.partial.t.size > 1:
-                error.partial = self._result(error.partial, None)
+                error.partial = self._result(s, error.partial, None)
             else:
                 error.partial = None
             raise
+        phase("measuring")
         try:
             errors = self._measured(s, trajectory)
         except KeyboardInterrupt as error:
-            raise Interrupted("interrupted while measuring", partial=self._result(trajectory, None)) from error
-        return self._result(trajectory, errors)
+            raise Interrupted("interrupted while measuring", partial=self._result(s, trajectory, None)) from error
+        return self._result(s, trajectory, errors)
 
     def _state(self, settings: Settings) -> tuple[Any, Any, dict]:
         """Initial state and parameters."""
@@ -149,7 +158,7 @@ class MechanicsModel:
             expected(self.name, f"{name} in what reference returns", value, (int, float, np.number), "a number")
         return dict(errors) if np.isfinite(list(errors.values())).all() else {}
 
-    def _result(self, trajectory: Trajectory, errors: dict[str, float] | None) -> RunResult:
+    def _result(self, s: Settings, trajectory: Trajectory, errors: dict[str, float] | None) -> RunResult:
         members = [("members", " × ".join(map(str, trajectory.batch)))] if trajectory.batch else []
         rows = [
             *members,
@@ -161,6 +170,9 @@ class MechanicsModel:
         ]
         if errors == {}:
             rows.append(("reference", "none: it is no finite number with these settings"))
-        dataset = trajectory.dataset.assign_attrs(model=self.name, title=self.title, **(errors or {}))
         shown = before_explosion(trajectory)
-        return RunResult(rows, dataset, lambda: self.picture(shown))
+        film = getattr(self.picture, "film", coordinates.film)
+        return reported(
+            self, s, rows, trajectory.dataset.assign_attrs(errors or {}), lambda: self.picture(shown),
+            lambda: film(shown),
+        )  # fmt: skip

@@ -50,7 +50,8 @@ class Model(Protocol):
         ...
 
     def run(self, settings: Settings, initial: Path | None = None) -> RunResult:
-        """Run with all settings given. ``ValueError`` for a bad one."""
+        """Run with all settings given. ``ValueError`` for a bad one. With a third argument, ``kept``, it is told where
+        to keep the run while it is unfinished (``running.Kept``), and goes on with what it finds there."""
         ...
 
 

@@ -11,7 +11,18 @@ import sympy as sp
 
 from symdfi.compile.kernels.function import compile as compile_function
 from symdfi.dynamics import Trajectory
-from symdfi.plotting import draw_orbit, draw_training, plot_modes, plot_space_time, plot_trajectory
+from symdfi.plotting import (
+    Film,
+    draw_orbit,
+    draw_training,
+    film_of_elements,
+    film_of_path,
+    plot_modes,
+    plot_space_time,
+    plot_trajectory,
+)
+from symdfi.plotting.motions import MOST_LINES
+from symdfi.plotting.style import legend, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,11 +33,27 @@ if TYPE_CHECKING:
 Picture = Callable[[Trajectory], "Figure"]
 
 
-def coordinates(trajectory: Trajectory) -> Figure:
+@dataclass(frozen=True)
+class Coordinates:
     """Coordinates and energy over time; of an ensemble those of its first member."""
-    return plot_trajectory(
-        (trajectory.member(*(0 for _ in trajectory.batch)) if trajectory.batch else trajectory).dataset
-    )
+
+    def __call__(self, trajectory: Trajectory) -> Figure:
+        return plot_trajectory(_one(trajectory).dataset)
+
+    def film(self, trajectory: Trajectory) -> Film:
+        """The elements of the longest coordinate side by side, or the points in the phase plane."""
+        one = _one(trajectory)
+        longest = max((one[q].reshape(len(one.t), -1) for q in one.system.coordinates), key=lambda q: q.shape[1])
+        if longest.shape[1] > MOST_LINES:
+            return film_of_elements(one.t, longest, "displacements")
+        return film_of_path(one.t, one.q, one.v, "coordinate", "velocity")
+
+
+coordinates = Coordinates()
+
+
+def _one(trajectory: Trajectory) -> Trajectory:
+    return trajectory.member(*(0 for _ in trajectory.batch)) if trajectory.batch else trajectory
 
 
 @dataclass(frozen=True)
@@ -37,11 +64,18 @@ class Orbit:
     y: sp.Expr
 
     def __call__(self, trajectory: Trajectory) -> Figure:
+        return plot_trajectory(trajectory.dataset, path=self._path(trajectory))
+
+    def film(self, trajectory: Trajectory) -> Film:
+        """The point on its path."""
+        return film_of_path(trajectory.t, *self._path(trajectory), "x", "y", equal=True)
+
+    def _path(self, trajectory: Trajectory) -> tuple[np.ndarray, np.ndarray]:
         symbols = sorted(self.x.free_symbols | self.y.free_symbols, key=str)
         known = trajectory.params
         values = {s: known[s] if s in known else trajectory[s] for s in symbols}
         point = compile_function({"x": self.x, "y": self.y}, symbols)(values)
-        return plot_trajectory(trajectory.dataset, path=(point["x"], point["y"]))
+        return point["x"], point["y"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +85,12 @@ class VelocityField:
     title: str
 
     def __call__(self, trajectory: Trajectory) -> Figure:
-        return plot_space_time(trajectory.t, trajectory.v, trajectory.energy, self.title, "velocity")
+        conserved = trajectory.system.conserves_energy
+        return plot_space_time(trajectory.t, trajectory.v, trajectory.energy, self.title, conserved=conserved)
+
+    def film(self, trajectory: Trajectory) -> Film:
+        """The velocities side by side."""
+        return film_of_elements(trajectory.t, trajectory.v, self.title)
 
 
 @dataclass(frozen=True)
@@ -61,6 +100,10 @@ class ModeEnergies:
 
     modes: Callable[[Trajectory], tuple[np.ndarray, np.ndarray]]
 
+    def film(self, trajectory: Trajectory) -> Film:
+        """The displacements side by side."""
+        return film_of_elements(trajectory.t, trajectory.q, "displacements")
+
     def __call__(self, trajectory: Trajectory) -> Figure:
         frequencies, energies = self.modes(trajectory)
         periods = trajectory.t * frequencies[0] / (2 * np.pi)
@@ -69,6 +112,7 @@ class ModeEnergies:
         return plot_modes(
             periods, energies[:, most], (most + 1).tolist(), trajectory.energy,
             "energy of the strongest modes", "periods of the first mode",
+            conserved=trajectory.system.conserves_energy,
         )  # fmt: skip
 
 
@@ -89,6 +133,7 @@ def before_explosion(trajectory: Trajectory) -> Trajectory:
     )
 
 
+@styled
 def propagation(
     orbit: Extremal, gradient: Mapping[str, np.ndarray], adjoint: Mapping[str, np.ndarray], training: Training | None
 ) -> Figure:
@@ -108,7 +153,18 @@ def propagation(
     axis.axhline(0, lw=0.5, color="black")
     axis.xaxis.get_major_locator().set_params(integer=True)
     axis.set(xlabel="parameter", ylabel="dC/dθ", title="gradient (circles), adjoint (dots)")
-    axis.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=4)
+    legend(axis, 4)
     if training is not None:
         draw_training(parts[2], training.dataset)
     return figure
+
+
+def film_of_orbit(orbit: Extremal) -> Film:
+    """The elements of many coordinates side by side, or each of a few against time."""
+    dataset = orbit.dataset
+    time = dataset["time"].values
+    own = [values for values in dataset.data_vars.values() if values.attrs.get("role") == "coordinate"]
+    q = np.concatenate([values.values.reshape(len(time), -1) for values in own], axis=1)
+    if q.shape[1] > MOST_LINES:
+        return film_of_elements(time, q, "displacements")
+    return film_of_path(time, np.repeat(time[:, None], q.shape[1], axis=1), q, "time", "coordinates")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +27,18 @@ from symdfi.ep import (
     Trapezoidal,
     schemes,
 )
+from symdfi.ep.batches import Gradient
 from symdfi.ep.cost import Integral
+from symdfi.ep.optimizers import Optimizer
+from symdfi.ep.samples import Data
+from symdfi.errors import ConvergenceError, DivergenceError, Interrupted
+from symdfi.progress import phase
 from symdfi.running.equations import latex as in_latex
 from symdfi.running.equations import pretty, tidy
+from symdfi.running.keeping import Kept
 from symdfi.running.model import at, expected
-from symdfi.running.pictures import propagation
-from symdfi.running.report import RunResult
+from symdfi.running.pictures import film_of_orbit, propagation
+from symdfi.running.report import RunResult, reported
 from symdfi.running.settings import Settings, completed, not_negative, positive
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.given import name_of
@@ -81,13 +87,27 @@ def _named(choices: Mapping[str, Any], s: Settings, name: str) -> Any:
 
 @dataclass(frozen=True)
 class Experiment:
-    """What settings make of a model: a trainer, and parameters, inputs and targets of one orbit."""
+    """What settings make of a model: a trainer, and parameters, inputs and targets of one orbit. ``checkpoint`` is a
+    file that keeps its training."""
 
     trainer: EPTrainer
     params: Mapping[Any, Any]
     inputs: Mapping[Any, Any] = field(default_factory=dict)
     targets: Mapping[Any, Any] = field(default_factory=dict)
     guess: np.ndarray | None = None
+    checkpoint: Path | None = None
+
+    def train(
+        self, data: Data, epochs: int, *, optimizer: Optimizer | None = None, batch: int | None = None, seed: int = 0,
+        gradient: Gradient = None, patience: int | None = None,
+    ) -> Training:  # fmt: skip
+        """``EPTrainer.train`` from the parameters on, or gone on with from where the ``checkpoint`` has it."""
+        if self.checkpoint is not None and self.checkpoint.exists():
+            return self.trainer.resume(self.checkpoint, data, epochs, optimizer=optimizer, gradient=gradient)
+        return self.trainer.train(
+            self.params, data, epochs, optimizer=optimizer, batch=batch, seed=seed, gradient=gradient,
+            guess=self.guess, patience=patience, checkpoint=self.checkpoint, checkpoint_every=max(1, epochs // 20),
+        )  # fmt: skip
 
     def free(self, params: Mapping[Any, Any] | None = None, guess: np.ndarray | None = None) -> Orbit:
         """The free orbit; of other parameters, near another path."""
@@ -221,31 +241,57 @@ class PropagationModel:
             return in_latex(parts)
         return "\n\n".join([self.title, self.description, pretty(parts), *_advice(experiment)])
 
-    def run(self, settings: Settings, initial: Path | None = None) -> RunResult:
-        """The orbit, its gradients and their errors, and the training."""
+    def run(self, settings: Settings, initial: Path | None = None, kept: Kept | None = None) -> RunResult:
+        """The orbit, its gradients and their errors, and the training; what is ``kept`` of that is gone on with."""
         if initial is not None:
             raise ValueError(f"{self.name} is a mechanical system: it takes no initial profile, set its settings")
         s = {**self.settings, **settings}
-        outcome = self.outcome(s)
-        experiment, orbit = outcome.experiment, outcome.orbit
-        measured = {
-            "gradient against the adjoint": outcome.error,
-            "gradient against a difference of C": experiment.difference_error(orbit, outcome.adjoint),
-            **(self.reference(s, outcome) if self.reference is not None else {}),
-        }
-        return RunResult(
-            [*self._rows(outcome), *((name, f"{value:.6g}") for name, value in measured.items())],
-            outcome.dataset.assign_attrs(model=self.name, title=self.title, **measured),
-            lambda: propagation(orbit, outcome.gradient, outcome.adjoint, outcome.training),
-        )
+        try:
+            outcome = self.outcome(s, kept)
+        except (ConvergenceError, DivergenceError, Interrupted) as error:
+            outcome = error.partial
+            error.partial = self._result(s, outcome, {}) if isinstance(outcome, Outcome) else None
+            raise
+        phase("measuring")
+        try:
+            measured = {
+                "gradient against the adjoint": outcome.error,
+                "gradient against a difference of C": outcome.experiment.difference_error(
+                    outcome.orbit, outcome.adjoint
+                ),
+                **(self.reference(s, outcome) if self.reference is not None else {}),
+            }
+        except KeyboardInterrupt as error:
+            raise Interrupted("interrupted while measuring", partial=self._result(s, outcome, {})) from error
+        return self._result(s, outcome, measured)
 
-    def outcome(self, settings: Settings | None = None) -> Outcome:
-        """Orbit, gradients and training."""
+    def _result(self, s: Settings, outcome: Outcome, measured: dict[str, float]) -> RunResult:
+        orbit = outcome.orbit
+        return reported(
+            self, s, [*self._rows(outcome), *((name, f"{value:.6g}") for name, value in measured.items())],
+            outcome.dataset.assign_attrs(measured),
+            lambda: propagation(orbit, outcome.gradient, outcome.adjoint, outcome.training),
+            None if orbit.dataset.sizes["time"] < 2 else lambda: film_of_orbit(orbit),
+        )  # fmt: skip
+
+    def outcome(self, settings: Settings | None = None, kept: Kept | None = None) -> Outcome:
+        """Orbit, gradients and training. Where that fails or is interrupted, its error keeps the ``Outcome`` of what
+        was trained as ``partial``."""
         s = {**self.settings, **(settings or {})}
+        phase("deriving")
         experiment = self.experiment(s)
+        if kept is not None:
+            experiment = replace(experiment, checkpoint=kept.checkpoint("train"))
+        phase("solving")
         trainer, orbit = experiment.trainer, experiment.free()
         found, exact = trainer.response(orbit), trainer.adjoint(orbit)
-        training = None if self.train is None else self.train(s, experiment)
+        phase("training")
+        try:
+            training = None if self.train is None else self.train(s, experiment)
+        except (ConvergenceError, DivergenceError, Interrupted) as error:
+            done = error.partial if isinstance(error.partial, Training) and len(error.partial.loss) else None
+            error.partial = Outcome(experiment, orbit, found, exact, done)
+            raise
         return Outcome(experiment, orbit, found, exact, training)
 
     def _rows(self, outcome: Outcome) -> list[tuple[str, str]]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from symdfi.dfi import DFI, Problem, Solution, evolve
+from symdfi import progress
+from symdfi.dfi import DFI, Problem, Solution, evolve, resume
 from symdfi.dfi.schemes import Motion
 from symdfi.dfi.steppers import Stepper
 from symdfi.errors import ConvergenceError, DivergenceError, Interrupted, SingularMatrixError
+from symdfi.running.keeping import Kept
 from symdfi.running.settings import Settings, positive
 
 #: Settings that may be a word in place of a number: what is then left to the stepper.
 WORDS = {"gamma": "budget", "mu": "memory"}
+#: Steps after which a run is kept, at most.
+_KEPT_EVERY = 1000
 
 
 def stepper(s: Settings) -> DFI:
@@ -39,26 +45,45 @@ def _number(s: Settings, name: str, highest: float) -> float | None:
     return number
 
 
-def evolved(problem: Problem, theta: np.ndarray, s: Settings, stepper: Stepper) -> tuple[Solution, int]:
+def evolved(
+    problem: Problem, theta: np.ndarray | None, s: Settings, stepper: Stepper, kept: Kept | None = None
+) -> tuple[Solution, int]:
     """The solution, saved at equal intervals, and how many steps it took: of ``dt_start`` until ``t_start``, then of
-    ``dt``, and shorter so that they divide the intervals."""
+    ``dt``, and shorter so that they divide the intervals. Where a part of it is ``kept`` it is gone on with, from no
+    ``theta``."""
+    parts = list(_parts(s))
+    steps = sum(count for _, count, _ in parts)
+    motion: np.ndarray | Motion | None = theta
+    solution: Solution | None = None
+    with progress.together(steps):
+        for number, (span, count, each) in enumerate(parts, 1):
+            name = f"evolve-{number}"
+            file = None if kept is None else kept.checkpoint(name)
+            try:
+                if kept is not None and file is not None and kept.has(name):
+                    part = resume(file, problem, stepper)
+                else:
+                    assert motion is not None
+                    part = evolve(
+                        problem, motion, span, (span[1] - span[0]) / count, stepper, save_every=each,
+                        checkpoint=file, checkpoint_every=min(_KEPT_EVERY, max(1, count // 10)),
+                    )  # fmt: skip
+            except (ConvergenceError, DivergenceError, SingularMatrixError, Interrupted) as error:
+                if solution is not None:
+                    error.partial = solution if error.partial is None else solution.then(error.partial)
+                raise
+            solution = part if solution is None else solution.then(part)
+            motion = part.last
+    assert solution is not None
+    return solution, steps
+
+
+def _parts(s: Settings) -> Iterator[tuple[tuple[float, float], int, int]]:
+    """The spans of equal steps: their ends, how many steps, and how many of them to a save."""
     saves, end = int(s["saves"]), float(s["T"])
     interval = end / saves
     early = min(saves, max(0, int(np.ceil(float(s["t_start"]) / interval - 1e-9))))
-    motion: np.ndarray | Motion = theta
-    solution, steps = None, 0
     for first, last, dt in ((0, early, float(s["dt_start"])), (early, saves, float(s["dt"]))):
-        if first == last:
-            continue
-        each = max(1, int(np.ceil(interval / dt - 1e-9)))
-        span = (first * interval, last * interval)
-        try:
-            part = evolve(problem, motion, span, interval / each, stepper, save_every=each)
-        except (ConvergenceError, DivergenceError, SingularMatrixError, Interrupted) as error:
-            if solution is not None:
-                error.partial = solution if error.partial is None else solution.then(error.partial)
-            raise
-        solution = part if solution is None else solution.then(part)
-        motion, steps = part.last, steps + (last - first) * each
-    assert solution is not None
-    return solution, steps
+        if first < last:
+            each = max(1, int(np.ceil(interval / dt - 1e-9)))
+            yield (first * interval, last * interval), (last - first) * each, each

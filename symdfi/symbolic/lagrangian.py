@@ -189,6 +189,13 @@ class Lagrangian(Rebuilt):
             return False
         return not self.constraints and (self.dissipation != 0 or any(p != 0 for p in self.momentum_terms))
 
+    @functools.cached_property
+    def conserves_energy(self) -> bool:
+        """Whether the energy is one of the motion's constants: no force but those of L and of the constraints, and
+        neither inputs nor the time in these."""
+        moved = any(part.has(t) for part in (self.lagrangian, *self.constraint_equations))
+        return not (moved or self.inputs or self.dissipation != 0 or any(f != 0 for f in self.external_forces))
+
     @property
     def rows(self) -> list[Row]:
         """The coordinates with the index symbols of their rows and columns in a matrix."""
