@@ -7,7 +7,7 @@ import functools
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,10 @@ from symdfi.numbers import real, reals
 from symdfi.pickling import Bare
 from symdfi.plotting import plot_field
 from symdfi.results import distinct, hermite, save
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
 
 #: What a solution holds at each saved time.
 _SCALARS = ("gamma", "velocity_change", "residual", "residual_solved", "rate", "effective_rank", "null_share")
@@ -204,12 +208,12 @@ class Solution(Bare):
             return self.error_bound / self.errors(reference)
 
     @functools.cached_property
-    def dataset(self) -> Any:
+    def dataset(self) -> xr.Dataset:
         """Everything saved as an ``xarray.Dataset``, with û on a uniform grid in one and two dimensions, where the
         domain is finite: as "u", or of several fields each under its name."""
         return self.as_dataset()
 
-    def as_dataset(self, lipschitz: float | None = None) -> Any:
+    def as_dataset(self, lipschitz: float | None = None) -> xr.Dataset:
         """The ``dataset``, its error bound by a one-sided Lipschitz constant of f that is known, ``bound(lipschitz)``:
         to estimate it takes the derivative of f, in many dimensions most of all there is to derive."""
         import xarray as xr
@@ -262,6 +266,6 @@ class Solution(Bare):
         """Write the dataset as netCDF."""
         return save(self.dataset, path)
 
-    def plot(self) -> Any:
+    def plot(self) -> Figure:
         """A figure of û over space and time and profiles, of every field, and the residual."""
         return plot_field(self.dataset)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any, overload
 
 import sympy as sp
 
@@ -42,7 +43,13 @@ def rate_name(name: str, order: int = 1) -> str:
     return stem + accent + (match[2] or "")
 
 
-def coordinates(name: str, *shape: int | sp.Expr | tuple) -> tuple[Coordinate, Coordinate]:
+@overload
+def coordinates(name: str) -> tuple[sp.Symbol, sp.Symbol]: ...
+@overload
+def coordinates(
+    name: str, extent: int | sp.Expr | tuple[int | sp.Expr, ...], /, *more: int | sp.Expr
+) -> tuple[sp.IndexedBase, sp.IndexedBase]: ...
+def coordinates(name: str, *shape: Any) -> tuple[Coordinate, Coordinate]:
     """A generalized coordinate and its velocity.
 
     ``coordinates("q")`` gives two real symbols, the second printed as q̇. ``coordinates("x", n)`` and
