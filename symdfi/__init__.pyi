@@ -85,7 +85,7 @@ from .symbolic.networks import Phases, mlp
 __version__: str
 
 __all__ = [
-    # symbolic
+    # symbols and compiled functions
     "t",
     "coordinates",
     "derivative",
@@ -106,7 +106,7 @@ __all__ = [
     # fields
     "LagrangianDensity",
     "ReducedLagrangian",
-    # evolution of an ansatz
+    # equations and their ansatz
     "EvolutionEquation",
     "Ansatz",
     "gaussians",
@@ -115,6 +115,7 @@ __all__ = [
     "swish",
     "rational",
     "TrainedActivation",
+    # domains, boundary conditions and samples
     "Box",
     "BoundaryCondition",
     "Dirichlet",
@@ -127,6 +128,7 @@ __all__ = [
     "Samples",
     "GaussianSamples",
     "MixtureSamples",
+    # evolution of an ansatz
     "Problem",
     "fit",
     "fit_error",
@@ -135,11 +137,13 @@ __all__ = [
     "conditioning",
     "evolve",
     "Solution",
+    # steppers
     "DFI",
     "DFO",
     "DiracFrenkel",
     "RSNG",
     "Conserving",
+    # solvers of a step
     "Cholesky",
     "QR",
     "SVD",

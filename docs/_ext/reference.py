@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
 from pathlib import Path
@@ -16,6 +17,10 @@ import symdfi
 
 #: What is no class and no function says nothing of itself.
 VALUES = {"t": "Time, in every equation: the symbol of ``sympy.physics.mechanics.dynamicsymbols._t``."}
+
+
+#: What a name returns, where that is a class without a public name.
+RETURNED = {"compile": ("symdfi.compile.kernels.function", "Function")}
 
 
 def groups(stub: str) -> dict[str, list[str]]:
@@ -89,6 +94,9 @@ def generate(folder: Path) -> None:
         lines += [f"   symdfi.{name}" for name in names if name not in VALUES] + [""]
         for name, thing in things.items():
             lines += entry("symdfi", name, thing)
+            if name in RETURNED:
+                module, kind = RETURNED[name]
+                lines += entry(module, kind, getattr(importlib.import_module(module), kind))
         pages.append(slug(title))
         write(folder / f"{pages[-1]}.rst", lines)
     text = [
@@ -121,6 +129,8 @@ LITERAL = re.compile(r"(``.+?``)")
 NUMPY = Config(napoleon_use_ivar=True)
 #: ``:param name: text``, and a line that goes on with it.
 FIELD = re.compile(r"^(:(?:param|type|ivar|vartype|returns?|rtype|raises)[^:]*:|\s*)(.*)$")
+#: How a name that stands for a type is shown within another one.
+FORWARD = re.compile(r"TypeAliasForwardRef\('(\w+)'\)")
 THEORY = re.compile(r'theory\s+of\s+(DFI|EP),\s+"([^"]+)"')
 
 
@@ -181,11 +191,12 @@ def docstring(app: Sphinx, what: str, name: str, thing: object, options: Any, li
 
 def signature(app: Sphinx, what: str, name: str, thing: object, options: Any, args: str, returns: str) -> Any:
     """Of a class the signature of ``__init__`` where ``__new__`` takes anything."""
+    args, returns = (FORWARD.sub(r"\1", text) if text else text for text in (args, returns))
     if what == "class" and args and args.startswith("(*args") and isinstance(thing, type):
         own = inspect.signature(thing.__init__)
         own = own.replace(parameters=list(own.parameters.values())[1:], return_annotation=inspect.Signature.empty)
-        return stringify_signature(own, unqualified_typehints=True), None
-    return None
+        return FORWARD.sub(r"\1", stringify_signature(own, unqualified_typehints=True)), None
+    return args, returns
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from symdfi.symbolic import lagrangian as symbolic
 
 
 class Lagrangian(symbolic.Lagrangian):
-    """A Lagrangian system that compiles (see ``symdfi.symbolic.lagrangian.Lagrangian`` for the arguments)."""
+    # One text for both: what is given is the same.
+    __doc__ = symbolic.Lagrangian.__doc__
 
     def compile(self) -> CompiledLagrangian:
         """The kernels of this system, each compiled when it is first used."""
