@@ -275,7 +275,7 @@ def test_dataset_and_file(redundant, tmp_path):
 def test_plot(redundant, tmp_path):
     problem, theta0 = redundant
     figure = sd.evolve(problem, theta0, (0, 2), 0.05, sd.DFI(epsilon=1e-3, scheme="rk4")).plot()
-    assert [axis.get_title() for axis in figure.axes[:3]] == ["u(x, t)", "profiles", "relative residual"]
+    assert [axis.get_title() for axis in figure.axes[:3]] == ["u(x, t)", "profiles of u", "relative residual"]
     figure.savefig(tmp_path / "field.png")
 
 

@@ -255,7 +255,7 @@ def test_save_and_plot(tmp_path):
     np.testing.assert_array_equal(data["z"], found[z])
     np.testing.assert_array_equal(data["energy"], found.energy)
     assert data.attrs["parameter n"] == 3
-    assert [axis.get_title() for axis in found.plot().axes[:2]] == ["motion", "error of the energy"]
+    assert [axis.get_title() for axis in found.plot().axes[:2]] == ["motion of $z$", "error of the energy"]
 
 
 def test_plots_of_every_kind_of_coordinate():
@@ -265,7 +265,7 @@ def test_plots_of_every_kind_of_coordinate():
     assert [axis.get_title() for axis in few.axes] == ["motion", "phase plane", "error of the energy"]
     assert [line.get_label() for line in few.axes[0].lines] == ["$q$", "${x}_{0}$", "${x}_{1}$", "${x}_{2}$"]
     many = run(mixed, np.ones(21), np.zeros(21), params={}).plot()
-    titles = ["motion", "motion", "phase plane", "error of the energy"]
+    titles = ["motion", "motion of $x$", "phase plane", "error of the energy"]
     assert [axis.get_title() for axis in many.axes[:4]] == titles
 
 
