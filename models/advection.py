@@ -1,4 +1,11 @@
-"""Advection and diffusion of a Gaussian by redundant Gaussians: the normal equations are singular throughout."""
+"""Advection and diffusion of a Gaussian by redundant Gaussians: the normal equations are singular throughout.
+
+    u_t = −c u_x + ν u_xx,    u₀ = exp(−x²),    û = Σ a_k exp(−w_k² (x − b_k)²)
+
+(The heat kernel, moved along: J. Fourier, Théorie analytique de la chaleur, 1822.) The solution is
+u = exp(−(x − ct)²/s)/√s with s = 1 + 4νt, which errors are measured against. All units are alike, and stay so: what
+tells them from one another the data never decide. Dirac–Frenkel dynamics has no velocity then, inertia has.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""Burgers' equation: a bump steepens into a shock of width ν, followed by a periodic network."""
+"""Burgers' equation: a bump steepens into a shock of width ν, followed by a periodic network.
+
+    u_t = ν u_xx − u u_x,    u₀ = (1 − x²) exp(−30 (x + ½)²),    periodic on [−1, 1)
+
+(J. M. Burgers, Advances in Applied Mechanics 1, 171, 1948; a case of arXiv:2605.00284.) Measured against a spectral
+solution.
+"""
 
 from __future__ import annotations
 

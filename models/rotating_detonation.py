@@ -5,6 +5,8 @@ with the numbers of arXiv:2605.00284):
 
     η_t = −η η_x + ν η_xx + (1 − λ) ω(η) − e η        ω(η) = exp((η − η_c)/α)
     λ_t =          ν λ_xx + (1 − λ) ω(η) − β(η) λ     β(η) = m/(1 + exp(r (η − η_p)))
+
+Measured against a spectral solution.
 """
 
 from __future__ import annotations

@@ -1,4 +1,11 @@
-"""The Toda lattice on a ring: a soliton, and as many invariants as particles."""
+"""The Toda lattice on a ring: a soliton, and as many invariants as particles.
+
+    L = Σ ½ ẋᵢ² − Σ exp(−(xᵢ₊₁ − xᵢ)),    xₙ = x₀ + c
+
+(M. Toda, J. Phys. Soc. Japan 22, 431, 1967.) The soliton xₖ = ln(τₖ₋₁/τₖ), τₖ = 1 + exp 2(κk − t sinh κ), goes round
+at sinh κ/κ sites a time; H. Flaschka's matrix (Phys. Rev. B 9, 1924, 1974) keeps its eigenvalues. Measured by the
+velocities against the soliton's, by its speed, and by the drift of these eigenvalues.
+"""
 
 from __future__ import annotations
 
