@@ -5,8 +5,13 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+import numpy as np
+
 #: Characters of the caption's size to an inch.
 _TO_AN_INCH = 15
+#: Attributes of datasets that are settings of what made them.
+_SETTINGS = ("method", "stepper", "boundary", "T", "rule", "steps", "optimizer", "samples", "dt", "rtol", "seed")
+_LONGEST = 60
 
 
 def captioned(figure: Any, title: str, settings: str) -> Any:
@@ -25,3 +30,20 @@ def captioned(figure: Any, title: str, settings: str) -> Any:
 def plain(text: str) -> str:
     """Text in which no dollar sign begins a formula."""
     return text.replace("$", r"\$")
+
+
+def described(figure: Any, dataset: Any) -> Any:
+    """The figure with the settings below that the dataset knows: parameters that are numbers, method and steps."""
+    found: dict[str, Any] = {}
+    for name, values in dataset.data_vars.items():
+        if values.attrs.get("role") == "parameter" and values.ndim == 0:
+            found[values.attrs.get("symbol", name)] = values.item()
+    for name, value in dataset.attrs.items():
+        if name.startswith("parameter ") and np.ndim(value) == 0:
+            found[name.removeprefix("parameter ")] = np.asarray(value).item()
+    found |= {name: dataset.attrs[name] for name in _SETTINGS if name in dataset.attrs}
+    shown = {
+        name: f"{value:g}" if isinstance(value, float | np.floating) else str(value) for name, value in found.items()
+    }
+    parts = [f"{name} = {text}" for name, text in shown.items() if text not in ("", "none") and len(text) <= _LONGEST]
+    return captioned(figure, "", " ".join(", ".join(parts).split()))

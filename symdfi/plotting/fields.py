@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from symdfi.plotting.captions import described
 from symdfi.plotting.style import (
     colours_of,
     draw_map,
     draw_orders,
     hide_rounding,
     legend,
+    letter,
     styled,
     without_empty,
 )
@@ -37,7 +39,7 @@ def plot_field(dataset: Any) -> Any:
     if not fields:
         figure = Figure(figsize=(5, 3.6), layout="constrained")
         draw_residual(figure.subplots(), dataset)
-        return figure
+        return described(figure, dataset)
     # The drift stands below the residual, or beside it where there is no second row.
     rows, columns = len(fields), 4 if invariants and len(fields) == 1 else 3
     figure = Figure(figsize=(4 * columns, 3.6 * rows), layout=ConstrainedLayoutEngine(w_pad=0.1))
@@ -48,14 +50,14 @@ def plot_field(dataset: Any) -> Any:
     if invariants:
         _draw_drift(grid[0, 3] if rows == 1 else grid[1, 2], dataset, invariants)
     without_empty(grid)
-    return figure
+    return described(figure, dataset)
 
 
 def _draw_field(figure: Any, axes: Any, field: Any, time: np.ndarray) -> None:
     """One field: its map over space and time and its profiles, or its maps over the plane."""
     from matplotlib import colormaps
 
-    space, u, label = [name for name in field.dims if name != "time"], field.values, field.name.replace("$", r"\$")
+    space, u, label = [name for name in field.dims if name != "time"], field.values, letter(field.name)
     if len(space) == 1:
         x = field[space[0]].values
         if len(time) > 1:
@@ -121,7 +123,7 @@ def plot_moments(dataset: Any) -> Any:
         axis.set(xlabel="t", title=label)
         legend(axis, 2)
     draw_residual(last, dataset)
-    return figure
+    return described(figure, dataset)
 
 
 def _draw_drift(axis: Any, dataset: Any, invariants: Sequence[str]) -> None:
@@ -129,6 +131,6 @@ def _draw_drift(axis: Any, dataset: Any, invariants: Sequence[str]) -> None:
     for name in invariants:
         values = dataset[name].values
         drift = np.abs(values - values[0]) / dataset[name].attrs["scale"]
-        draw_orders(axis, dataset["time"].values, drift, label=name)
+        draw_orders(axis, dataset["time"].values, drift, label=letter(name))
     axis.set(xlabel="t", ylabel="|ΔI| / |I₀|", title="drift of what is conserved")
     legend(axis, 2)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symdfi.plotting.style import colours_of, draw_map, styled
+from symdfi.plotting.style import colours_of, draw_map, letter, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,14 +59,14 @@ def _of_fields(time: np.ndarray, fields: list[Any]) -> Film:
             x = field[space[0]].values
             axis.plot(x, u[0], color="0.8", lw=0.8)
             (line,) = axis.plot(x, u[0])
-            axis.set(xlabel=space[0], title=field.name.replace("$", r"\$"), xlim=(x[0], x[-1]), ylim=_span(u))
+            axis.set(xlabel=space[0], title=letter(field.name), xlim=(x[0], x[-1]), ylim=_span(u))
             moving.append(lambda k, line=line, u=u: line.set_ydata(u[k]))
         else:
             x, y = (field[name].values for name in space)
             colours = {"vmin": np.nanmin(u), "vmax": np.nanmax(u), **colours_of(u)}
             image = draw_map(figure, axis, x, y, u[0].T, **colours)
             figure.colorbar(image, ax=axis)
-            axis.set(xlabel=space[0], ylabel=space[1], title=field.name.replace("$", r"\$"), aspect="equal")
+            axis.set(xlabel=space[0], ylabel=space[1], title=letter(field.name), aspect="equal")
             moving.append(lambda k, image=image, u=u: image.set_array(u[k].T))
     return _film(figure, time, moving)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from symdfi.plotting.captions import described
 from symdfi.plotting.style import draw_map, greek, legend, styled
 
 #: The elements of an array of coordinates are drawn as lines up to this many.
@@ -55,7 +56,7 @@ def plot_trajectory(dataset: Any, path: tuple[np.ndarray, np.ndarray] | None = N
         if len(lines) == 1:
             axis.set(ylabel=greek(dataset[velocities[0]].long_name))
     _draw_energy(next(axes), time, dataset["energy"].values, bool(dataset["energy"].attrs.get("conserved", True)))
-    return figure
+    return described(figure, dataset)
 
 
 def draw_lines(axis: Any, lines: list[tuple[str, np.ndarray, np.ndarray]], across: str, up: str, title: str) -> None:

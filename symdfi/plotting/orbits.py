@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from symdfi.plotting.captions import described
 from symdfi.plotting.motions import MOST_LINES, draw_elements, draw_lines
 from symdfi.plotting.style import greek, legend, styled
 
@@ -17,7 +18,7 @@ def plot_training(dataset: Any) -> Any:
 
     figure = Figure(figsize=(4.4 * (2 + bool(dataset["skipped"].values.any())), 3.6), layout="constrained")
     draw_training(figure, dataset)
-    return figure
+    return described(figure, dataset)
 
 
 @styled
@@ -75,14 +76,15 @@ def plot_orbit(dataset: Any) -> Any:
 
     figure = Figure(layout="constrained")
     figure.set_size_inches(4.8 * draw_orbit(figure, dataset), 3.8)
-    return figure
+    return described(figure, dataset)
 
 
 @styled
 def draw_orbit(figure: Any, dataset: Any) -> int:
     """The panels of ``plot_orbit``, in a figure or a part of one; how many they are."""
     time = dataset["time"].values
-    columns = [(name, dataset[name].values.reshape(time.size, -1)) for name in dataset.data_vars]
+    own = [name for name, values in dataset.data_vars.items() if values.attrs.get("role") == "coordinate"]
+    columns = [(name, dataset[name].values.reshape(time.size, -1)) for name in own]
     still = time.size == 1
     short = [(name, q) for name, q in columns if still or q.shape[1] <= MOST_LINES]
     long = [(name, q) for name, q in columns if not still and q.shape[1] > MOST_LINES]

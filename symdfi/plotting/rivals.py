@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from symdfi.plotting.captions import described
 from symdfi.plotting.fields import plot_field
-from symdfi.plotting.style import colours_of, draw_map, draw_orders, styled, without_empty
+from symdfi.plotting.style import colours_of, draw_map, draw_orders, letter, styled, without_empty
 
 
 @styled
@@ -46,9 +47,9 @@ def plot_rivals(dataset: Any) -> Any:
             of_gamma.axhline(error[-1], **drawn)
     figure.colorbar(images[-1], ax=grid[0])
     figure.suptitle(f"The same start and steps, every rival with the best of {gammas.size} γ")
-    profile.set(xlabel=across, title=f"{name} at t = {time[-1]:.3g}")
+    profile.set(xlabel=across, title=f"{letter(name)} at t = {time[-1]:.3g}")
     in_time.set(xlabel="t", ylabel="relative L²", title="errors")
     of_gamma.set(xlabel="γ / σ₁²", ylabel="relative L²", title=f"errors at t = {time[-1]:.3g}")
     figure.legend(handles=in_time.lines, loc="outside lower center", ncols=len(labels), frameon=False)
     without_empty(grid)
-    return figure
+    return described(figure, dataset)

@@ -78,7 +78,7 @@ def draw_orders(axis: Any, time: np.ndarray, values: np.ndarray, *style: str, **
 def hide_rounding(axis: Any) -> None:
     """Cut off what is orders below the rest of its line."""
     medians = [np.nanmedian(y) for y in (line.get_ydata() for line in axis.lines) if np.isfinite(y).any()]
-    lowest = 1e-3 * min((m for m in medians if m > 0), default=0.0)
+    lowest = 1e-2 * min((m for m in medians if m > 0), default=0.0)
     if axis.dataLim.ymin < lowest:
         axis.set_ylim(bottom=lowest)
 
@@ -88,6 +88,13 @@ def without_empty(grid: np.ndarray) -> None:
     for axis in grid.flat:
         if not axis.has_data():
             axis.remove()
+
+
+def letter(name: str) -> str:
+    """A field's name as plain text: eta as η, p_u as pᵤ; as it is where it is no one symbol."""
+    from sympy.printing.pretty.pretty_symbology import pretty_symbol
+
+    return (pretty_symbol(name) if name.isidentifier() else name).replace("$", r"\$")
 
 
 def greek(name: str, index: tuple[int, ...] = ()) -> str:

@@ -22,7 +22,7 @@ from symdfi.plotting import (
     plot_trajectory,
 )
 from symdfi.plotting.motions import MOST_LINES
-from symdfi.plotting.style import legend, styled
+from symdfi.plotting.style import greek, legend, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -147,11 +147,12 @@ def propagation(
     axis, start = parts[1].subplots(), 0
     for name, found in gradient.items():
         at = start + np.arange(found.size)
-        line = axis.plot(at, np.ravel(found), "o", fillstyle="none", label=name)[0]
+        line = axis.plot(at, np.ravel(found), "o", fillstyle="none", label=greek(name))[0]
         axis.plot(at, np.ravel(adjoint[name]), ".", ms=4, color=line.get_color())
         start += found.size
     axis.axhline(0, lw=0.5, color="black")
     axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.set_xlim(-0.5, start - 0.5)
     axis.set(xlabel="parameter", ylabel="dC/dθ", title="gradient (circles), adjoint (dots)")
     legend(axis, 4)
     if training is not None:
