@@ -6,6 +6,7 @@ By widgets in notebooks that have them, text in a terminal, nothing in a pipe.
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sys
 import warnings
 from collections.abc import Iterator
@@ -68,7 +69,9 @@ class Display:
         from tqdm import tqdm
 
         self.title, self.total = title, None
-        self._line = tqdm(total=1, leave=False, bar_format="{desc}", desc=f"{title}: loading", dynamic_ncols=True)
+        # A terminal that does not know its width would be shown nothing.
+        width = shutil.get_terminal_size().columns - 1
+        self._line = tqdm(total=1, leave=False, bar_format="{desc}", desc=f"{title}: loading", ncols=width, nrows=20)
 
     def phase(self, name: str) -> None:
         """What begins now."""

@@ -15,11 +15,11 @@ _LONGEST = 60
 
 
 def captioned(figure: Any, title: str, settings: str) -> Any:
-    """The figure with a title above, unless it has one, and settings below it. Axes make room for both."""
+    """The figure with a title above, over one that it has, and settings below it. Axes make room for both."""
     if figure.get_layout_engine() is None:
         figure.set_layout_engine("constrained")
-    if title and not figure.get_suptitle():
-        figure.suptitle(plain(title))
+    if title:
+        figure.suptitle("\n".join(filter(None, [plain(title), figure.get_suptitle()])))
     if settings:
         width = max(30, int(_TO_AN_INCH * figure.get_figwidth()))
         lines = textwrap.wrap(settings, width, break_long_words=True)

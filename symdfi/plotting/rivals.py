@@ -8,7 +8,7 @@ import numpy as np
 
 from symdfi.plotting.captions import described
 from symdfi.plotting.fields import plot_field
-from symdfi.plotting.style import colours_of, draw_map, draw_orders, letter, styled, without_empty
+from symdfi.plotting.style import colours_of, draw_map, draw_orders, legend, letter, styled, without_empty
 
 
 @styled
@@ -50,6 +50,6 @@ def plot_rivals(dataset: Any) -> Any:
     profile.set(xlabel=across, title=f"{letter(name)} at t = {time[-1]:.3g}")
     in_time.set(xlabel="t", ylabel="relative L²", title="errors")
     of_gamma.set(xlabel="γ / σ₁²", ylabel="relative L²", title=f"errors at t = {time[-1]:.3g}")
-    figure.legend(handles=in_time.lines, loc="outside lower center", ncols=len(labels), frameon=False)
+    legend(in_time, len(labels))
     without_empty(grid)
     return described(figure, dataset)
