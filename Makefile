@@ -71,7 +71,7 @@ docs: $(DOCS_VENV)/.installed-docs
 	$(DOCS_PY) docs/links.py docs/_build/html
 
 gallery: $(VENV)/.installed-test
-	$(PY) docs/gallery.py $(ARGS)
+	$(PY) docs/draw.py $(ARGS)
 
 # A stamp is older than pyproject.toml when the dependencies may have changed.
 $(VENV)/.installed: pyproject.toml

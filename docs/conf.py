@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent)]
+sys.path[:0] = [str(HERE / "_ext"), str(HERE), str(HERE.parent)]
 
 import symdfi  # noqa: E402
 
@@ -22,7 +22,7 @@ extensions = [
     "notebooks",
     "pictures",
 ]
-exclude_patterns = ["_build", "gallery/*.json"]
+exclude_patterns = ["_build"]
 nitpicky = True
 
 # Notebooks are shown with the outputs that they are stored with.
@@ -43,7 +43,7 @@ autoclass_content = "class"
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 100
 # Types in signatures that have no page: those of other packages, and those that users do not make themselves.
-nitpick_ignore_regex = [("py:.*", ".*")]
+nitpick_ignore_regex = [("py:class", ".*")]
 
 html_theme = "furo"
 html_title = f"symdfi {release}"

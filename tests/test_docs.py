@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from pathlib import Path
 
@@ -85,3 +86,23 @@ def test_the_code_of_a_page_runs(page) -> None:
 def test_no_page_has_code_that_is_not_run() -> None:
     run = {"start.md", "recipes.md", "conventions.md"}
     assert {page.name for page in PAGES if "```python" in page.read_text(encoding="utf-8")} <= run
+
+
+def test_dead_links_and_what_comes_from_elsewhere_are_found(tmp_path) -> None:
+    """By ``docs/links.py``, which ends `make docs`."""
+    spec = importlib.util.spec_from_file_location("links", DOCS / "links.py")
+    assert spec is not None and spec.loader is not None
+    links = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(links)
+    (tmp_path / "a.html").write_text(
+        '<p id="here"><a href="b.html#there">b</a> <a href="#here">a</a>', encoding="utf-8"
+    )
+    (tmp_path / "b.html").write_text('<p id="there"><a href="https://example.org/">out</a>', encoding="utf-8")
+    assert links.dead(tmp_path) == []
+    (tmp_path / "c.html").write_text(
+        '<a href="b.html#gone">b</a> <img src="gone.png"> <script src="https://example.org/x.js"></script>',
+        encoding="utf-8",
+    )
+    assert links.dead(tmp_path) == [
+        "c.html: https://example.org/x.js is loaded from elsewhere", "c.html: b.html#gone", "c.html: gone.png",
+    ]  # fmt: skip

@@ -1,13 +1,13 @@
-"""The gallery, from the README's table of models, the models' own words, and what ``docs/gallery.py`` has drawn."""
+"""The gallery, from the README's table of models, the models' own words, and what ``docs/draw.py`` has drawn."""
 
 from __future__ import annotations
 
 import ast
-import json
 import re
 from pathlib import Path
 from typing import Any
 
+from draw import command
 from sphinx.application import Sphinx
 
 from symdfi import models
@@ -31,10 +31,8 @@ def entry(name: str, title: str, folder: Path) -> list[str]:
     source = Path(models.__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
     words = (ast.get_docstring(ast.parse(source)) or "").split("\n\n")[0].replace("\n", " ")
     lines = [f"### {title}", "", re.sub(r"([*_`$\[\]<])", r"\\\1", words), ""]
-    told = folder / f"{name}.json"
-    if told.exists():
-        run = json.loads(told.read_text(encoding="utf-8"))
-        lines += [f"```sh\n{run['command']}\n```", "", f"```{{image}} {name}.png\n:alt: {title}\n```", ""]
+    if (folder / f"{name}.png").exists():
+        lines += [f"```sh\n{command(name)}\n```", "", f"```{{image}} {name}.png\n:alt: {title}\n```", ""]
     return lines
 
 

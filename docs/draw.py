@@ -1,13 +1,12 @@
 """Draws the pictures of the gallery, ``docs/gallery/MODEL.png``: ``make gallery``, or ``make gallery ARGS="kepler"``.
 
 Every model is run as `symdfi run MODEL` runs it, some with the shorter settings below, and its picture reduced to what
-a page needs. The settings are written beside the pictures, for the page to say them.
+a page needs.
 """
 
 from __future__ import annotations
 
 import io
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -51,17 +50,19 @@ def reduced(data: bytes) -> bytes:
     raise ValueError(f"{len(made.getvalue())} bytes, more than {MOST}")
 
 
+def command(name: str) -> str:
+    """The command that makes a picture, at its full size."""
+    return " ".join([f"symdfi run {name}", *(f"--set {key}={value}" for key, value in SHORTER.get(name, {}).items())])
+
+
 def draw(name: str) -> None:
-    """Run a model and write its picture and how it was made."""
+    """Run a model and write its picture."""
     model, changed = models.load(name), SHORTER.get(name, {})
     result = model.run({**model.settings, **changed})
     raw = io.BytesIO()
     result.figure().savefig(raw, format="png", dpi=130)
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / f"{name}.png").write_bytes(reduced(raw.getvalue()))
-    command = " ".join([f"symdfi run {name}", *(f"--set {key}={value}" for key, value in changed.items())])
-    told = {"command": command, "summary": [list(row) for row in result.summary]}
-    (FOLDER / f"{name}.json").write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def main() -> None:
