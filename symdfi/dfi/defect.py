@@ -21,10 +21,10 @@ import numpy as np
 from symdfi.dfi.problem import Problem
 from symdfi.dfi.schemes import Motion
 
-_GAUSS = 0.5 + np.array([-0.5, 0.5]) / np.sqrt(3)
+GAUSS = 0.5 + np.array([-0.5, 0.5]) / np.sqrt(3)
 #: The cubic there by θ⁺ − θ and h times the velocities at both ends, (2, 3), and its rate by the same over h.
-_VALUES = np.stack([3 * _GAUSS**2 - 2 * _GAUSS**3, _GAUSS - 2 * _GAUSS**2 + _GAUSS**3, _GAUSS**3 - _GAUSS**2], axis=1)
-_RATES = np.stack([6 * (_GAUSS - _GAUSS**2), 1 - 4 * _GAUSS + 3 * _GAUSS**2, 3 * _GAUSS**2 - 2 * _GAUSS], axis=1)
+VALUES = np.stack([3 * GAUSS**2 - 2 * GAUSS**3, GAUSS - 2 * GAUSS**2 + GAUSS**3, GAUSS**3 - GAUSS**2], axis=1)
+RATES = np.stack([6 * (GAUSS - GAUSS**2), 1 - 4 * GAUSS + 3 * GAUSS**2, 3 * GAUSS**2 - 2 * GAUSS], axis=1)
 #: A step fails if it strays by this part of ‖û‖; healthy steps stray by 1e-10 to 3e-2 (V1, V6, the models).
 _LARGEST = 0.5
 #: ... and by this many times ∫‖f‖. A healthy step, even one whose ansatz cannot follow at all, strays by at most one.
@@ -80,8 +80,8 @@ class StepMeter:
     def measure(self, motion: Motion, velocity: np.ndarray, moved: Motion, time: float, h: float) -> StepError:
         """The step from ``motion``, where the velocity is ``velocity``, to ``moved``."""
         parts = np.array([moved.theta - motion.theta, h * velocity, h * moved.velocity])
-        path, along = motion.theta + _VALUES @ parts, _RATES @ parts / h
-        pairs = [self._problem.tangents(*state) for state in zip(path, along, time + h * _GAUSS, strict=True)]
+        path, along = motion.theta + VALUES @ parts, RATES @ parts / h
+        pairs = [self._problem.tangents(*state) for state in zip(path, along, time + h * GAUSS, strict=True)]
         rates, sides = zip(*pairs, strict=True)
         before, self._value = self._value, self._problem.weighted(moved.theta)
         step = self._value - before

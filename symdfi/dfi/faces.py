@@ -131,7 +131,7 @@ def _asking(
     both ends and out through the other, which needs none.
     """
     for axis, (x, ends) in enumerate(zip(ansatz.variables, box.bounds, strict=True)):
-        orders = [_order(equation, field, x) for field in equation.fields]
+        orders = [order_of(equation, field, x) for field in equation.fields]
         if box.periodic[axis] or not any(orders):
             continue
         faces = [(axis, end) for end in ends if abs(end) < float("inf")]
@@ -142,7 +142,7 @@ def _asking(
             yield from (face for face in faces if face not in held)
 
 
-def _order(equation: EvolutionEquation, field: AppliedUndef, x: sp.Symbol) -> int:
+def order_of(equation: EvolutionEquation, field: AppliedUndef, x: sp.Symbol) -> int:
     """The highest derivative by x of a field in the right sides, those under integrals apart."""
     sides = [side.replace(lambda e: isinstance(e, sp.Integral), lambda e: sp.Dummy()) for side in equation.right_sides]
     held = {d for side in sides for d in side.atoms(sp.Derivative) if d.expr == field}

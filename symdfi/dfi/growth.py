@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from scipy.linalg import eigh, eigvalsh
@@ -19,12 +19,12 @@ _FEWEST, _MOST, _OPERATIONS = 5, 64, 1e11
 _LARGEST = 2**12
 
 
-def logarithmic_norm(problem: Problem, theta: np.ndarray, time: float) -> float:
+def logarithmic_norm(problem: Problem, theta: np.ndarray, time: float, directions: np.ndarray | None = None) -> float:
     """λ = max ⟨f′(û) w, w⟩/‖w‖² over the tangent space w = J z: the largest eigenvalue of ½(Jᵀ F + Fᵀ J) against JᵀJ
     with F = ∂f/∂θ = f′(û) J, on points independent of those solved on, all fields with their weights.
 
-    An error w that û could take on itself grows by e^{λt} at most, to first order in w. 0 where J = 0, infinite where
-    J or F is not finite.
+    An error w that û could take on itself grows by e^{λt} at most, to first order in w. Of the tangents only those are
+    taken that have z = ``directions`` y, (p, d), if given. 0 where J = 0, infinite where J or F is not finite.
     """
     gram, rates = np.zeros((2, theta.size, theta.size))
     step = max(1, _BLOCK // theta.size)
@@ -34,16 +34,23 @@ def logarithmic_norm(problem: Problem, theta: np.ndarray, time: float) -> float:
         rates += jacobian.T @ moved
     if not (np.isfinite(gram).all() and np.isfinite(rates).all()):
         return np.inf
-    sizes, directions = eigh(gram)
+    if directions is not None:
+        gram, rates = (directions.T @ matrix @ directions for matrix in (gram, rates))
+    sizes, axes = eigh(gram)
     kept = sizes > _LEAST * max(sizes[-1], np.finfo(float).tiny)
     if not kept.any():
         return 0.0
-    basis = directions[:, kept] / np.sqrt(sizes[kept])
+    basis = axes[:, kept] / np.sqrt(sizes[kept])
     growth = basis.T @ rates @ basis
     return float(eigvalsh(0.5 * (growth + growth.T))[-1])
 
 
-def along(problem: Problem, times: np.ndarray, thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def along(
+    problem: Problem,
+    times: np.ndarray,
+    thetas: np.ndarray,
+    norm: Callable[[Problem, np.ndarray, float], float] = logarithmic_norm,
+) -> tuple[np.ndarray, np.ndarray]:
     """Some of the times and λ at these, the first and the last among them: 64, or fewer where that is costly.
 
     Raises ``ValueError`` for an ansatz of more than 4096 parameters, ``CompileError`` where f has no compiled
@@ -56,7 +63,7 @@ def along(problem: Problem, times: np.ndarray, thetas: np.ndarray) -> tuple[np.n
     count = int(np.clip(_OPERATIONS / (4 * rows * p**2 + 10 * p**3), _FEWEST, _MOST))
     chosen = np.unique(np.linspace(0, len(times) - 1, min(count, len(times))).round().astype(int))
     moments = zip(moved(problem, thetas[chosen]), thetas[chosen], times[chosen].tolist(), strict=True)
-    return times[chosen], np.array([logarithmic_norm(*moment) for moment in moments])
+    return times[chosen], np.array([norm(*moment) for moment in moments])
 
 
 def moved(problem: Problem, thetas: np.ndarray) -> Iterator[Problem]:

@@ -126,7 +126,8 @@ class Problem(Rebuilt):
         self._sizes: dict[int, tuple[np.ndarray, IndexValues]] = {}
         self._strips: dict[int, Strips] = {}
         self.components = Components(equation.complex)
-        self._scales = field_scales(equation, field_weights)
+        #: √ω of every field.
+        self.field_scales = field_scales(equation, field_weights)
         #: The problem that this one is, at other samples.
         self._origin: Problem | None = None
         self._sample(Rule(*quadrature.nodes(domain)), Rule(*quadrature.independent(domain)))
@@ -293,7 +294,7 @@ class Problem(Rebuilt):
 
     def roots(self, weights: np.ndarray) -> np.ndarray:
         """√w a sample and component, (n, components): what rows are weighted by."""
-        return np.sqrt(weights)[:, None] * self._scales[list(self.components.owners)]
+        return np.sqrt(weights)[:, None] * self.field_scales[list(self.components.owners)]
 
     def rows(
         self,

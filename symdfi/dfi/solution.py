@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symdfi.dfi.growth import along, moved
+from symdfi.dfi.growth import along, logarithmic_norm, moved
+from symdfi.dfi.lifting import Lifting, in_doubt
 from symdfi.dfi.problem import Problem
 from symdfi.dfi.schemes import Motion
 from symdfi.dfi.target import distance, in_time
@@ -131,7 +132,9 @@ class Solution(Bare):
         Raises ``ValueError`` for an ansatz of more than 4096 parameters, ``CompileError`` where f has no compiled
         derivative.
         """
-        times, found = along(self.problem, self.t, self.theta)
+        lifting = self._lifting
+        norm = lifting.growth if isinstance(lifting, Lifting) else logarithmic_norm
+        times, found = along(self.problem, self.t, self.theta, norm)
         after = np.searchsorted(times, self.t)
         return np.maximum(found[np.maximum(np.searchsorted(times, self.t, side="right") - 1, 0)], found[after])
 
@@ -156,12 +159,16 @@ class Solution(Bare):
         as good as the quadratures in space and time: of what no independent point sees it knows nothing. Infinite where
         it overflows and past the last step that was measured, NaN where the initial error is.
 
-        Where conditions on the boundary are rows, of what their residual lets in it would hold nothing: it is NaN then,
-        with a ``PrecisionWarning``. Of conditions that are said to be in the ansatz it takes the user's word.
+        Where conditions on the boundary are rows, they hold up to an error, which is taken off û by a polynomial w: the
+        bound is that of û − w, whose δ_k are measured between saves, and ‖w‖ (``dfi.lifting``). This is so for linear
+        conditions in one dimension; for others it is NaN, with a ``PrecisionWarning``. So it is where a condition
+        is said to be in the ansatz, and û and its derivative move independently of one another at that face.
         """
         if self._withheld is not None:
             warnings.warn(f"no error bound: {self._withheld}", PrecisionWarning, stacklevel=2)
             return np.full(len(self.t), np.nan)
+        if isinstance(self._lifting, Lifting):
+            return self._lifted_bound(self._lifting, lipschitz, initial_error)
         e0 = self.initial_error if initial_error is None else real(initial_error, "initial_error")
         if lipschitz is None:
             after = np.searchsorted(self.t, self.step_t + 0.5 * self.step_dt).clip(1, max(len(self.t) - 1, 1))
@@ -183,12 +190,40 @@ class Solution(Bare):
         inside, beyond = self.t < end - slack[begun - 1], self.t > end + slack[begun - 1]
         return np.where(beyond, np.inf, np.where(inside, np.array(within)[begun], np.array(grown)[begun]))
 
+    @functools.cached_property
+    def _lifting(self) -> Lifting | str | None:
+        """What takes the error of conditions on the boundary off, or why nothing does; None where they are no rows."""
+        return Lifting.of(self.problem) if self.problem.boundary.conditions else None
+
     @property
     def _withheld(self) -> str | None:
         """Why there is no bound, None where there is one."""
-        if not self.problem.boundary.conditions:
-            return None
-        return "the conditions on the boundary are rows, which hold up to an error that the bound does not see"
+        return self._lifting if isinstance(self._lifting, str) else self._doubt
+
+    @functools.cached_property
+    def _doubt(self) -> str | None:
+        """Why what is said to be in the ansatz is not."""
+        return in_doubt(self.problem, self.theta[-1]) if self.problem.boundary.said else None
+
+    def _lifted_bound(self, lifting: Lifting, lipschitz: float | None, initial_error: float | None) -> np.ndarray:
+        """The ``bound`` of û − w, and the size of w."""
+        e0 = self.initial_error if initial_error is None else real(initial_error, "initial_error")
+        if lipschitz is None:
+            constants = np.maximum(np.maximum(self.growth[:-1], self.growth[1:]), 0.0)
+        else:
+            constants = np.full(len(self.t) - 1, real(lipschitz, "lipschitz"))
+        sizes = np.array([lifting.size(theta, time) for theta, time in zip(self.theta, self.t.tolist(), strict=True)])
+        found = [e0 + sizes[0]]
+        with np.errstate(over="ignore"):
+            factors = np.exp(np.minimum(constants * np.diff(self.t), _LARGEST))
+        for factor, strayed in zip(factors.tolist(), self._lifted_strays.tolist(), strict=True):
+            found.append(factor * found[-1] + max(1.0, factor) * strayed)
+        return np.append(e0, np.array(found[1:]) + sizes[1:])
+
+    @functools.cached_property
+    def _lifted_strays(self) -> np.ndarray:
+        assert isinstance(self._lifting, Lifting)
+        return self._lifting.strays(self.t, self.theta, self.velocity)
 
     def errors(self, reference: Any) -> np.ndarray:
         """‖û − u‖ in L² at the saved times (s,), of all fields together, on points independent of those solved on.

@@ -8,6 +8,7 @@ import pytest
 import sympy as sp
 
 import symdfi as sd
+from symdfi.dfi.lifting import Lifting, in_doubt
 
 X, Y, k = sp.symbols("x y k")
 u, v = sp.Function("u")(sd.t, X), sp.Function("v")(sd.t, X, Y)
@@ -111,9 +112,71 @@ def test_the_network_that_ran_without_a_word_keeps_its_walls():
     exact = sp.exp(-((sp.pi / 2) ** 2) * sd.t) * sp.cos(sp.pi * X / 2)
     assert np.abs(solution.evaluate([-1.0, 1.0])).max() < 2e-4
     assert solution.errors(exact).max() < 2e-4
-    with pytest.warns(sd.PrecisionWarning, match="no error bound: the conditions on the boundary are rows"):
-        assert np.isnan(solution.error_bound).all()
-    assert "are rows" in solution.dataset.error_bound.missing
+    effectivity = solution.effectivity(exact)
+    assert effectivity.min() >= 1 and effectivity[-1] < 1e3
+
+
+def test_what_a_lifting_takes_off_holds_the_conditions():
+    """ũ of a nonlinear equation and two fields: B(ũ) = g at the faces, and κ moves as it is differentiated."""
+    w = sp.Function("w")(sd.t, X)
+    pair = sd.EvolutionEquation([sp.Eq(u.diff(sd.t), u.diff(X, 2) - u * w), sp.Eq(w.diff(sd.t), w.diff(X, 2) + u)])
+    walls = [
+        sd.Dirichlet({u: sp.sin(sd.t)}),
+        sd.BoundaryCondition(sp.Eq(w.diff(X) + 2 * w, u), {X: -1}),
+        sd.Neumann({w: 1}, {X: 1}),
+    ]
+    problem = sd.Problem(pair, {u: NET, w: sd.mlp([X], [3])}, BOX, GRID, field_weights={w: 4.0}, boundary=walls)
+    lifting = Lifting.of(problem)
+    assert isinstance(lifting, Lifting)
+    theta = np.random.default_rng(1).normal(size=int(problem.ansatz.count))
+    state, slopes, rates = lifting.at(theta, 0.4)
+    h, x = 1e-5, np.array([-1.0, -1.0 + 2e-5, 1.0 - 2e-5, 1.0])
+    value, other = lifting.lifted.evaluate(state, x)
+    np.testing.assert_allclose(value[[0, 3]], np.sin(0.4), rtol=1e-12)
+    ends = (other[1] - other[0]) / 2e-5 + 2 * other[0], (other[3] - other[2]) / 2e-5
+    np.testing.assert_allclose(ends, [value[0], 1.0], atol=1e-3)
+    along = np.random.default_rng(2).normal(size=theta.size)
+    ahead, behind = (lifting.at(theta + s * h * along, 0.4 + s * h)[0][theta.size :] for s in (1, -1))
+    np.testing.assert_allclose(slopes @ along + rates, (ahead - behind) / (2 * h), rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("boundary", "said"),
+    [
+        ([sd.BoundaryCondition(sp.Eq(u**2, 1))], "not linear"),
+        ([sd.BoundaryCondition(sp.Eq(sd.t * u, 1))], "not linear in the fields, with constant coefficients"),
+        ([sd.Dirichlet(0, {X: -1}), "in the ansatz"], "of some faces"),
+        ([sd.Dirichlet(0), sd.Dirichlet(1)], "contradict"),
+    ],
+)
+def test_no_bound_is_certified_where_none_is_known(boundary, said):
+    a, b = sp.symbols("a b")
+    problem = sd.Problem(HEAT, sd.Ansatz(a + b * X, [X], [a, b]), BOX, GRID, boundary=boundary)
+    reason = Lifting.of(problem)
+    assert isinstance(reason, str) and said in reason
+
+
+C = sp.symbols("c0:4")
+SERIES = sum(c * sp.sin((k + 1) * sp.pi * (X + 1) / 2) for k, c in enumerate(C))
+COSINES = sum(c * sp.cos(k * sp.pi * (X + 1) / 2) for k, c in enumerate(C))
+
+
+@pytest.mark.parametrize(
+    ("expr", "is_in"),
+    [
+        (SERIES, True),
+        (COSINES, True),
+        (sp.exp(-X) * SERIES + 2, True),
+        (sp.exp(-3 * X) * COSINES, True),  # Robin's, u_x + 3u = 0
+        (sum(c * X**k for k, c in enumerate(C)), False),
+    ],
+)
+def test_what_is_said_to_be_in_the_ansatz_is_checked(expr, is_in):
+    problem = sd.Problem(HEAT, sd.Ansatz(expr, [X], C), BOX, GRID, boundary="in the ansatz")
+    doubt = in_doubt(problem, np.array([0.3, 1.0, -0.4, 0.2]))
+    assert (doubt is None) == is_in
+    if doubt is not None:
+        assert doubt.startswith("the ansatz is said to hold a condition at x = -1, but u and its derivative by x move")
 
 
 def test_the_example_of_the_docstring_runs():
