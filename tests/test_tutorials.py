@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[1] / "tutorials"
-NOTEBOOKS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 #: An absolute path of a machine, a bar of progress, a warning.
 UNWANTED = re.compile(r"(?<![\w./)])/(?:[\w.-]+/)+|[A-Z]:\\|it/s\]|Warning|Traceback")
 
@@ -18,6 +18,10 @@ def texts(output: dict) -> list[str]:
     """What an output shows as text."""
     parts = [output.get("text", ""), *(v for k, v in output.get("data", {}).items() if not k.startswith("image/"))]
     return ["".join(part) for part in parts]
+
+
+def test_they_are_a_series():
+    assert [path.name[:2] for path in NOTEBOOKS] == [f"{k:02d}" for k in range(1, len(NOTEBOOKS) + 1)]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
