@@ -13,9 +13,10 @@ import numpy as np
 
 from symdfi.choices import meant
 from symdfi.dynamics.system import Lagrangian
+from symdfi.ep.bound import places_of
 from symdfi.ep.boundary import Boundary
 from symdfi.ep.cost import Cost
-from symdfi.ep.direct import Found, Sample
+from symdfi.ep.direct import Found, Sample, Several, columns_of
 from symdfi.ep.nudging import Nudging
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.rules import Rule
@@ -50,7 +51,7 @@ class Trainer(Protocol):
         guess: np.ndarray | None = None,
     ) -> tuple[float, dict[str, np.ndarray]]: ...  # fmt: skip
 
-    def directly(self, params: Mapping[Any, Any], samples: Sequence[Sample]) -> list[Found | None]: ...
+    def directly(self, params: Mapping[Any, Any], samples: Sequence[Sample]) -> list[Found | None] | Several: ...
 
     def response(self, free: Orbit) -> dict[str, np.ndarray]: ...
 
@@ -83,10 +84,8 @@ class Packing:
 
     def params(self, theta: np.ndarray) -> dict[str, Any]:
         """All parameters by name."""
-        sizes = [int(np.prod(shape, dtype=int)) for shape in self.shapes.values()]
-        parts = np.split(theta, np.cumsum(sizes)[:-1])
-        pairs = zip(self.shapes.items(), parts, strict=True)
-        return {**self.given, **{name: part.reshape(shape) for (name, shape), part in pairs}}
+        places = places_of(self.shapes)
+        return {**self.given, **{name: theta[own].reshape(shape) for name, (own, shape) in places}}
 
     def bounds(self, bounds: Mapping[Any, tuple[Any, Any]]) -> tuple[np.ndarray, np.ndarray]:
         """The least and the largest θ. ``ValueError`` for bounds of what is not trained, and for empty ones."""
@@ -156,13 +155,15 @@ class Batches:
             samples = [(k, self.samples[k], warm.get(k)) for k in own]
             parts.append((task, params, samples, self.guess))
         total, cost, paths, failures = np.zeros(theta.size), 0.0, {}, []
+        keeps = not self.trainer.boundary.is_marched
         with contextlib.closing(run(solved, parts, self.executor)) as coming:
             for k, found in zip(members, itertools.chain.from_iterable(coming), strict=True):
                 if found.gradient is None:
                     failures.append((k, found.reason))
                     continue
-                cost, total = cost + found.cost, total + found.gradient
-                if not self.trainer.boundary.is_marched:
+                cost += found.cost
+                total += found.gradient
+                if keeps:
                     paths[k] = found.path
         count = len(members) - len(failures)
         with np.errstate(invalid="ignore"):
@@ -177,18 +178,18 @@ def solved(
 ) -> list[Solved]:  # fmt: skip
     """What is found of samples, given by number, signals and the path of an earlier solution."""
     trainer, gradient, names = task.value
+    begun = [(signals, None, guess if warm is None else warm) for _, signals, warm in samples]
+    several = trainer.directly(params, begun) if gradient is None else [None] * len(begun)
+    if isinstance(several, Several) and several.told.all():
+        rows = several.thetas[:, columns_of(several.places, names)]
+        return list(map(Solved, several.costs.tolist(), rows))
     found = []
     # On one thread each, whoever calls: rounding is the same then.
     with own_threads():
-        begun = [(signals, None, guess if warm is None else warm) for _, signals, warm in samples]
-        several = trainer.directly(params, begun) if gradient is None else [None] * len(begun)
-        columns: dict[int, np.ndarray] = {}
-        for (number, signals, warm), known in zip(samples, several, strict=True):
+        for place, (number, signals, warm) in enumerate(samples):
+            known = several[place]
             if known is not None:
-                own = columns.get(id(known.places))
-                if own is None:
-                    own = columns[id(known.places)] = known.columns(names)
-                found.append(Solved(known.cost, known.theta[own], known.path))
+                found.append(Solved(known.cost, known.theta[columns_of(known.places, names)], known.path))
                 continue
             try:
                 found.append(_solved(task, params, signals, warm, guess))

@@ -111,16 +111,15 @@ class Bound:
         columns = iter(self.signals)
         for own, first in enumerate((inputs, targets)):
             each = [sample[own] or {} for sample in samples]
-            if any(len(given) != len(first or {}) for given in each):
+            if set(map(len, each)) != {len(first or {})}:
                 return False
             for key in first or {}:
                 column, shape, varies = next(columns)
                 values = [given.get(key) for given in each]
-                if not varies or len(shape) > 2 or any(type(x) is not np.ndarray for x in values):
+                arrays = [x for x in values if type(x) is np.ndarray and x.dtype is _FLOAT and x.shape == shape]
+                if not varies or len(shape) > 2 or len(arrays) < len(values):
                     return False
-                if any(x.dtype != _FLOAT or x.shape != shape for x in values if x is not None):
-                    return False
-                rows[:, :, column] = np.array(values)
+                rows[:, :, column] = np.array(arrays)
         return True
 
     def reads(

@@ -38,9 +38,25 @@ class Found(NamedTuple):
             found[name] = self.theta[own].reshape(shape)
         return found
 
-    def columns(self, names: Iterable[str]) -> np.ndarray:
-        """Where these parameters are, one after the other."""
-        return np.concatenate([np.arange(own.start, own.stop) for own, _ in (self.places[name] for name in names)])
+
+def columns_of(places: Mapping[str, Place], names: Iterable[str]) -> np.ndarray:
+    """Where these parameters are among all, one after the other."""
+    return np.concatenate([np.arange(own.start, own.stop) for own, _ in (places[name] for name in names)])
+
+
+@dataclass(frozen=True)
+class Several:
+    """The same of samples, of which some are ``told``, in rows: C, and dC/dθ."""
+
+    told: np.ndarray
+    costs: np.ndarray
+    thetas: np.ndarray
+    places: Mapping[str, Place]
+
+    def __getitem__(self, number: int) -> Found | None:
+        if not self.told[number]:  # IndexError beyond the last: that makes it a sequence
+            return None
+        return Found(self.costs[number].item(), self.thetas[number], self.places, None)
 
 
 #: Inputs and targets of a sample, and the path from which its orbit is sought.
@@ -55,13 +71,15 @@ class Direct(abc.ABC):
     places: Mapping[str, Place]
 
     @abc.abstractmethod
-    def gradients(self, params: Mapping[Any, Any], samples: Sequence[Sample]) -> tuple[np.ndarray, list[Found | None]]:
+    def gradients(
+        self, params: Mapping[Any, Any], samples: Sequence[Sample]
+    ) -> tuple[np.ndarray, list[Found | None] | Several]:
         """Which samples are given as was known, parameters as well, and what is found of them."""
 
     def gradient(self, params: Mapping[Any, Any], sample: Sample) -> tuple[bool, Found | None]:
         """The same of one sample."""
-        (fits,), (found,) = self.gradients(params, [sample])
-        return bool(fits), found
+        (fits,), found = self.gradients(params, [sample])
+        return bool(fits), found[0]
 
 
 def direct(
@@ -110,8 +128,10 @@ class ByLeaps(Direct):
     def _rooms(self) -> threading.local:
         return threading.local()
 
-    def gradients(self, params: Mapping[Any, Any], samples: Sequence[Sample]) -> tuple[np.ndarray, list[Found | None]]:
-        if len(samples) > 1 and not self.leaps.system.has_massive_parameters:
+    def gradients(
+        self, params: Mapping[Any, Any], samples: Sequence[Sample]
+    ) -> tuple[np.ndarray, list[Found | None] | Several]:
+        if self.leaps.is_abreast:
             return self._together(params, samples)
         each = [self.gradient(params, sample) for sample in samples]
         return np.array([fits for fits, _ in each]), [found for _, found in each]
@@ -126,17 +146,16 @@ class ByLeaps(Direct):
         told = leaps.backward(packed, rows, room.path, leaps.no_push, room)
         return True, None if told is None else Found(*told, self.places, None)
 
-    def _together(self, params: Mapping[Any, Any], samples: Sequence[Sample]) -> tuple[np.ndarray, list[Found | None]]:
+    def _together(
+        self, params: Mapping[Any, Any], samples: Sequence[Sample]
+    ) -> tuple[np.ndarray, list[Found | None] | Several]:
         leaps, packed = self.leaps, self.leaps.setting.params.copy()
         signals = np.repeat(leaps.signals[None], len(samples), axis=0)
         fits = self.bound.reads_each(params, [sample[:2] for sample in samples], packed, signals)
         if not fits.any():
-            return fits, [None] * len(samples)
+            return fits, list[Found | None]([None] * len(samples))
         told, costs, thetas = leaps.gradients(packed, signals)
-        return fits, [
-            Found(cost, theta, self.places, None) if well else None
-            for well, cost, theta in zip((told & fits).tolist(), costs.tolist(), thetas, strict=True)
-        ]
+        return fits, Several(told & fits, costs, thetas, self.places)
 
 
 @dataclass(frozen=True)
@@ -145,7 +164,9 @@ class ByNewton(Direct):
 
     newton: NewtonGradients
 
-    def gradients(self, params: Mapping[Any, Any], samples: Sequence[Sample]) -> tuple[np.ndarray, list[Found | None]]:
+    def gradients(
+        self, params: Mapping[Any, Any], samples: Sequence[Sample]
+    ) -> tuple[np.ndarray, list[Found | None] | Several]:
         settings = [self._setting(params, inputs, targets) for inputs, targets, _ in samples]
         fits = np.array([setting is not None for setting in settings])
         paths = [self._begun(path) for _, _, path in samples]

@@ -94,10 +94,13 @@ class PointKernels:
         #: The parameters with a gradient: all but index arrays.
         self.differentiable: tuple[Variable, ...] = tuple(map(self.compiled.renaming.user, self.parameters))
         once = ("ints", "params")
-        self._groups = tuple(g if name in once else Group(name, g.members, batched=True) for name, g in groups.items())
+        self._groups = tuple(
+            g if name in once else Group(name, g.members, batched=True, common=name == "t")
+            for name, g in groups.items()
+        )
 
-    def builder(self, *more: Group) -> KernelBuilder:
-        return KernelBuilder((*self._groups, *more), self.model.sizes, self.compiled.renaming)
+    def builder(self, *more: Group, lanes: int = 1) -> KernelBuilder:
+        return KernelBuilder((*self._groups, *more), self.model.sizes, self.compiled.renaming, lanes)
 
     @functools.cached_property
     def value(self) -> CompiledKernel:

@@ -23,16 +23,20 @@ from symdfi.symbolic.indexed import normalise
 from symdfi.symbolic.private import like
 from symdfi.symbolic.structure import Diagonal, structure
 
+#: Samples side by side: whole vectors of two, four or eight numbers, and several of them.
+LANES = 16
+
 
 class Leapfrog:
     """A system of which the trapezoidal rule is explicit: its momenta are P = M v with a constant diagonal matrix M,
     and its forces G have a diagonal ∂G/∂v, free of velocities. At v = 0 they are F.
 
-    ``is_explicit`` says whether it is one; the loops, compiled around the kernels, are only for one that is.
+    ``is_explicit`` says whether it is one; the loops, compiled around the kernels, are only for one that is. They run
+    over so many samples at once as there are ``lanes``.
     """
 
-    def __init__(self, kernels: PointKernels) -> None:
-        self.kernels, self.model = kernels, kernels.model
+    def __init__(self, kernels: PointKernels, lanes: int = 1) -> None:
+        self.kernels, self.model, self.lanes = kernels, kernels.model, lanes
         self.alpha, self.beta, self.gamma = self.model.inputs[-len(WEIGHTS) :]
         self.cost = self.model.L.xreplace({self.alpha: sp.S.Zero})
         #: Whether the costs hold no velocity.
@@ -101,6 +105,13 @@ class Leapfrog:
     # The loops, and the kernels that they are compiled around
 
     @functools.cached_property
+    def abreast(self) -> Leapfrog:
+        """The same for ``LANES`` samples at once."""
+        found = Leapfrog(self.kernels, LANES)
+        found.free, found.still = self.free, self.still
+        return found
+
+    @functools.cached_property
     def forward(self) -> ModuleType:
         """``symdfi.ep.loops.leapfrog``."""
         return self._loops("leapfrog", force=self.force)
@@ -112,7 +123,8 @@ class Leapfrog:
 
     def _loops(self, name: str, **kernels: CompiledKernel) -> ModuleType:
         sources = {"linear": self.linear, **kernels}
-        return cache.load_among(f"symdfi.ep.loops.{name}", {own: kernel.source for own, kernel in sources.items()})
+        found = {own: kernel.source for own, kernel in sources.items()}
+        return cache.load_among(f"symdfi.ep.loops.{name}", found, self.lanes)
 
     @functools.cached_property
     def linear(self) -> CompiledKernel:
@@ -168,7 +180,7 @@ class Leapfrog:
         return builder.build()
 
     def _builder(self, *more: Group) -> KernelBuilder:
-        return self.kernels.builder(*more)
+        return self.kernels.builder(*more, lanes=self.lanes)
 
     @staticmethod
     def _derivatives(builder: KernelBuilder, whole: Assignment, *outputs: tuple[str, tuple[Variable, ...]]) -> None:

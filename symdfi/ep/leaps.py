@@ -10,9 +10,12 @@ import numpy as np
 from symdfi.compile.kernels import cache, threads
 from symdfi.ep.boundary import InitialState
 from symdfi.ep.discrete import DiscreteSystem
-from symdfi.ep.leapfrog import Leapfrog
+from symdfi.ep.leapfrog import LANES, Leapfrog
 from symdfi.ep.rules import Trapezoidal
 from symdfi.ep.setting import Setting
+
+#: The most numbers of the paths of samples side by side.
+_ABREAST = 2**24
 
 
 @functools.lru_cache(maxsize=32)
@@ -53,6 +56,12 @@ class Leaps:
         nothing = np.empty(0)
         return cls(own, setting, signals, times, q0, nothing if v0 is None else v0, nothing if p0 is None else p0)
 
+    @property
+    def is_abreast(self) -> bool:
+        """Whether there are loops over several samples at once, and room for their paths."""
+        room = LANES * len(self.signals) * self.q0.size
+        return room <= _ABREAST and not self.system.has_massive_parameters
+
     @functools.cached_property
     def no_push(self) -> np.ndarray:
         return np.empty((0, self.q0.size))
@@ -65,7 +74,7 @@ class Leaps:
         room.p[:] = self.v0 if moving else self.p0
         return self.system.forward.leap(
             setting.sizes, setting.ints, params, signals, self.times, setting.h, self.system.varies, moving, room.path,
-            room.p, room.work,
+            room.p, room.work, room.sums,
         )  # fmt: skip
 
     def backward(
@@ -78,11 +87,12 @@ class Leaps:
         weighs = system.has_massive_parameters
         done = system.backward.back(
             setting.sizes, setting.ints, params, signals, self.times, setting.h, system.varies, weighs, path, push,
-            room.found, theta, room.impulse, room.value, room.work,
+            room.found, theta, room.impulse, room.value, room.work, room.sums,
         )  # fmt: skip
         if done and weighs:
             if self.v0.size:  # p0 = M v0
-                room.impulse[0] += room.found[0] * self.v0
+                with np.errstate(over="ignore", invalid="ignore"):  # what is lost shows in θ
+                    room.impulse[0] += room.found[0] * self.v0
             room.work[0] = 1.0
             system.inertia.function(
                 0, 1, setting.sizes, setting.ints, path[:1], room.work[:1], params, signals[:1], self.times[:1],
@@ -92,16 +102,16 @@ class Leaps:
         return (room.value.item(), theta[0]) if done else None
 
     def gradients(self, params: np.ndarray, signals: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of samples with ``signals`` (samples, nodes, width): which are found, C, and dC/dθ (samples, parameters). For
-        masses without parameters."""
+        """Of samples with ``signals`` (samples, nodes, width): which are found, C, and dC/dθ (samples, parameters).
+        Only where it ``is_abreast``. The numbers of a sample do not depend on those beside it."""
         setting, system, count, moving = self.setting, self.system, len(signals), self.v0.size > 0
         system.pull.check(setting.index_values)
         thetas, costs, found = np.empty((count, params.size)), np.empty(count), np.empty(count, bool)
-        loop = cache.load_module("symdfi.ep.loops.leapfrog_samples").gradients
-        functions = map(cache.addressed, (system.forward.leap, system.backward.back))
+        loop = cache.load_abreast("symdfi.ep.loops.leapfrog_gradients", LANES).gradients
+        functions = map(cache.addressed, (system.abreast.forward.leap, system.abreast.backward.back))
         threads.run(
-            loop, count, *functions, setting.sizes, setting.ints, params, self.times, setting.h, system.varies, moving,
-            self.q0, self.v0 if moving else self.p0, signals, thetas, costs, found, least=1,
+            loop, -(-count // LANES), *functions, setting.sizes, setting.ints, params, self.times, setting.h,
+            system.varies, moving, self.q0, self.v0 if moving else self.p0, signals, thetas, costs, found, least=1,
         )  # fmt: skip
         return found, costs, thetas
 
@@ -112,6 +122,7 @@ class Room:
     def __init__(self, nodes: int, d: int, *, whole: bool = False) -> None:
         self.path, self.found = np.empty((nodes, d)), np.empty((nodes if whole else 2, d))
         self.p, self.impulse, self.value, self.work = np.empty(d), np.empty((1, d)), np.empty((1, 1)), np.empty((8, d))
+        self.sums = np.empty(1)
 
     @classmethod
     def of(cls, leaps: Leaps, *, whole: bool = False) -> Room:

@@ -24,7 +24,7 @@ from symdfi.ep.bound import Bound
 from symdfi.ep.boundary import Boundary
 from symdfi.ep.check import GradientCheck, differences
 from symdfi.ep.cost import Cost
-from symdfi.ep.direct import Direct, Found, Sample, direct
+from symdfi.ep.direct import Direct, Found, Sample, Several, direct
 from symdfi.ep.discrete import discretised
 from symdfi.ep.echo import Echo, check_echo
 from symdfi.ep.exact import check_leapfrog
@@ -133,14 +133,17 @@ class EPTrainer(Rebuilt):
             trace = self.retrace(params, inputs, targets)
             return trace.cost, self._chosen(trace.gradient(self.nudging.beta))
         fits, found = (False, None) if self._direct is None else self._direct.gradient(params, (inputs, targets, guess))
-        if not fits:
-            (found,) = self.directly(params, [(inputs, targets, guess)])
+        if not fits and type(self.nudging) is Infinitesimal:
+            made = self._made(params, inputs, targets, guess)
+            if made is not None:
+                self._direct = made
+                _, found = made.gradient(params, (inputs, targets, guess))
         if found is not None:
             return found.cost, found.by_name(self.trainable)
         free = self.free(params, inputs, targets, guess)
         return free.cost, self.response(free)
 
-    def directly(self, params: Mapping[Any, Any], samples: Sequence[Sample]) -> list[Found | None]:
+    def directly(self, params: Mapping[Any, Any], samples: Sequence[Sample]) -> list[Found | None] | Several:
         """What the gradients of samples are, given by inputs, targets and guesses, as far as they are found by compiled
         loops over all of them."""
         found: list[Found | None] = [None] * len(samples)
@@ -148,15 +151,18 @@ class EPTrainer(Rebuilt):
             return found
         fits = np.zeros(len(samples), bool)
         if self._direct is not None:
-            fits, found = self._direct.gradients(params, samples)
+            fits, several = self._direct.gradients(params, samples)
+            if fits.all():
+                return several
+            found = [several[k] for k in range(len(samples))]
         # What is given otherwise, each for itself: how a sample is solved is not to depend on what is beside it.
         for k in np.flatnonzero(~fits).tolist():
             if not fits[k] and (made := self._made(params, *samples[k])) is not None:
                 self._direct, rest = made, np.flatnonzero(~fits).tolist()
                 own, told = made.gradients(params, [samples[j] for j in rest])
-                for j, fit, one in zip(rest, own, told, strict=True):
-                    if fit:
-                        fits[j], found[j] = True, one
+                for place, j in enumerate(rest):
+                    if own[place]:
+                        fits[j], found[j] = True, told[place]
         return found
 
     def _made(

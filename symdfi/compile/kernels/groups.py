@@ -15,8 +15,9 @@ from symdfi.errors import CompileError
 class Group:
     """Variables that a kernel takes as one flat array, one after the other in row-major order.
 
-    ``batched``: one row a sample. ``integer``: index arrays (int64). ``scalar``: a symbol passed as a float.
-    ``shown`` is what a reader knows the array by.
+    ``batched``: one row a sample, in which, unless it is ``common`` to them, several lanes have their numbers side by
+    side. ``integer``: index arrays (int64). ``scalar``: a symbol passed as a float. ``shown`` is what a reader knows
+    the array by.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Group:
     integer: bool = False
     scalar: bool = False
     shown: str = ""
+    common: bool = False
 
     @property
     def type(self) -> str:

@@ -19,6 +19,7 @@ from symdfi.compile.passes.accumulate import accumulated
 from symdfi.compile.passes.align import aligned
 from symdfi.compile.passes.components import apart
 from symdfi.compile.passes.fuse import planned
+from symdfi.compile.passes.lanes import innermost, side_by_side, widened
 from symdfi.compile.passes.split import definition
 from symdfi.compile.program.bounds import Check, checks
 from symdfi.compile.program.loops import Assignment, Definition, Variable, box, room, variables
@@ -155,13 +156,18 @@ def _live(definitions: list[Definition], outputs: frozenset) -> list[Definition]
 class KernelBuilder:
     """Collects assignments and outputs over grouped arguments, then emits the kernel.
 
-    Where the variables stand for a user's, ``renaming`` says for which.
+    Where the variables stand for a user's, ``renaming`` says for which. A row is that of one sample, or of so many
+    ``lanes`` at once (see ``passes.lanes``).
     """
 
     def __init__(
-        self, groups: Iterable[Group], sizes: Iterable[sp.Symbol] = (), renaming: Renaming | None = None
+        self,
+        groups: Iterable[Group],
+        sizes: Iterable[sp.Symbol] = (),
+        renaming: Renaming | None = None,
+        lanes: int = 1,
     ) -> None:
-        self.groups = tuple(groups)
+        self.groups, self.lanes = tuple(groups), lanes
         self._renaming = renaming
         self._legend = {g.name: g.shown for g in self.groups if g.shown}
         floats = [m for g in self.groups if not g.integer for m in g.members]
@@ -200,18 +206,20 @@ class KernelBuilder:
         """Emit the kernel. ``CompileError`` for a symbol that no argument and no shape declares."""
         outputs, assignments = self._place_outputs()
         self._check_symbols(assignments)
+        if self.lanes > 1:
+            outputs, assignments = self._widened(outputs, assignments)
         sizes = tuple(sorted(self.sizes, key=sp.default_sort_key))
         self._checked = checked.is_active()
         names = Names(checked=self._checked)
         definitions = _live(_split(assignments, self.program), frozenset(outputs))
         definitions = accumulated(definitions, frozenset(outputs), self.program)
-        definitions = aligned(apart(definitions, frozenset(outputs)))
+        definitions = list(map(innermost, aligned(apart(definitions, frozenset(outputs)))))
         given = [count_of([v]) for v in (*(m for g in self.groups for m in g.members), *outputs)]
         plan = planned(definitions, frozenset(outputs), self.program, given)
         definitions, once, each = plan.definitions, plan.once, plan.each
 
         batched, batched_outputs = any(g.batched for g in self.groups), self._batched_outputs()
-        layout = Layout([Parameter("sizes", "int64[::1]")])
+        layout = Layout([Parameter("sizes", "int64[::1]")], on_stack=self.lanes > 1)
         layout.parameters += [Parameter(g.name, g.type) for g in self.groups]
         layout.parameters += [
             Parameter(n, "float64[:, ::1]" if n in batched_outputs else "float64[::1]") for n in self._outputs
@@ -241,6 +249,22 @@ class KernelBuilder:
             sizes = tuple(map(self._renaming.back, sizes))
             found = tuple(check.mapped(self._renaming.back) for check in found)
         return CompiledKernel(text, sizes, batched_outputs, batched, found, legend=legend, spread=spread, checked=count)
+
+    def _widened(
+        self, outputs: dict[Variable, Storage], assignments: list[Assignment]
+    ) -> tuple[dict[Variable, Storage], list[Assignment]]:
+        """Outputs and assignments over all lanes, and the arguments as well."""
+        differ = [v for g in self.groups if g.batched and not g.common for v in g.members]
+        differ += [v for v, where in outputs.items() if where.batched]
+        assignments, wide = side_by_side(assignments, {v: widened(v, self.lanes) for v in differ}, self.lanes)
+        self.program.values.update(wide.values())
+        self.program.assignments = {a.target: a for a in assignments}
+        self.groups = tuple(replace(g, members=tuple(wide.get(v, v) for v in g.members)) for g in self.groups)
+        for variable in outputs.keys() & wide.keys():
+            start, steps = self._offsets[variable]
+            apart = None if steps is None else (*(self.lanes * step for step in steps), sp.S.One)
+            self._offsets[wide[variable]] = self.lanes * start, apart
+        return {wide.get(v, v): where for v, where in outputs.items()}, assignments
 
     def _checks(self, definitions: list[Definition]) -> tuple[Check, ...]:
         """The checks of what the kernel reads, and of what it is a derivative of.

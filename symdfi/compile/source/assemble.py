@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 LIMIT = 60
+#: So many numbers may be on the stack.
+SMALL = 64
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _LOCAL = re.compile(r"_[rxz]\d+")
 _INDENT = "    "
@@ -34,8 +36,8 @@ class Layout:
 
     ``parameters`` are the kernel's own; ``declared`` are local names with the code of each (sizes, offsets,
     views, loads), in order, and ``offsets`` those that say where a variable begins in its array; ``arrays`` are
-    temporaries with the code of their lengths; ``scalars`` are the names that nests assign to and later nests
-    read.
+    temporaries with the code of their lengths, which where they are few numbers may be ``on_stack``; ``scalars`` are
+    the names that nests assign to and later nests read.
     """
 
     parameters: list[Parameter]
@@ -44,6 +46,7 @@ class Layout:
     arrays: dict[str, str] = field(default_factory=dict)
     scalars: list[str] = field(default_factory=list)
     per_sample: set[str] = field(default_factory=set)
+    on_stack: bool = False
 
 
 def source(layout: Layout, once: Sequence[Segment], each: Sequence[Segment], batched: bool) -> str:
@@ -65,7 +68,9 @@ def _main(
     constants = {name: declared[name] for name in places if declared[name].isdigit()}
     once, each = ([_renamed(line, constants) for line in body] for body in bodies)
     used = _words([*once, *each])
-    allocated = {name: f"np.empty({_renamed(extent, constants)})" for name, extent in arrays.items() if name in used}
+    made = {name: _renamed(extent, constants) for name, extent in arrays.items() if name in used}
+    small = {name for name, extent in made.items() if layout.on_stack and extent.isdigit() and int(extent) <= SMALL}
+    allocated = {name: f"{'stack' if name in small else 'np.empty'}({extent})" for name, extent in made.items()}
     declared = {name: _renamed(code, constants) for name, code in declared.items() if name not in constants}
     declared = _needed(declared, used | _words(allocated.values())) | allocated
     lines = {name: f"{name} = {code}" for name, code in declared.items()}
@@ -203,6 +208,18 @@ def _assigned(lines: Segment) -> set[str]:
 def inlined(source: str) -> str:
     """The source of functions that their one caller takes in (see ``runtime.inlined``)."""
     return re.sub(r"(?m)^@(jit|borrowing)\(", "@inlined(", source)
+
+
+def restricted(source: str) -> str:
+    """The source of functions whose arrays have nothing in common (see ``instructions.restricted``)."""
+    return re.sub(r"(?m)^(def .*:)$", rf"\1\n{_INDENT}restricted()", source)
+
+
+def abreast(source: str, lanes: int) -> str:
+    """The source with its loops over so many ``LANES`` as if their number were not known, but that it is a multiple:
+    LLVM would write out a few, and round each as it likes; so it makes whole vectors of them, which are all alike."""
+    counter = f"range({lanes}*opaque(1))"
+    return source if lanes == 1 else re.sub(rf"\brange\(({lanes}|LANES)\)", counter, source)
 
 
 def called(source: str, name: str) -> str:

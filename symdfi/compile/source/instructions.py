@@ -1,5 +1,6 @@
 # pyright: reportCallIssue=false
-"""Single LLVM instructions on float64, for code that is compiled by Numba: exact, without branches."""
+"""Single LLVM instructions on float64, exact, without branches, and what is told to LLVM, for code that is compiled by
+Numba."""
 
 from __future__ import annotations
 
@@ -95,6 +96,31 @@ def set_fp_control(typingctx: Any, word: Any) -> Any:
         return context.get_dummy_value()
 
     return types.none(types.uint32), codegen
+
+
+@_instruction
+def opaque(typingctx: Any, number: Any) -> Any:
+    """The same integer, of which LLVM is not told which it is."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        whole = ir.IntType(64)
+        return builder.asm(ir.FunctionType(whole, [whole]), "", "=r,0", args, False)
+
+    return types.int64(types.int64), codegen
+
+
+@_instruction
+def restricted(typingctx: Any) -> Any:
+    """Of the function that begins with it: what it writes through one of the arrays it is given, it reads and writes
+    through no other one. Its loops then are vectorised without a comparison of addresses before each."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        for argument in builder.function.args:
+            if argument.name.endswith(".4"):  # where the numbers of an array are
+                argument.add_attribute("noalias")
+        return context.get_dummy_value()
+
+    return types.none(), codegen
 
 
 def _mxcsr(builder: Any, name: str, place: Any) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from numba.core.registry import cpu_target
 
 from symdfi.compile.source import vmath
+from symdfi.compile.source.instructions import opaque, restricted
 from symdfi.compile.source.stack import stack
 
 # Numba imports the rest of itself, for a quarter of a second, when it first compiles or loads something. As part
@@ -91,6 +92,8 @@ def compiled_names() -> dict[str, Any]:
         "inf": math.inf,
         "nan": math.nan,
         "stack": stack,
+        "restricted": restricted,
+        "opaque": opaque,
         **{name: numba.njit(function) for name, function in _KINKED.items()},
         **{name: getattr(math, name) for name in _MATH},
         **vmath.FUNCTIONS,
@@ -113,6 +116,8 @@ def python_names() -> dict[str, Any]:
         "inf": math.inf,
         "nan": math.nan,
         "stack": np.empty,
+        "restricted": lambda: None,
+        "opaque": lambda number: number,
         **_KINKED,
         **{name: getattr(np, other) for name, other in numpy_names.items()},
         **{name: getattr(np, name) for name in vmath.FUNCTIONS},
