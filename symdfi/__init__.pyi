@@ -73,6 +73,7 @@ from .errors import (
 )
 from .fields import LagrangianDensity, ReducedLagrangian
 from .linalg import LSMR, QR, SVD, Auto, Cholesky, Dual, RandomizedSVD, TruncatedSVD
+from .loading import load
 from .running import EvolutionModel, Experiment, MechanicsModel, PropagationModel
 from .symbolic.activations import TrainedActivation, rational, swish
 from .symbolic.ansatz import Ansatz
@@ -103,6 +104,8 @@ __all__ = [
     "DOP853",
     "SciPy",
     "Event",
+    # results
+    "load",
     # fields
     "LagrangianDensity",
     "ReducedLagrangian",

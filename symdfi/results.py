@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import errno
+import importlib.metadata
 import io
 import os
+import platform
 import re
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +47,75 @@ def distinct(names: Iterable[str], taken: Iterable[str]) -> list[str]:
     return found
 
 
-def _storable(dataset: Any) -> Any:
-    """The dataset under names, and with texts, that a file can hold: without slashes, not empty, without zeros."""
+class Families:
+    """Names of dimensions: one for all axes of an extent, as arrays declare it, none of them ``taken``.
+
+    An extent that is a symbol names its own; one that is a number k is ``index_k``; further axes of an array with the
+    same extent have a number.
+    """
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self._taken, self._known = set(taken), {}
+
+    def of(self, extents: Sequence[Any]) -> tuple[str, ...]:
+        """The dimensions of an array that is declared with these extents."""
+        shown = [f"{extent}" if not f"{extent}".isdigit() else f"index_{extent}" for extent in extents]
+        found = []
+        for k, name in enumerate(shown):
+            earlier = shown[:k].count(name)
+            found.append(self._named(f"{name}_{earlier + 1}" if earlier else name))
+        return tuple(found)
+
+    def _named(self, name: str) -> str:
+        if name not in self._known:
+            (own,) = distinct([re.sub(r"\W+", "_", name).strip("_") or "index"], self._taken)
+            self._taken.add(own)
+            self._known[name] = own
+        return self._known[name]
+
+
+def provenance() -> dict[str, str]:
+    """What a result is made by, and when, in UTC: attributes of its dataset."""
+    versions = {name: importlib.metadata.version(name) for name in ("symdfi", "numpy", "numba", "sympy")}
+    versions["python"] = platform.python_version()
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    return {"date_created": now} | {f"{name}_version": version for name, version in versions.items()}
+
+
+def shown(value: Any) -> Any:
+    """A setting as an attribute: numbers, texts and arrays of numbers as they are, "none", or as it is written."""
+    if value is None:
+        return "none"
+    if isinstance(value, str | int | float | np.integer | np.floating):
+        return value
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiu" and value.ndim <= 1:
+        return value
+    return re.sub(r" at 0x[0-9A-Fa-f]+", "", repr(value))
+
+
+#: Units under which readers of netCDF would make dates or spans of numbers, and their symbols.
+_DATES = {"second": "s", "minute": "min", "hour": "h", "day": "d"}
+
+
+def unit(text: str) -> str:
+    """A unit as it is written: of times by symbol, as numbers of "seconds" are read as dates by some."""
+    return _DATES.get(text.strip().lower().removesuffix("s"), text)
+
+
+def labelled(dataset: Any, labels: Mapping[str, Mapping[str, str]]) -> Any:
+    """The dataset with these attributes of its variables, by the ``symbol`` that they stand for, or by name."""
+    for name, values in dataset.variables.items():
+        values.attrs.update(labels.get(values.attrs.get("symbol", name), {}))
+    return dataset
+
+
+#: Attributes that mean something to readers of netCDF.
+_RESERVED = ("coordinates", "dimensions", "_FillValue", "scale_factor", "add_offset")
+
+
+def storable(dataset: Any) -> Any:
+    """The dataset under names, and with texts, that a file can hold: without slashes, not empty, without zeros; what a
+    reader would take for a statement about the file gets an underscore."""
     names = [*dataset.variables, *(d for d in dataset.dims if d not in dataset.variables)]
     kept = [name for name in names if name not in ("", ".", "..") and not set("/\0") & set(name)]
     others = [name for name in names if name not in kept]
@@ -53,7 +123,8 @@ def _storable(dataset: Any) -> Any:
     renamed = dataset.rename(dict(zip(others, distinct(shown, kept), strict=True)))
     for part in (renamed, *renamed.variables.values()):
         attributes = {key: _attribute(value) for key, value in part.attrs.items()}
-        part.attrs = {re.sub("[/\0]", "\N{DIVISION SLASH}", key): value for key, value in attributes.items()}
+        keys = distinct((re.sub("[/\0]", "\N{DIVISION SLASH}", key) for key in attributes), _RESERVED)
+        part.attrs = dict(zip(keys, attributes.values(), strict=True))
     return renamed
 
 
@@ -61,14 +132,17 @@ def _attribute(value: Any) -> Any:
     """An attribute that a file can hold: text without zeros, and 1 for what is true."""
     if isinstance(value, str):
         return value.replace("\0", "\\0")
-    return np.asarray(value, dtype=np.int8) if np.asarray(value).dtype == bool else value
+    kind = np.asarray(value).dtype.kind
+    if kind == "c":
+        return str(value)
+    return np.asarray(value, dtype=np.int8) if kind == "b" else value
 
 
 def _netcdf(dataset: Any) -> io.BytesIO:
     import h5netcdf
     from xarray.backends import H5NetCDFStore
 
-    dataset = _storable(dataset)
+    dataset = storable(dataset)
     image = io.BytesIO()
     with h5netcdf.File(image, "w") as file:
         dataset.dump_to_store(H5NetCDFStore(file))

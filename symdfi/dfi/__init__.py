@@ -1,5 +1,6 @@
 """Dirac–Frenkel dynamics with inertia."""
 
+from symdfi.dfi import kept as _kept  # noqa: F401  (what files may hold)
 from symdfi.dfi.boundary import BoundaryCondition
 from symdfi.dfi.conditioning import Conditioning, conditioning
 from symdfi.dfi.domain import Box

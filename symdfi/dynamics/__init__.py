@@ -1,5 +1,6 @@
 """Time integration of Lagrangian systems."""
 
+from symdfi.dynamics import kept as _kept  # noqa: F401  (what files may hold)
 from symdfi.dynamics.adaptive import DOP853
 from symdfi.dynamics.events import Event
 from symdfi.dynamics.integrate import integrate

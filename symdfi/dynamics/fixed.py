@@ -19,7 +19,8 @@ _WORK = 1_000_000
 
 @dataclass(frozen=True)
 class Grid:
-    """Steps of size h from ``start``, and after which of them the state is saved."""
+    """Steps of size h from ``start``, and after which of them the state is saved: after every ``every``-th and the
+    last, from the first mark on, 0 unless a motion goes on."""
 
     start: float
     h: float
@@ -29,6 +30,11 @@ class Grid:
     @property
     def times(self) -> np.ndarray:
         return self.start + self.h * self.marks
+
+    @property
+    def regular(self) -> int:
+        """The last step that is saved as every ``every``-th is: as if there were more."""
+        return int(self.marks[-1]) // self.every * self.every
 
     def time(self, step: int) -> float:
         return self.start + step * self.h
@@ -57,14 +63,19 @@ def run_steps(method: Method, model: Model, grid: Grid, report: Callable[[float]
     qs[:, 0], vs[:, 0] = motion.q, motion.v
     rows = 1
     failure: Failure | None = None
-    good = np.ones(members, int)
+    good, last = np.ones(members, int), {}
     # Of the state's length alone, so that a member moves the same in an ensemble of any size.
     most = max(1, _WORK // (100 + n**2 if model.kernels.system.mass_structure.kind == "dense" else 100 + n))
     try:
-        method.begin(model, grid.start, motion)
+        if model.ensemble.carry:
+            motion.carry = {name: values.copy() for name, values in model.ensemble.carry.items()}
+        else:
+            method.begin(model, grid.time(int(grid.marks[0])), motion)
         vs[:, 0] = motion.v
         between = np.empty((members, 1, n)), np.empty((members, 1, n))
         for span, first in grid.spans(most):
+            if span.done == grid.regular:
+                last = motion.copied() | {"v": vs[:, rows - 1].copy()}
             if first < 0:
                 done, saved = method.advance(model, motion, span, *between, 0), rows
                 broken = ~(np.isfinite(between[0]) & np.isfinite(between[1])).all(axis=(1, 2))
@@ -80,10 +91,12 @@ def run_steps(method: Method, model: Model, grid: Grid, report: Callable[[float]
                 failure = _failure(method, model, grid, span, int(failed[0]), done, qs, vs, good)
                 break
             rows = saved
-            report(span.steps / grid.marks[-1])
+            report(span.steps / (grid.marks[-1] - grid.marks[0]))
+        if not last:  # velocities as they are saved, which some methods do without
+            last = motion.copied() | {"v": vs[:, rows - 1].copy()}
     except KeyboardInterrupt:
         failure, good = Interrupted(), np.full(members, rows)
-    return Outcome(grid.times, qs, vs, good, failure=failure)
+    return Outcome(grid.times, qs, vs, good, failure=failure, last={} if failure else last)
 
 
 def _failure(

@@ -2,42 +2,34 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from symdfi import progress
 from symdfi.choices import chosen
 from symdfi.dynamics.adaptive import DOP853, AdaptiveMethod, Schedule
-from symdfi.dynamics.events import Event, Occurrences, read_events
-from symdfi.dynamics.fixed import Grid, run_steps
+from symdfi.dynamics.events import Event, read_events
+from symdfi.dynamics.fixed import Grid
 from symdfi.dynamics.methods import RK4, ImplicitMidpoint, Method, Verlet
 from symdfi.dynamics.model import Inputs, Model
 from symdfi.dynamics.named_states import flat_state, told_by
-from symdfi.dynamics.outcome import Failure, Outcome, joined
+from symdfi.dynamics.resumption import Resumption
+from symdfi.dynamics.runs import run_members
 from symdfi.dynamics.scipy_methods import NAMES, SciPy
 from symdfi.dynamics.states import Ensemble, read_ensemble
 from symdfi.dynamics.system import Lagrangian
 from symdfi.dynamics.trajectory import Trajectory
-from symdfi.errors import DivergenceError, Interrupted, SingularMatrixError, SymbolicError
-from symdfi.linalg.blas import one_blas_thread
-from symdfi.linalg.structured import AT_ONCE
+from symdfi.errors import SymbolicError
 from symdfi.numbers import count, finite_reals, interval, real
-from symdfi.workers import blocks, run
 
 #: From here on t + h = t to within a few digits.
 _MOST_STEPS = 1e14
 #: More states than any memory holds.
 _MOST_SAVED = 10**11
-#: Without an executor, so many members at a time are on their way, on all cores.
-_TOGETHER = 256
-#: What is common to all members, as it is sent to the workers: the system, the method, the inputs, the plan.
-Task = tuple[Lagrangian, Any, Inputs, Any]
 
 
 def integrate(
@@ -118,118 +110,15 @@ def integrate(
         plan = Schedule(start, stop, times, read_events(events), dense)
     if system.constraints:
         Model(kernels, ensemble, inputs, start).check_constraints(start)
-    outcome = _run((system, chosen, inputs, plan), ensemble, executor)
+    resumption = Resumption(chosen, inputs, ensemble, plan, dt, save_every)
+    outcome = run_members((system, chosen, inputs, plan), ensemble, executor)
     label = method if isinstance(method, str) else _label(method)
-    for member in np.flatnonzero(outcome.rows < len(outcome.t)) if ensemble.batch else ():
-        for values in (outcome.q, outcome.v, outcome.energy):
-            values[member, outcome.rows[member] :] = np.nan
-    q, v, energy = (x.reshape(*ensemble.batch, *x.shape[1:]) for x in (outcome.q, outcome.v, outcome.energy))
-    t = outcome.t
-    if not ensemble.batch:
-        t, q, v, energy = (x[: outcome.rows[0]] for x in (t, q, v, energy))
     found = {**(params or {}), **{s: value for s, value in ensemble.shared.items() if s in system.sizes}}
-    trajectory = Trajectory(system, t, q, v, energy, found, label, tuple(outcome.events), tuple(outcome.dense))
+    trajectory = resumption.trajectory(Trajectory.of(system, outcome, ensemble.batch, found, label), outcome)
     if outcome.failure is not None:
         outcome.failure.partial = trajectory
         raise outcome.failure
     return trajectory
-
-
-def _run(task: Task, ensemble: Ensemble, executor: Executor | None) -> Outcome:
-    """The outcome of all members, block by block; after a failure, of what there was until then."""
-    parts = blocks(ensemble.size, _TOGETHER if executor is None else None)
-    outcomes: list[Outcome] = []
-    look = "{desc}: {percentage:3.0f}%|{bar}| [{elapsed}<{remaining}]"
-    with progress.bar(total=ensemble.size, desc="integrate", bar_format=look) as bar:
-        work = functools.partial(_integrated, report=bar.update) if executor is None else _integrated
-        try:
-            with contextlib.closing(run(work, [(task, ensemble.rows(*part)) for part in parts], executor)) as coming:
-                for outcome in coming:
-                    outcomes.append(outcome)
-                    if executor is not None:
-                        bar.update(len(outcome.q))
-                    if outcome.failure is not None:
-                        break
-        except KeyboardInterrupt:
-            if len(outcomes) < len(parts):
-                waiting = ensemble.rows(*parts[len(outcomes)])
-                outcomes.append(_begun(task[3], waiting, Interrupted()))
-            outcomes[-1].failure = Interrupted()
-    found = joined(outcomes, ensemble.size)
-    if ensemble.batch and found.failure is not None and not isinstance(found.failure, Interrupted):
-        details = found.failure.details
-        flat = parts[len(outcomes) - 1][0] + details["member"]
-        details["member"] = tuple(int(k) for k in np.unravel_index(flat, ensemble.batch))
-        found.failure.args = (f"member {details['member']}: {found.failure}",)
-    return found
-
-
-def _integrated(task: Task, ensemble: Ensemble, report: Callable[[float], Any] = lambda part: None) -> Outcome:
-    """The outcome of a block of members, here or on a worker; ``report`` is told how many are done, by and by."""
-    system, method, inputs, plan = task
-    model = Model(system.compile(), ensemble, inputs, plan.start)
-
-    def shared(part: float) -> None:
-        report(part * ensemble.size)
-
-    # Full matrices are solved with by LAPACK.
-    full = system.mass_structure.kind == "dense" or isinstance(method, ImplicitMidpoint)
-    alone = one_blas_thread() if full and ensemble.q.shape[1] > AT_ONCE else contextlib.nullcontext()
-    try:
-        go = run_steps if isinstance(method, Method) else type(method).run
-        with alone:
-            outcome = go(method, model, plan, shared)
-    except (DivergenceError, SingularMatrixError) as error:
-        return _begun(plan, ensemble, error)
-    if model.constraints and isinstance(plan, Schedule):
-        _project_saved(model, outcome)
-    last = int(outcome.rows.max())
-    outcome.energy = np.empty(outcome.q.shape[:2])
-    outcome.energy[:, :last] = model.energy(outcome.q[:, :last], outcome.v[:, :last], outcome.t[:last])
-    if outcome.failure is None:
-        outcome.failure = _overflow(outcome)
-    return outcome
-
-
-def _overflow(outcome: Outcome) -> DivergenceError | None:
-    """The error for the first member whose state or energy at a saved time is no finite number."""
-    saved = np.arange(outcome.energy.shape[1]) < outcome.rows[:, None]
-    states = np.asarray(np.isfinite(outcome.q).all(axis=-1) & np.isfinite(outcome.v).all(axis=-1))
-    lost = np.argwhere(saved & ~(states & np.isfinite(outcome.energy)))
-    if not lost.size:
-        return None
-    member, row = map(int, lost[0])
-    time = float(outcome.t[row])
-    if states[member, row]:
-        what = f"the energy is not finite at t = {time:.6g}, though the state is"
-    else:  # in steps that end in finite ones
-        what = f"the state is not finite at t = {time:.6g}, between two steps"
-    return DivergenceError(what, time=time, member=member)
-
-
-def _project_saved(model: Model, outcome: Outcome) -> None:
-    """What was interpolated between steps, moved onto the constraints: saved states and those of events."""
-    last = int(outcome.rows.max())
-    outcome.q[:, :last], outcome.v[:, :last] = model.projected(
-        outcome.q[:, :last], outcome.v[:, :last], outcome.t[:last]
-    )
-    for found in outcome.events:
-        for member in np.unique(found.member):
-            own, params = found.member == member, model.ensemble.parameters(int(member))
-            # M and constraints do not depend on inputs.
-            drive = model.inputs_at(float(outcome.t[0]))
-            found.q[own], found.v[own] = model.kernels.project(found.q[own], found.v[own], params, found.t[own], drive)
-
-
-def _begun(plan: Grid | Schedule, ensemble: Ensemble, failure: Failure) -> Outcome:
-    """The outcome of members that have not moved."""
-    times = np.array([plan.start]) if plan.times is None else plan.times
-    at_start = int(times.size > 0 and times[0] == plan.start)
-    q, v = (np.full((ensemble.size, len(times), x.shape[1]), np.nan) for x in (ensemble.q, ensemble.v))
-    q[:, :at_start], v[:, :at_start] = ensemble.q[:, None][:, :at_start], ensemble.v[:, None][:, :at_start]
-    energy, events = np.full(q.shape[:2], np.nan), () if isinstance(plan, Grid) else plan.events
-    nothing = Occurrences.listed([], np.empty(0, int), len(events), q.shape[2])
-    return Outcome(times, q, v, np.full(ensemble.size, at_start), nothing, [], failure, energy)
 
 
 _FIXED: dict[str, type[Method]] = {"verlet": Verlet, "midpoint": ImplicitMidpoint, "rk4": RK4}

@@ -25,6 +25,10 @@ class Motion:
     v: np.ndarray
     carry: dict[str, np.ndarray] = field(default_factory=dict)
 
+    def copied(self) -> dict[str, np.ndarray]:
+        """All of it, as it is now."""
+        return {name: values.copy() for name, values in {"q": self.q, "v": self.v, **self.carry}.items()}
+
 
 @dataclass(frozen=True)
 class Span:
@@ -79,6 +83,8 @@ class Verlet(Method):
         if model.constraints:
             self._check_constraints(model)
             model.acceleration(time)
+            count = model.n_dof + int(model.kernels.constrained.count.subs(model.size_values))
+            motion.carry["a"] = np.full((len(motion.q), count), np.nan)  # with multipliers; found by the first step
             return
         if felt := model.kernels.velocities_felt:
             raise SymbolicError(
@@ -103,7 +109,7 @@ class Verlet(Method):
         if model.constraints:
             found = model.kernels.constrained
             kernels = (found.dynamics, found.geometry)
-            return _constrained("rattle", kernels, model, motion, span, out_q, out_v, row)
+            return _constrained("rattle", kernels, model, motion, span, out_q, out_v, row, motion.carry["a"])
         kernel = model.kernels.acceleration_kernel
         model.function(kernel)
         loop = cache.load_around("symdfi.dynamics.loops.verlet", kernel.source, kernel.entry).over
@@ -228,12 +234,13 @@ def _constrained(
     out_q: np.ndarray,
     out_v: np.ndarray,
     row: int,
+    *carried: np.ndarray,
 ) -> np.ndarray:
     """Steps under constraints: how many each member has done."""
     steps = np.zeros(len(motion.q), np.int64)
     threads.run(
         load_loops(loop).over, len(motion.q), *map(model.function, kernels), model.sizes, model.ints, motion.q,
-        motion.v, model.params, span.signals(model), span.start, span.done, span.h, span.every, out_q, out_v,
+        motion.v, model.params, span.signals(model), span.start, span.done, span.h, span.every, *carried, out_q, out_v,
         row, row + span.rows, steps, least=1,
     )  # fmt: skip
     return steps

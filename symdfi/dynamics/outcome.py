@@ -18,7 +18,9 @@ Failure = ConvergenceError | DivergenceError | SingularMatrixError | Interrupted
 @dataclass
 class Outcome:
     """States ``q`` and ``v`` (m, s, n_dof) at the times ``t`` (s,), of which every member has its first ``rows``
-    (the others hold nothing); what happened; and the exception that ended the integration before its time."""
+    (the others hold nothing); what happened; and the exception that ended the integration before its time.
+
+    ``last`` is where methods of equal steps go on from, by name, a row a member: q, v, and what the method carries."""
 
     t: np.ndarray
     q: np.ndarray
@@ -28,6 +30,7 @@ class Outcome:
     dense: list[Interpolant] = field(default_factory=list)
     failure: Failure | None = None
     energy: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
+    last: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def joined(outcomes: Sequence[Outcome], total: int) -> Outcome:
@@ -48,4 +51,5 @@ def joined(outcomes: Sequence[Outcome], total: int) -> Outcome:
     dense = [interpolant for outcome in outcomes for interpolant in outcome.dense]
     failure = next((outcome.failure for outcome in outcomes if outcome.failure is not None), None)
     q, v, rows, energy = (together(name) for name in ("q", "v", "rows", "energy"))
-    return Outcome(first.t, q, v, rows, events, dense, failure, energy)
+    last = {} if failure else {name: np.concatenate([o.last[name] for o in outcomes]) for name in first.last}
+    return Outcome(first.t, q, v, rows, events, dense, failure, energy, last)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,13 +21,14 @@ from symdfi.symbolic.given import name_of
 class Ensemble:
     """Initial states, a row a member, ``q`` and ``v`` (m, n_dof), and parameters: those that all members share, and
     the ``varied`` ones, ``(m, *shape)`` each. ``batch`` is the shape in which the members were given; a single run is
-    an ensemble of one, of the shape ()."""
+    an ensemble of one, of the shape (). ``carry`` is what a method carries of a motion that goes on, a row a member."""
 
     q: np.ndarray
     v: np.ndarray
     batch: tuple[int, ...]
     shared: Mapping[Any, Any]
     varied: Mapping[Any, np.ndarray]
+    carry: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -37,7 +38,8 @@ class Ensemble:
         """Some of the members."""
         part = slice(start, stop)
         varied = {p: values[part] for p, values in self.varied.items()}
-        return replace(self, q=self.q[part], v=self.v[part], batch=(len(self.q[part]),), varied=varied)
+        carry = {name: values[part] for name, values in self.carry.items()}
+        return replace(self, q=self.q[part], v=self.v[part], batch=(len(self.q[part]),), varied=varied, carry=carry)
 
     def parameters(self, member: int = 0) -> dict[Any, Any]:
         """The parameters of one member."""

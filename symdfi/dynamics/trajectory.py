@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike
 
+from symdfi.archive import Missing
+from symdfi.archive.result import Result
 from symdfi.compile.kernels.groups import shape_of
+from symdfi.dynamics.dataset import dataset_of
 from symdfi.dynamics.dense import Interpolant
 from symdfi.dynamics.events import Occurrences
+from symdfi.dynamics.outcome import Outcome
+from symdfi.dynamics.resumption import Resumption
 from symdfi.dynamics.system import Lagrangian
-from symdfi.pickling import Bare
+from symdfi.errors import CheckpointError
 from symdfi.plotting import plot_trajectory
-from symdfi.results import distinct, hermite, save, within
+from symdfi.results import hermite, provenance, within
 from symdfi.symbolic.given import name_of
 
 if TYPE_CHECKING:
@@ -26,11 +31,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True)
-class Trajectory(Bare):
+@dataclass(frozen=True, eq=False)
+class Trajectory(Result):
     """States at the saved times: ``t`` (s,), ``q`` and ``v`` (..., s, n_dof), ``energy`` (..., s), the leading axes
     those of an ensemble. ``events`` has what was found of each event; where a member of an ensemble has ended before
-    its time, its states are NaN."""
+    its time, its states are NaN. Two are equal where all their numbers are, bit by bit."""
 
     system: Lagrangian
     t: np.ndarray
@@ -41,6 +46,23 @@ class Trajectory(Bare):
     method: str
     events: tuple[Occurrences, ...] = ()
     dense: tuple[Interpolant, ...] = ()
+    resumption: Resumption | None = field(default=None, repr=False)
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    made: Mapping[str, str] = field(default_factory=provenance, compare=False, repr=False)
+
+    @classmethod
+    def of(
+        cls, system: Lagrangian, outcome: Outcome, batch: tuple[int, ...], params: Mapping[Any, Any], method: str
+    ) -> Trajectory:
+        """What an integration hands back: members that ended before their time have NaN from there on."""
+        for member in np.flatnonzero(outcome.rows < len(outcome.t)) if batch else ():
+            for values in (outcome.q, outcome.v, outcome.energy):
+                values[member, outcome.rows[member] :] = np.nan
+        q, v, energy = (x.reshape(*batch, *x.shape[1:]) for x in (outcome.q, outcome.v, outcome.energy))
+        t = outcome.t
+        if not batch:
+            t, q, v, energy = (x[: outcome.rows[0]] for x in (t, q, v, energy))
+        return cls(system, t, q, v, energy, params, method, tuple(outcome.events), tuple(outcome.dense))
 
     def __repr__(self) -> str:
         size = f"{len(self.t)} saves of {self.q.shape[-1]} degrees of freedom"
@@ -88,8 +110,31 @@ class Trajectory(Bare):
         return replace(
             self, t=self.t[:until], q=self.q[index][:until], v=self.v[index][:until],
             energy=self.energy[index][:until], params=params,
-            events=tuple(found.of(flat) for found in self.events), dense=self.dense[flat : flat + 1],
+            events=tuple(found.of(flat) for found in self.events), dense=self.dense[flat : flat + 1], resumption=None,
         )  # fmt: skip
+
+    def resume(
+        self, t_end: float, *, t_eval: ArrayLike | None = None, inputs: Any = None, method: Any = None,
+        executor: Executor | None = None,
+    ) -> Trajectory:  # fmt: skip
+        """The motion gone on with to ``t_end``, by the same method, from where it has come to.
+
+        In equal steps it is the motion that was never interrupted, to the last bit, where ``t_end`` is a whole number
+        of the same steps (of dt that divides both spans alike); an adaptive method chooses its steps anew from the end
+        on, saves every dt, or at the times ``t_eval``, as it did, and its terminal events count anew. ``inputs`` and
+        ``method`` are only asked for where a file could not keep them, functions of time say.
+
+        Raises ``ValueError`` where the motion has ended before its time, by an event say, or for an end that no steps
+        lead to; ``CheckpointError`` naming what a file could not keep; and what ``integrate`` raises.
+        """
+        if isinstance(self.system, Missing):
+            raise CheckpointError(f"the file could not keep the system: {self.system}")
+        if self.resumption is None:
+            raise ValueError(
+                "this motion has nothing to go on from: an event or an error has ended it, or it is a member of an "
+                "ensemble; integrate from its last state instead"
+            )
+        return self.resumption.resume(self, t_end, t_eval, inputs, method, executor)
 
     def __call__(self, t: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """(q, v) at times t, ``(..., *t.shape, n_dof)`` each: from the dense output of the steps, of order 7 for
@@ -121,7 +166,8 @@ class Trajectory(Bare):
 
         Raises ``KeyError`` for anything else.
         """
-        key = variable if isinstance(variable, str | sp.IndexedBase) else self.system.read(variable)
+        plain = isinstance(variable, str | sp.IndexedBase) or isinstance(self.system, Missing)
+        key = variable if plain else self.system.read(variable)
         found = self._columns.get(name_of(key))
         if found is None:
             raise KeyError(f"{variable} is no coordinate or velocity of this system: {', '.join(self._columns)}")
@@ -129,6 +175,9 @@ class Trajectory(Bare):
 
     @functools.cached_property
     def _columns(self) -> dict[str, np.ndarray]:
+        if isinstance(self.system, Missing):  # what was read from a file has its variables there
+            roles, stored = ("coordinate", "velocity"), self.dataset.data_vars.values()
+            return {own.attrs["symbol"]: own.values for own in stored if own.attrs.get("role") in roles}
         kernels = self.system.compile()
         sizes = kernels.sizes(self.q.shape[-1], self._first_parameters)
         columns = {}
@@ -147,38 +196,10 @@ class Trajectory(Bare):
 
     @functools.cached_property
     def dataset(self) -> xr.Dataset:
-        """The trajectory as an ``xarray.Dataset``: a variable a coordinate, a velocity, and the energy; the axes of an
-        ensemble come first."""
-        import xarray as xr
-
-        pairs = list(zip(self.system.coordinates, self.system.velocities, strict=True))
-        taken = ["time", "energy", "member", *(f"member_{k}" for k in range(len(self.batch)))]
-        flat = iter(distinct((name_of(variable) for pair in pairs for variable in pair), taken))
-        labels = [(next(flat), next(flat)) for _ in pairs]
-        members = tuple(f"member_{k}" if len(self.batch) > 1 else "member" for k in range(len(self.batch)))
-        data: dict[str, Any] = {}
-        for (q, v), names in zip(pairs, labels, strict=True):
-            for variable, name, role in zip((q, v), names, ("coordinate", "velocity"), strict=True):
-                values = self[variable]
-                axes = tuple(f"{names[0]}_{k}" for k in range(values.ndim - 1 - len(self.batch)))
-                data[name] = ((*members, "time", *axes), values, {"role": role, "long_name": name_of(variable)})
-        data["energy"] = (
-            (*members, "time"),
-            self.energy,
-            {"long_name": "energy", "conserved": self.system.conserves_energy},
-        )
-        attributes: dict[str, Any] = {"method": self.method, "lagrangian": str(self.system.lagrangian)}
-        attributes |= {
-            f"parameter {name_of(p)}": np.ravel(value) if np.ndim(value) > 1 else np.asarray(value)
-            for p, value in self.params.items()
-        }
-        attributes["coordinates"] = ", ".join(name_of(q) for q in self.system.coordinates)
-        attributes["velocities"] = ", ".join(name_of(v) for v in self.system.velocities)
-        return xr.Dataset(data, {"time": ("time", self.t, {"long_name": "time"})}, attributes)
-
-    def save(self, path: str | Path) -> Path:
-        """Write the dataset as netCDF."""
-        return save(self.dataset, path)
+        """The trajectory as an ``xarray.Dataset``: a variable a coordinate, a velocity and a parameter, and the energy;
+        the axes of an ensemble come first, and axes of one extent are one dimension. Attributes are the settings, when
+        it was made and by which versions."""
+        return dataset_of(self)
 
     def plot(self) -> Figure:
         """A figure of the coordinates against time, the phase plane, and the error of the energy. ``ValueError`` for an

@@ -10,6 +10,7 @@ minus sign, dC/dθ = −d/dβ ∫ ∂_θH dt, because ∂_θL at fixed (q, q̇) 
 nudge E + βc and read +∂_θE: that is L = −E and β of the other sign.
 """
 
+from symdfi.ep import kept as _kept  # noqa: F401  (what files may hold)
 from symdfi.ep.advisor import Scheme, Schemes, schemes
 from symdfi.ep.boundary import AtRest, Autonomous, Boundary, FixedEnds, InitialState, LimitCycle, Periodic, Static
 from symdfi.ep.branch import Branch, Point

@@ -75,7 +75,7 @@ class JointAnsatz(Ansatz):
             own = {p: _named(p, f"{name_of(field)}.{name_of(p)}") for p in part.parameters}
             exprs[field] = renamed(part.expr, own)
             parameters += own.values()
-        start = None if any(part.start is None for part in parts.values()) else _JointStart(parts)
+        start = None if any(part.start is None for part in parts.values()) else JointStart(parts)
         super().__init__(exprs, variables, parameters, start)
         object.__setattr__(self, "parts", parts)
 
@@ -97,7 +97,7 @@ class JointAnsatz(Ansatz):
 
 
 @dataclass(frozen=True)
-class _JointStart:
+class JointStart:
     """Every part's own proposal."""
 
     parts: Mapping[AppliedUndef, Ansatz]

@@ -67,6 +67,13 @@ def dummy(name: str) -> Private:
     return Private("i", next(_count), name, integer=True)
 
 
+def beyond(symbol: Private) -> None:
+    """Of an index that another process has made (``dummy``): those that are still to come are others."""
+    global _count
+    if symbol.role == "i":
+        _count = itertools.count(max(next(_count), symbol.number + 1))
+
+
 def is_dummy(symbol: sp.Basic) -> bool:
     """Whether a summation index has no name of its own yet."""
     return isinstance(symbol, sp.Dummy) or (isinstance(symbol, Private) and symbol.role in "ik")

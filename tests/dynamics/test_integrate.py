@@ -50,7 +50,7 @@ def test_trajectory():
 def test_dataset():
     found = run(LATTICE, np.arange(6.0), np.zeros(6), params={"m": 3})
     data = found.dataset
-    assert data["z"].dims == ("time", "z_0", "z_1")
+    assert data["z"].dims == ("time", "n", "m") and data["zdot"].dims == data["z"].dims
     assert data["z"].shape == (11, 2, 3)
     np.testing.assert_array_equal(data["zdot"].values.reshape(11, 6), found.v)
     assert data.attrs["method"] == "verlet"
@@ -254,7 +254,7 @@ def test_save_and_plot(tmp_path):
     data = results.load(path)
     np.testing.assert_array_equal(data["z"], found[z])
     np.testing.assert_array_equal(data["energy"], found.energy)
-    assert data.attrs["parameter n"] == 3
+    assert data.sizes["n"] == 3 and data.attrs["sizes"] == "m = 4, n = 3"
     assert [axis.get_title() for axis in found.plot().axes[:2]] == ["motion of $z$", "error of the energy"]
 
 

@@ -20,9 +20,10 @@ _levels = cache.load_module("symdfi.dynamics.loops.levels")
 relative, hold = _levels.relative, _levels.hold
 
 
-@jit(f"int64({FILL}, {FILL}, {I}, {I}, {V}, {V}, {V}, {M}, float64, int64, float64, int64, {M}, {M})")
-def advance(dynamics, geometry, sizes, ints, q, v, params, inputs, t, done, h, every, out_q, out_v):
-    """Steps in place from t + ``done`` h on, a row of ``out_q`` and ``out_v`` after every ``every`` of them.
+@jit(f"int64({FILL}, {FILL}, {I}, {I}, {V}, {V}, {V}, {M}, float64, int64, float64, int64, {V}, {M}, {M})")
+def advance(dynamics, geometry, sizes, ints, q, v, params, inputs, t, done, h, every, a, out_q, out_v):
+    """Steps in place from t + ``done`` h on, a row of ``out_q`` and ``out_v`` after every ``every`` of them. ``a`` are
+    the accelerations and multipliers at the start, NaN where they are not known yet, and at the end.
 
     Returns the steps done, fewer than asked for where the constraints could not be met. ``inputs`` is a row every
     half step.
@@ -30,11 +31,17 @@ def advance(dynamics, geometry, sizes, ints, q, v, params, inputs, t, done, h, e
     plan = ints[ints.size - ints[ints.size - 1] : ints.size - 1]
     n, m = plan[0], plan[1]
     mass, start, end, levels = np.empty(plan[3]), np.empty(plan[4]), np.empty(plan[4]), np.empty(2 * m)
-    a, step, scale, before_q = np.empty(n + m), np.empty(n + m), np.empty(m), np.empty(n)
+    step, scale, before_q = np.empty(n + m), np.empty(m), np.empty(n)
     driven = inputs.shape[1] > 0
     row = inputs[0]
+    known = a[0] == a[0]
+    if known:
+        # The parts of the matrices alone: what they solve for was found at the end of the step before.
+        step[:] = a
     dynamics(sizes, ints, q, v, params, row, t + done * h, mass, start, a)
-    if not saddle_solve(plan, mass, start, start, a):
+    if known:
+        a[:] = step
+    elif not saddle_solve(plan, mass, start, start, a):
         return 0
     total = out_q.shape[0] * every
     for count in range(total):
@@ -79,17 +86,17 @@ def advance(dynamics, geometry, sizes, ints, q, v, params, inputs, t, done, h, e
 
 
 @jit(
-    f"void(int64, int64, {FILL}, {FILL}, {I}, {I}, {M}, {M}, {M}, {M}, float64, int64, float64, int64, {T}, {T}, "
+    f"void(int64, int64, {FILL}, {FILL}, {I}, {I}, {M}, {M}, {M}, {M}, float64, int64, float64, int64, {M}, {T}, {T}, "
     f"int64, int64, {I})"
 )
 def over(
-    start, stop, dynamics, geometry, sizes, ints, q, v, params, inputs, t, done, h, every, out_q, out_v, first, last,
-    steps,
+    start, stop, dynamics, geometry, sizes, ints, q, v, params, inputs, t, done, h, every, a, out_q, out_v, first,
+    last, steps,
 ):  # fmt: skip
     """``advance`` for the members start..stop-1, into the rows first..last-1 of theirs."""
     for s in range(start, stop):
         own = params[s if params.shape[0] > 1 else 0]
         rows_q, rows_v = out_q[s, first:last], out_v[s, first:last]
         steps[s] = advance(
-            dynamics, geometry, sizes, ints, q[s], v[s], own, inputs, t, done, h, every, rows_q, rows_v
+            dynamics, geometry, sizes, ints, q[s], v[s], own, inputs, t, done, h, every, a[s], rows_q, rows_v
         )  # fmt: skip

@@ -1,0 +1,54 @@
+"""What results of all kinds share: files, equality, and how their variables are called."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from symdfi.archive.files import write
+from symdfi.archive.values import Alike
+from symdfi.pickling import Bare
+from symdfi.results import labelled, unit
+
+
+class Result(Alike, Bare):
+    """A result: a dataclass with ``dataset``, and the ``labels`` of its variables."""
+
+    dataset: Any
+    labels: Mapping[str, Mapping[str, str]]
+
+    def save(self, path: str | Path) -> Path:
+        """Write the result as netCDF 4: the dataset, for any reader, and all that it takes to make the result again,
+        by ``symdfi.load``. What stood there is replaced once all is on the disk.
+
+        Raises ``OSError`` with the path and the cause.
+        """
+        return write(self, self.dataset, path)
+
+    def described(self, units: Mapping[Any, str] | None = None, long_names: Mapping[Any, str] | None = None) -> Self:
+        """The same result with units and long names of its variables, by symbol or name, in the dataset, in files and
+        in figures: ``traj.described(units={x: "m", sd.t: "s"}, long_names={x: "displacement"})``.
+
+        Raises ``ValueError`` for what is no variable of the result.
+        """
+        names = {values.attrs.get("symbol", name) for name, values in self.dataset.variables.items()}
+        found = {name: dict(own) for name, own in self.labels.items()}
+        for key, given in (("units", units), ("long_name", long_names)):
+            for variable, text in (given or {}).items():
+                name = _name(variable)
+                if name not in names:
+                    raise ValueError(f"{name} is no variable of this result: {', '.join(sorted(map(str, names)))}")
+                if not isinstance(text, str):
+                    raise TypeError(f"the {key} of {name} is {text!r}: give a text")
+                found.setdefault(name, {})[key] = unit(text) if key == "units" else text
+        made: Any = dataclasses.replace(self, labels=found)
+        vars(made)["dataset"] = labelled(self.dataset.copy(), found)
+        return made
+
+
+def _name(key: Any) -> str:
+    """Of a symbol, an array or a function of time."""
+    key = getattr(key, "label", key)
+    return str(key.func.__name__ if hasattr(key, "args") and key.args else key)
