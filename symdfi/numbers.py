@@ -105,3 +105,17 @@ def _converted(value: Any, what: str) -> float:
         raise ValueError(f"{what} holds a number that is too large for a float64") from None
     except (TypeError, ValueError):
         raise ValueError(f"{what} holds a {kind}: give real numbers") from None
+
+
+def whole_steps(start: float, h: float, done: int, t_end: float) -> int:
+    """How many steps of h lead from ``start`` to ``t_end``: more than are ``done``. ``ValueError`` where these are no
+    whole number."""
+    count = (t_end - start) / h
+    steps = round(count) if np.isfinite(count) else 0
+    now = start + done * h
+    if steps <= done:
+        raise ValueError(f"it has come to t = {now:g}: t_end = {t_end:g} is not beyond")
+    if abs(count - steps) > 1e-9 * max(1.0, count):
+        near = " or ".join(f"{start + k * h:.10g}" for k in (int(count), int(count) + 1))
+        raise ValueError(f"steps of {abs(h):g} from t = {now:g} do not end at t_end = {t_end:g}: take {near}")
+    return steps

@@ -36,7 +36,7 @@ class Checkpoint:
     def write(self, run: Run) -> None:
         """Raises ``OSError`` where the file cannot be written, ``TypeError`` for what a stepper keeps and none can."""
         state = {
-            "problem": _identity(run.problem),
+            "problem": identity(run.problem),
             "stepper": lasting(repr(run.stepper)),
             "every": self.every,
             "span": [run.start, run.stop, run.steps, run.save_every, run.step],
@@ -52,14 +52,14 @@ def read(path: str | Path, problem: Problem, stepper: Stepper) -> tuple[Run, Che
     Raises ``FileNotFoundError`` if there is none, ``CheckpointError`` where it is no checkpoint, is damaged, or is of
     another problem or stepper.
     """
-    state = checkpoints.read(path, {"problem": _identity(problem), "stepper": lasting(repr(stepper))})
+    state = checkpoints.read(path, {"problem": identity(problem), "stepper": lasting(repr(stepper))})
     start, stop, steps, save_every, step = state["span"]
     record = Record.of(problem, stepper, (stop - start) / steps, state["record"])
     run = Run(problem, stepper, start, stop, steps, save_every, record, Motion(**state["motion"]), step)
     return run, Checkpoint(Path(path), state["every"])
 
 
-def _identity(problem: Problem) -> str:
+def identity(problem: Problem) -> str:
     """What a problem is, in words and by its numbers."""
     found = hashlib.sha256()
     parts = problem.params, problem.points, problem.weights, problem.fresh_points, problem.fresh_weights

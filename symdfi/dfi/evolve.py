@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from symdfi import progress
+from symdfi.dfi.advance import advance, sampled_for
 from symdfi.dfi.checkpoint import Checkpoint, read
 from symdfi.dfi.problem import Problem, Theta
-from symdfi.dfi.record import Record, SoFar
+from symdfi.dfi.record import Record
 from symdfi.dfi.run import Run
 from symdfi.dfi.schemes import Motion
-from symdfi.dfi.small import SmallSteps
 from symdfi.dfi.solution import Solution
-from symdfi.dfi.steppers import Solves, Stepper, stepper_of
+from symdfi.dfi.steppers import Stepper, stepper_of
 from symdfi.dfi.target import Fitted, Target, distance
-from symdfi.errors import ConvergenceError, DivergenceError, Interrupted, SingularMatrixError
-from symdfi.linalg.blas import one_blas_thread
 from symdfi.numbers import count, interval, real
 
 #: From here on t + h = t to within a few digits.
@@ -94,9 +90,9 @@ def evolve(
     save_every, measure_every = count(save_every, "save_every", 1), count(measure_every, "measure_every", 1)
     checkpoint_every = count(checkpoint_every, "checkpoint_every", 1)
     kept = None if checkpoint is None else Checkpoint(Path(checkpoint), checkpoint_every)
-    error = _initial_error(_sampled(problem, motion), theta0, motion, initial)
+    error = _initial_error(sampled_for(problem, motion), theta0, motion, initial)
     record = Record(problem, stepper, (stop - start) / steps, error, measure_every, spectrum)
-    return _advance(Run(problem, stepper, start, stop, steps, save_every, record, motion), kept, on_step)
+    return advance(Run(problem, stepper, start, stop, steps, save_every, record, motion), kept, on_step)
 
 
 def resume(
@@ -112,100 +108,7 @@ def resume(
     ``problem`` and ``stepper`` are those of the run. Raises ``FileNotFoundError``, ``CheckpointError`` for a file that
     is no checkpoint, is damaged, or is of another problem or stepper, and what ``evolve`` raises.
     """
-    return _advance(*read(path, problem, stepper_of(stepper)), on_step)
-
-
-def _sampled(problem: Problem, motion: Motion) -> Problem:
-    """The problem at the samples of a motion."""
-    return problem if motion.samples is None else problem.sampled(motion.samples)
-
-
-def _advance(run: Run, kept: Checkpoint | None, on_step: Callable[[int, float, Any], Any] | None) -> Solution:
-    """The run to its end."""
-    problem, stepper, record, h, steps = run.problem, run.stepper, run.record, run.h, run.steps
-    motion, step, time = run.motion, run.step, run.time(run.step)
-    sampled = _sampled(problem, motion)
-    solves, small = Solves(sampled), None
-    if on_step is None and sampled is problem and record.every == 1 and not record.spectrum:
-        small = SmallSteps.of(problem, stepper, motion.theta.size, h, run.save_every)
-    done = (step, motion, record.mark())
-
-    def keep() -> None:
-        """Write what was done last."""
-        if kept is not None and not np.isnan(done[1].velocity).any():
-            kept.write(replace(run, step=done[0], motion=done[1], record=record.copy().restore(done[2])))
-
-    # What overflows on the way to a divergence is reported by the exception, not by NumPy's warnings.
-    with (
-        one_blas_thread(),
-        np.errstate(over="ignore", invalid="ignore", divide="ignore"),
-        progress.bar(total=steps, initial=step, desc="evolve") as bar,
-    ):
-        try:
-            if np.isnan(motion.velocity).any():
-                motion = replace(motion, velocity=stepper.begin(solves, motion.theta, time, h))
-                done = (step, motion, record.mark())
-            keep()
-            due = steps + 1 if kept is None else kept.next(step)
-            while step < steps:
-                if step >= due:
-                    keep()
-                    due = kept.next(step) if kept is not None else due
-                if small is not None:
-                    taken = small.run(motion, run.start, step, min(steps, due) - step, h)
-                    record.ran(taken, step, run.start, h, run.save_every)
-                    motion, step = taken.motion, step + taken.done
-                    done = (step, motion, record.mark())
-                    bar.update(taken.done)
-                    if not taken.done:
-                        small = None  # this problem wants another solver
-                    elif taken.whole:
-                        continue
-                time = run.start + step * h
-                step += 1
-                if problem.quadrature.changes:
-                    sampled = solves.problem = sampled.resample(motion.steps, motion.theta)
-                taken = stepper.step(solves, motion, time, h)
-                moved, used = replace(taken.motion, steps=motion.steps + 1), taken.velocity
-                if sampled is not problem:
-                    moved = replace(moved, samples=(sampled.points, sampled.weights))
-                if not (np.isfinite(moved.theta).all() and np.isfinite(moved.velocity).all()):
-                    raise DivergenceError("theta is not finite after the step")
-                strayed = record.took(motion, used, moved, time, h, solves)
-                if (step - 1) % run.save_every == 0:
-                    record.add(step - 1, time, motion, used, solves)
-                if strayed is not None and strayed.fault:
-                    raise DivergenceError(strayed.fault)
-                motion = moved
-                done = (step, moved, record.mark())  # in one: an interrupt may come between any two statements
-                bar.update()
-                now = run.time(step)
-                if on_step is not None and on_step(step, now, SoFar(record, solves, step, now, moved)):
-                    break
-            keep()
-            time = run.time(step)
-            final = stepper.velocity(solves, motion, time, h)
-        except (ConvergenceError, DivergenceError, SingularMatrixError, ValueError) as error:
-            fault = solves.fault()
-            if isinstance(error, ValueError) and fault is None:
-                raise
-            keep()
-            kind = DivergenceError if isinstance(error, ValueError) else type(error)
-            advice = "" if kind is SingularMatrixError else f"; reduce dt = {h:.3g}"
-            raise kind(
-                f"step {step} (from t = {time:.6g}): {fault or error}{advice}",
-                partial=record.failed(step, time, motion, solves),
-                step=step,
-                time=time,
-            ) from error
-        except KeyboardInterrupt as error:
-            keep()
-            step, motion, mark = done
-            raise Interrupted(
-                f"interrupted after step {step} of {steps} (t = {run.time(step):.6g})",
-                partial=record.restore(mark).stopped(step, run.time(step), motion, solves),
-            ) from error
-        return record.finished(step, time, motion, final, solves)
+    return advance(*read(path, problem, stepper_of(stepper)), on_step)
 
 
 def _read_steps(t_span: tuple[float, float], dt: float) -> tuple[float, float, int]:

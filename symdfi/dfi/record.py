@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy.linalg import svdvals
@@ -13,11 +14,12 @@ from symdfi.dfi.defect import StepError, StepMeter
 from symdfi.dfi.problem import Problem
 from symdfi.dfi.schemes import Motion
 from symdfi.dfi.small import SmallRun
-from symdfi.dfi.solution import Solution
+from symdfi.dfi.solution import SAVED, STEPS, Solution
 from symdfi.dfi.steppers import Solves, Stepper
 
 
-class _Path(NamedTuple):
+@dataclass(frozen=True)
+class Path:
     """Steps that are not measured yet: where they began, the velocity there, and how far they have come."""
 
     motion: Motion
@@ -27,13 +29,14 @@ class _Path(NamedTuple):
     steps: int
 
 
-class Mark(NamedTuple):
+@dataclass(frozen=True)
+class Mark:
     """How much was recorded at some moment."""
 
     rows: int
     steps: int
     measured: int
-    path: _Path | None
+    path: Path | None
 
 
 class Record:
@@ -48,7 +51,7 @@ class Record:
         self._rows: list[tuple[Any, ...]] = []
         self._steps: list[tuple[float, float, float, float]] = []
         self._measured = -every
-        self._path: _Path | None = None
+        self._path: Path | None = None
         self._meter: tuple[Problem, StepMeter] | None = None
 
     @property
@@ -81,7 +84,7 @@ class Record:
             "rows": [np.array(part, dtype=float) for part in (times, thetas, velocities, scalars, spectra)],
             "steps": np.array(self._steps, dtype=float),
             "measured": self._measured,
-            "path": None if path is None else [vars(path.motion), path.velocity, *path[2:]],
+            "path": None if path is None else [vars(path.motion), path.velocity, path.time, path.length, path.steps],
         }
 
     @staticmethod
@@ -95,8 +98,20 @@ class Record:
         found._measured = state["measured"]
         if state["path"] is not None:
             motion, *rest = state["path"]
-            found._path = _Path(Motion(**motion), *rest)
+            found._path = Path(Motion(**motion), *rest)
         return found
+
+    @staticmethod
+    def of_solution(solution: Solution, stepper: Stepper, h: float, every: int, mark: Mark) -> Record:
+        """The record that led to a solution, as it was at a moment."""
+        found = Record(solution.problem, stepper, h, solution.initial_error, every, solution.spectrum is not None)
+        columns = [getattr(solution, name)[: mark.rows] for name in SAVED]
+        columns += [] if solution.spectrum is None else [solution.spectrum[: mark.rows]]
+        numbers = [list(part) if part.ndim > 1 else part.tolist() for part in columns]
+        found._rows = list(zip(*numbers, strict=True))
+        steps = [getattr(solution, name)[: mark.steps].tolist() for name in STEPS]
+        found._steps = list(zip(*steps, strict=True))
+        return found.restore(mark)
 
     # Steps
 
@@ -106,8 +121,8 @@ class Record:
         """A step from ``motion``, where the velocity is ``velocity``, to ``moved``: its measurement, with the steps
         before it that were not, where it is due."""
         before = self._path
-        path = before or _Path(motion, velocity, time, 0.0, 0)
-        self._path = path._replace(length=path.length + h, steps=path.steps + 1)
+        path = before or Path(motion, velocity, time, 0.0, 0)
+        self._path = replace(path, length=path.length + h, steps=path.steps + 1)
         if self._path.steps < self.every:
             return None
         found = self._along(self._path, moved, solves)
@@ -121,13 +136,13 @@ class Record:
         self._path = None
         return found if before is None else None
 
-    def _along(self, path: _Path, moved: Motion, solves: Solves) -> StepError:
+    def _along(self, path: Path, moved: Motion, solves: Solves) -> StepError:
         """What the steps up to ``moved`` stray as one path."""
         if self._meter is None or self._meter[0] is not solves.problem:
             self._meter = solves.problem, StepMeter(solves.problem, path.motion.theta)
         return self._meter[1].measure(path.motion, path.velocity, moved, path.time, path.length)
 
-    def _keep(self, path: _Path, found: StepError) -> None:
+    def _keep(self, path: Path, found: StepError) -> None:
         """A single step with a fault is none. Of several, what they stray is a bound even where their path is poor."""
         if found.fault is None or (path.steps > 1 and np.isfinite([found.residual, found.defect]).all()):
             self._steps.append((path.time, path.length, found.residual, found.defect))

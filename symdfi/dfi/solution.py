@@ -5,12 +5,16 @@ from __future__ import annotations
 import dataclasses
 import functools
 import warnings
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from symdfi.archive.result import Result
+from symdfi.archive.values import alike
+from symdfi.dfi.dataset import dataset_of
 from symdfi.dfi.growth import along, logarithmic_norm, moved
 from symdfi.dfi.lifting import Lifting, in_doubt
 from symdfi.dfi.problem import Problem
@@ -18,9 +22,8 @@ from symdfi.dfi.schemes import Motion
 from symdfi.dfi.target import distance, in_time
 from symdfi.errors import CompileError, PrecisionWarning
 from symdfi.numbers import real, reals
-from symdfi.pickling import Bare
 from symdfi.plotting import plot_field
-from symdfi.results import distinct, hermite, save
+from symdfi.results import hermite, provenance
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -28,15 +31,15 @@ if TYPE_CHECKING:
 
 #: What a solution holds at each saved time.
 _SCALARS = ("gamma", "velocity_change", "residual", "residual_solved", "rate", "effective_rank", "null_share")
-_SAVED = ("t", "theta", "velocity", *_SCALARS)
+SAVED = ("t", "theta", "velocity", *_SCALARS)
 #: The logarithm of the largest number.
 _LARGEST = float(np.log(np.finfo(float).max))
 #: ... and of each step.
-_STEPS = ("step_t", "step_dt", "step_residual", "step_defect")
+STEPS = ("step_t", "step_dt", "step_residual", "step_defect")
 
 
-@dataclass(frozen=True)
-class Solution(Bare):
+@dataclass(frozen=True, eq=False)
+class Solution(Result):
     """Parameters ``theta`` and ``velocity`` (s, p) at the saved times ``t`` (s,).
 
     ``gamma`` is that of the last solve before the save, ``velocity_change`` ‖v − v_n‖, v_n the velocity before.
@@ -75,6 +78,12 @@ class Solution(Bare):
     last: Motion
     initial_error: float = 0.0
     spectrum: np.ndarray | None = None
+    #: How it goes on (``dfi.advance``), None where it does not.
+    resumption: Any = field(default=None, repr=False)
+    #: What its problem is, in words and by its numbers, of one that was read from a file.
+    identity: str = field(default="", compare=False, repr=False)
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    made: Mapping[str, str] = field(default_factory=provenance, compare=False, repr=False)
 
     def __repr__(self) -> str:
         return f"Solution(t = {self.t[0]:g} to {self.t[-1]:g}, {len(self.t)} saves of {self.theta.shape[1]} parameters)"
@@ -98,18 +107,41 @@ class Solution(Bare):
         """θ(t), (p,) or (k, p) for k times. ``ValueError`` outside the times computed."""
         return hermite(self.t, self.theta, self.velocity, t)
 
+    def resume(
+        self, t_end: float | None = None, *, problem: Problem | None = None, stepper: Any = None,
+        checkpoint: str | Path | None = None, checkpoint_every: int = 1000, on_step: Any = None,
+    ) -> Solution:  # fmt: skip
+        """The solution gone on with to ``t_end``, a whole number of its own steps: to the last bit as if it had not
+        stopped. Without ``t_end`` to where the run was to end that has been stopped, by ``on_step`` or Ctrl-C.
+
+        ``problem`` and ``stepper`` are only asked for where a file could not keep them, classes of your own say;
+        ``checkpoint`` and ``on_step`` as for ``evolve``. Raises ``ValueError`` for an end that is not ahead or that no
+        steps lead to, and where a solution does not go on, as after a divergence; ``CheckpointError`` naming what a
+        file could not keep; and what ``evolve`` raises.
+        """
+        if self.resumption is None:
+            raise ValueError(
+                "this solution does not go on: an error has ended it; evolve anew from solution.last with smaller steps"
+            )
+        kept = (None if checkpoint is None else Path(checkpoint), checkpoint_every)
+        return self.resumption.resume(self, t_end, problem, stepper, kept, on_step)
+
     def then(self, later: Solution) -> Solution:
         """This solution and one that continues it, as one; the moment in common is taken from ``later``.
 
         Raises ``ValueError`` if ``later`` does not begin where this one ends.
         """
-        if later.problem is not self.problem or abs(later.t[0] - self.t[-1]) > 1e-9 * max(1.0, abs(self.t[-1])):
+        if not alike(later.problem, self.problem) or abs(later.t[0] - self.t[-1]) > 1e-9 * max(1.0, abs(self.t[-1])):
             raise ValueError(f"a solution from t = {later.t[0]} does not continue one until t = {self.t[-1]}")
-        saved = {n: np.concatenate([getattr(self, n)[:-1], getattr(later, n)]) for n in _SAVED}
-        steps = {n: np.concatenate([getattr(self, n), getattr(later, n)]) for n in _STEPS}
+        saved = {n: np.concatenate([getattr(self, n)[:-1], getattr(later, n)]) for n in SAVED}
+        steps = {n: np.concatenate([getattr(self, n), getattr(later, n)]) for n in STEPS}
         spectra = self.spectrum, later.spectrum
         spectrum = None if spectra[0] is None or spectra[1] is None else np.concatenate([spectra[0][:-1], spectra[1]])
-        return dataclasses.replace(later, **saved, **steps, initial_error=self.initial_error, spectrum=spectrum)
+        onward = later.resumption and later.resumption.after(len(self.t) - 1, len(self.step_t))
+        return dataclasses.replace(
+            later, **saved, **steps, initial_error=self.initial_error, spectrum=spectrum, resumption=onward,
+            labels=self.labels,
+        )  # fmt: skip
 
     @property
     def relative_residual(self) -> np.ndarray:
@@ -251,42 +283,7 @@ class Solution(Bare):
     def as_dataset(self, lipschitz: float | None = None) -> xr.Dataset:
         """The ``dataset``, its error bound by a one-sided Lipschitz constant of f that is known, ``bound(lipschitz)``:
         to estimate it takes the derivative of f, in many dimensions most of all there is to derive."""
-        import xarray as xr
-
-        data: dict[str, Any] = {
-            "theta": (("time", "parameter"), self.theta),
-            "velocity": (("time", "parameter"), self.velocity),
-            **{n: ("time", getattr(self, n)) for n in (*_SCALARS, "step_restriction")},
-            **{n: ("step", getattr(self, n)) for n in _STEPS},
-            "error_bound": ("time", *self._shown_bound(lipschitz)),
-        }
-        if self.spectrum is not None:
-            data["spectrum"] = (("time", "direction"), self.spectrum)
-        coordinates: dict[str, Any] = {"time": self.t}
-        taken = [*data, "time", "step", "parameter", "direction"]
-        fields = distinct(self.problem.field_names, taken)
-        names = distinct(map(str, self.problem.ansatz.variables), [*taken, *fields])
-        bounds = self.problem.domain.bounds
-        if len(bounds) <= 2 and self.problem.domain.finite:
-            axes = [np.linspace(a, b, 401 if len(bounds) == 1 else 101) for a, b in bounds]
-            points = np.stack([m.ravel() for m in np.meshgrid(*axes, indexing="ij")], axis=1)
-            shape = tuple(len(axis) for axis in axes)
-            values = np.stack([self.problem.values(theta, points) for theta in self.theta])
-            for component, name in enumerate(fields):
-                of = values[..., component].reshape(len(self.theta), *shape)
-                data[name] = (("time", *names), of, {"role": "field"})
-            coordinates |= dict(zip(names, axes, strict=True))
-        return xr.Dataset(
-            data,
-            coordinates,
-            {
-                "equation": str(self.problem.equation),
-                "ansatz": ", ".join(map(str, self.problem.ansatz.exprs)),
-                "stepper": self.stepper,
-                "dt": self.dt,
-                "initial_error": self.initial_error,
-            },
-        )
+        return dataset_of(self, self._shown_bound(lipschitz))
 
     def _shown_bound(self, lipschitz: float | None) -> tuple[np.ndarray, dict[str, Any]]:
         """The bound and by which constant, or NaN and why there is none."""
@@ -296,10 +293,6 @@ class Solution(Bare):
             return self.bound(lipschitz), {} if lipschitz is None else {"lipschitz": float(lipschitz)}
         except (CompileError, ValueError) as error:
             return np.full(len(self.t), np.nan), {"missing": str(error)}
-
-    def save(self, path: str | Path) -> Path:
-        """Write the dataset as netCDF."""
-        return save(self.dataset, path)
 
     def plot(self) -> Figure:
         """A figure of û over space and time and profiles, of every field, and the residual."""

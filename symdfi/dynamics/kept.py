@@ -71,7 +71,7 @@ def _scipy(ts: np.ndarray, pieces: list[Any]) -> SciPyPolynomials:
 
 
 keep(Lagrangian, Verlet, RK4, ImplicitMidpoint, DOP853, SciPy, Event)
-keep_as_data(Ensemble, Joined, Occurrences, Resumption, Schedule, StepPolynomials)
-keep_as_data(Grid, room="dynamics.")
+keep_as_data(Ensemble, Joined, Occurrences, Schedule, StepPolynomials)
+keep_as_data(Grid, Resumption, room="dynamics.")
 keep_by(SciPyPolynomials, _dense, _scipy)
 keep_by(Trajectory, _trajectory, _made)

@@ -22,7 +22,7 @@ from symdfi.dynamics.outcome import Outcome
 from symdfi.dynamics.runs import run_members
 from symdfi.dynamics.states import Ensemble
 from symdfi.errors import CheckpointError
-from symdfi.numbers import finite_reals, real
+from symdfi.numbers import finite_reals, real, whole_steps
 
 if TYPE_CHECKING:
     from symdfi.dynamics.trajectory import Trajectory
@@ -150,17 +150,3 @@ def _all(parts: tuple[Occurrences, Occurrences]) -> Occurrences:
     found = Occurrences.joined(parts, (0, 0))
     order = np.argsort(found.member, kind="stable")
     return Occurrences(found.t[order], found.q[order], found.v[order], found.member[order])
-
-
-def whole_steps(start: float, h: float, done: int, t_end: float) -> int:
-    """How many steps of h lead from ``start`` to ``t_end``: more than are ``done``. ``ValueError`` where these are no
-    whole number."""
-    count = (t_end - start) / h
-    steps = round(count) if np.isfinite(count) else 0
-    now = start + done * h
-    if steps <= done:
-        raise ValueError(f"it has come to t = {now:g}: t_end = {t_end:g} is not beyond")
-    if abs(count - steps) > 1e-9 * max(1.0, count):
-        near = " or ".join(f"{start + k * h:.10g}" for k in (int(count), int(count) + 1))
-        raise ValueError(f"steps of {abs(h):g} from t = {now:g} do not end at t_end = {t_end:g}: take {near}")
-    return steps

@@ -29,11 +29,13 @@ _COUNTED, _SOFT = 2000, 1e-10
 
 @dataclass(frozen=True)
 class Pinned:
-    """``Linear`` of a closed orbit: its equations with phase and period, and their factors."""
+    """``Linear`` of a closed orbit: its equations with phase and period, and their factors, with these weights of the
+    system and of the cost."""
 
     closure: Closure
     place: Place
     factor: SparseChainLU
+    weights: tuple[float, complex] = FREE
 
     @property
     def rcond(self) -> float:

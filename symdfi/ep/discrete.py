@@ -73,7 +73,8 @@ class DiscreteSystem(Rebuilt):
 
     def __init__(self, system: Lagrangian, cost: Cost | None = None) -> None:
         self.system = system
-        self.kernels = PointKernels(system, cost if cost is not None else Cost())
+        self.cost = cost if cost is not None else Cost()
+        self.kernels = PointKernels(system, self.cost)
         self.reader = Reader(self.kernels)
         self.read = self.reader.setting
 

@@ -97,10 +97,13 @@ class Frame(abc.ABC):
 
 @dataclass(frozen=True)
 class TwoPoint:
-    """``Linear`` by the factors of all unknowns together."""
+    """``Linear`` by the factors of all unknowns together, those of the equations ``at`` a path with these weights of
+    the system and of the cost."""
 
     frame: Frame
     factor: ChainLU
+    at: np.ndarray
+    weights: tuple[float, complex] = (1.0, 0.0)
 
     @property
     def rcond(self) -> float:

@@ -127,7 +127,7 @@ class Held:
     def orbit(self, u: np.ndarray, s: float) -> Orbit:
         (setting, path), system = self._at(u, s), self.homotopy.system
         weights, residual = self.homotopy.weights(s), size(self.residual(u, s))
-        linear = TwoPoint(setting.frame, setting.frame.factor(system.blocks(setting, path, weights)))
+        linear = TwoPoint(setting.frame, setting.frame.factor(system.blocks(setting, path, weights)), path, weights)
         return Orbit(system, setting, path, weights[1], residual, 0, linear)
 
     def _at(self, u: np.ndarray, s: complex) -> tuple[Setting, np.ndarray]:
@@ -172,7 +172,7 @@ class Running:
     def orbit(self, u: np.ndarray, s: float) -> Orbit:
         (closure, place), weights = self._at(u, s), self.homotopy.weights(s)
         residual = size(closure.residual(place, weights))
-        linear = Pinned(closure, place, closure.factor(place, weights))
+        linear = Pinned(closure, place, closure.factor(place, weights), weights)
         return Orbit(self.homotopy.system, closure.at(place), place.path, weights[1], residual, 0, linear)
 
     def _at(self, u: np.ndarray, s: complex) -> tuple[Closure, Place]:

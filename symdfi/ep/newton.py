@@ -69,11 +69,12 @@ def newton(system: DiscreteSystem, setting: Setting, path: np.ndarray, tolerance
             reach, iteration = max(reach, size(path)), iteration + 1
             kept.append(path)
         _check_condition(setting, path, slope, factor, iteration)
+        at = path
         last, rest = _move(system, setting, path, step)
         if size(rest) < size(slope):
             path, slope = last, rest
     _check_phase(system, setting, path, factor)
-    orbit = Orbit(system, setting, path, 0.0, size(slope), iteration, TwoPoint(setting.frame, factor))
+    orbit = Orbit(system, setting, path, 0.0, size(slope), iteration, TwoPoint(setting.frame, factor, at))
     _check_softness(orbit)
     return orbit
 

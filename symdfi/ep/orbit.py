@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from symdfi.archive.result import Result
+from symdfi.compile.kernels.groups import shape_of
 from symdfi.ep.discrete import DiscreteSystem
 from symdfi.ep.floquet import interpolated_monodromy, monodromy
 from symdfi.ep.frame import Linear
@@ -19,9 +21,8 @@ from symdfi.ep.rules import Fourier
 from symdfi.ep.setting import Setting
 from symdfi.ep.softness import grid_error
 from symdfi.errors import SymbolicError
-from symdfi.pickling import Bare
 from symdfi.plotting import plot_orbit
-from symdfi.results import distinct, save
+from symdfi.results import Families, distinct, labelled, provenance, shown
 from symdfi.symbolic.given import name_of
 from symdfi.symbolic.indexed import Variable
 
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True)
-class Orbit(Bare):
+@dataclass(frozen=True, eq=False)
+class Orbit(Result):
     """A trajectory that meets the discrete equations of motion: nodes ``q`` (nodes, d) at the times ``t``.
 
     Nudged by ``beta`` it is an extremum of S_β. ``residual`` is max |∂S_β/∂q|, ``iterations`` counts Newton (nudged:
@@ -45,7 +46,10 @@ class Orbit(Bare):
     beta: complex
     residual: float
     iterations: int
-    linear: Linear
+    # Which follows from the rest.
+    linear: Linear = field(compare=False, repr=False)
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    made: Mapping[str, str] = field(default_factory=provenance, compare=False, repr=False)
 
     def __repr__(self) -> str:
         size = f"{len(self.q)} nodes of {self.q.shape[1]} degrees of freedom"
@@ -164,27 +168,30 @@ class Orbit(Bare):
         import xarray as xr  # slow to import
 
         setting, system = self.setting, self.system
-        data: dict[str, Any] = {}
+        shapes = system.shapes(setting)
         names = [name for name, _, _ in setting.places]
-        for name, label in zip(names, distinct(names, ["time"]), strict=True):
-            values = self[name]
-            axes = tuple(f"{label}_{k}" for k in range(values.ndim - 1))
-            data[label] = (("time", *axes), values, {"role": "coordinate", "long_name": name})
-        attributes: dict[str, Any] = {
-            "boundary": type(setting.boundary).__name__, "T": setting.boundary.T, "rule": repr(setting.rule),
-            "beta": self.beta, "residual": self.residual, "iterations": self.iterations, "action": self.value,
-            "cost": self.cost, "lagrangian": str(system.system.lagrangian),
-        }  # fmt: skip
+        labels = distinct([*names, *shapes], ["time"])
+        families = Families(["time", *labels])
+        extents = {name_of(x): shape_of(x) for x in (*system.system.coordinates, *system.kernels.differentiable)}
+        data: dict[str, Any] = {}
+        for name, label in zip(names, labels, strict=False):
+            own = {"role": "coordinate", "symbol": name, "long_name": name}
+            data[label] = (("time", *families.of(extents[name])), self[name], own)
         start = 0
-        for name, shape in system.shapes(setting).items():
+        for (name, shape), label in zip(shapes.items(), labels[len(names) :], strict=True):
             stop = start + int(np.prod(shape, dtype=int))
-            attributes[f"parameter {name}"] = setting.params[start:stop] if shape else float(setting.params[start])
+            own = {"role": "parameter", "symbol": name, "long_name": name}
+            data[label] = (families.of(extents[name]), setting.params[start:stop].reshape(shape), own)
             start = stop
-        return xr.Dataset(data, {"time": ("time", self.t, {"long_name": "time"})}, attributes)
-
-    def save(self, path: str | Path) -> Path:
-        """Write the dataset as netCDF."""
-        return save(self.dataset, path)
+        attributes: dict[str, Any] = {
+            "kind": "Orbit", "boundary": type(setting.boundary).__name__, "T": setting.boundary.T,
+            "rule": repr(setting.rule), "steps": setting.steps, "beta": self.beta, "residual": self.residual,
+            "iterations": self.iterations, "action": self.value, "cost": self.cost,
+            "boundary_settings": shown(setting.boundary), "cost_function": shown(system.cost),
+            "lagrangian": str(system.system.lagrangian),
+        }  # fmt: skip
+        time = ("time", self.t, {"symbol": "t", "long_name": "time"})
+        return labelled(xr.Dataset(data, {"time": time}, {**attributes, **self.made}), self.labels)
 
     def plot(self) -> Figure:
         """A figure of the coordinates against time; of an equilibrium the values."""

@@ -25,6 +25,8 @@ class Samples:
     """
 
     def __init__(self, data: Data) -> None:
+        #: As they were given.
+        self.given = data
         if isinstance(data, Mapping):
             self._each = _taken_apart({name_of(key): value for key, value in data.items()})
         elif isinstance(data, Sequence) and not isinstance(data, str) and all(isinstance(x, Mapping) for x in data):

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from symdfi import checkpoints, progress
+from symdfi.archive import Missing
+from symdfi.archive.values import missing_in
 from symdfi.checkpoints import lasting
 from symdfi.ep.batches import Batches, Gradient, Packing, Trainer, check_gradient_choice
 from symdfi.ep.descent import Descent
@@ -23,6 +25,7 @@ from symdfi.ep.quasi_newton import QuasiNewton
 from symdfi.ep.samples import Data, Samples
 from symdfi.errors import CheckpointError, ConvergenceError, DivergenceError, Interrupted
 from symdfi.numbers import count, finite_reals, reals
+from symdfi.results import shown
 from symdfi.symbolic.given import name_of
 
 #: Called with the number of epochs done and the training so far; True ends it.
@@ -47,6 +50,62 @@ class Plan:
         for name in ("batch", "patience"):
             if getattr(self, name) is not None:
                 count(getattr(self, name), name, 1)
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """How a training goes on: of what it is, and where it has come to (``state``, of the optimiser's loop)."""
+
+    trainer: Trainer | Missing
+    data: Data | Missing
+    optimizer: Optimizer | Missing
+    gradient: Gradient | Missing
+    plan: Plan
+    params: Mapping[str, Any]
+    guess: np.ndarray | None
+    state: Mapping[str, Any]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """For a dataset."""
+        found = {name: shown(getattr(self.plan, name)) for name in ("epochs", "batch", "seed", "patience")}
+        found |= {"gradient": "the nudging" if self.gradient is None else shown(self.gradient)}
+        trainer = self.trainer
+        if isinstance(trainer, Missing):
+            return found
+        names = ("boundary", "rule", "nudging", "cost")
+        found |= {name: shown(getattr(trainer, name)) for name in names}
+        return found | {"steps": shown(trainer.steps), "lagrangian": str(trainer.system.lagrangian)}
+
+    def resume(
+        self, training: Training, epochs: int, trainer: Trainer | None, data: Data | None, optimizer: Any,
+        checkpoint: tuple[str | Path | None, int], executor: Executor | None, on_epoch: OnEpoch | None,
+    ) -> Training:  # fmt: skip
+        """See ``Training.resume``."""
+        own = self._given("trainer", trainer)
+        optimizer = self._given("optimizer", None if optimizer is None else optimizer_of(optimizer))
+        samples = Samples(self._given("data", data))
+        if data is not None:
+            known = training.data_digest or Samples(self.data).digest
+            if samples.digest != known:
+                raise CheckpointError(f"the data are {samples.digest}, those of the training were {known}")
+        if epochs <= len(training.loss):
+            raise ValueError(f"there are {len(training.loss)} epochs already: epochs = {epochs} is not beyond")
+        path = None if checkpoint[0] is None else Path(checkpoint[0])
+        plan = dataclasses.replace(self.plan, epochs=epochs, checkpoint=path, checkpoint_every=checkpoint[1])
+        gradient, packing = self._given("gradient", None), Packing(self.params, own.trainable)
+        loop = _loop(Batches(own, packing, samples, gradient, self.guess, executor), optimizer, plan)
+        loop.restore(dict(self.state))
+        return dataclasses.replace(_run(loop, plan, packing, on_epoch), labels=training.labels)
+
+    def _given(self, name: str, given: Any) -> Any:
+        """What is given in place of what no file can hold, or what was held."""
+        if given is not None:
+            return given
+        own = getattr(self, name)
+        for lost in missing_in(own):
+            raise CheckpointError(f"the {name} holds {lost}, which no file can hold: give {name}= as it was")
+        return own
 
 
 def train(
@@ -97,7 +156,15 @@ def _run(loop: Descent | QuasiNewton, plan: Plan, packing: Packing, on_epoch: On
     batches = loop.batches
 
     def so_far(message: str) -> Training:
-        return loop.record.training(packing, message, lasting(repr(loop.optimizer)), len(batches.samples))
+        found = loop.record.training(packing, message, lasting(repr(loop.optimizer)), len(batches.samples))
+        if not loop.record.epochs:
+            return found
+        kept = dataclasses.replace(plan, checkpoint=None)
+        onward = Resumption(
+            batches.trainer, batches.samples.given, loop.optimizer, batches.gradient, kept, _storable(packing.given),
+            batches.guess, loop.state(),
+        )  # fmt: skip
+        return dataclasses.replace(found, resumption=onward)
 
     def keep() -> None:
         if plan.checkpoint is None:

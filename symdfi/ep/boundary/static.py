@@ -12,7 +12,7 @@ from symdfi.ep.frame import Open
 from symdfi.ep.rules import Rule
 
 
-class _Rest(Rule):
+class Rest(Rule):
     """One point, without time."""
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Static(Boundary):
         return self.near.size if isinstance(self.near, np.ndarray) else None
 
     def rule(self, chosen: Rule) -> Rule:
-        return _Rest()
+        return Rest()
 
     def frame(self, places: Places, nodes: int, degree: int) -> Open:
         unheld, none = np.full(places.n_dof, np.nan), np.zeros(places.n_dof)
