@@ -11,12 +11,14 @@ from symdfi.archive.files import write
 from symdfi.archive.values import Alike
 from symdfi.pickling import Bare
 from symdfi.results import labelled, unit
+from symdfi.showing import table
 
 
 class Result(Alike, Bare):
     """A result: a dataclass with ``dataset``, and the ``labels`` of its variables."""
 
     dataset: Any
+    made: Mapping[str, str]
     labels: Mapping[str, Mapping[str, str]]
 
     def save(self, path: str | Path) -> Path:
@@ -26,6 +28,15 @@ class Result(Alike, Bare):
         Raises ``OSError`` with the path and the cause.
         """
         return write(self, self.dataset, path)
+
+    def _repr_html_(self) -> str:
+        text = repr(self)
+        kind, _, rest = text.partition("(")
+        return table(kind, [("", rest.removesuffix(")")), *self._rows(), *self.made.items()])
+
+    def _rows(self) -> list[tuple[str, Any]]:
+        """What the table of a result says besides its line."""
+        return []
 
     def described(self, units: Mapping[Any, str] | None = None, long_names: Mapping[Any, str] | None = None) -> Self:
         """The same result with units and long names of its variables, by symbol or name, in the dataset, in files and

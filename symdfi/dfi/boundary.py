@@ -23,11 +23,12 @@ from symdfi.linalg import Source
 from symdfi.linalg.anchored.source import Held
 from symdfi.linalg.anchored.stacked import Stacked
 from symdfi.numbers import real, reals
+from symdfi.showing import Settings
 from symdfi.symbolic.given import Lookup, name_of
 
 
 @dataclass(frozen=True)
-class BoundaryCondition:
+class BoundaryCondition(Settings):
     """``Eq(B(u), g)`` on faces of the box: Dirichlet ``Eq(u, sin(t))``, Neumann ``Eq(u.diff(x), 0)``, Robin
     ``Eq(u.diff(x) + k*u, g)``, or any other expression in t, x, the fields and their space derivatives.
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from symdfi.numbers import reals
+from symdfi.showing import Settings
 
 
 @dataclass(frozen=True, init=False)
-class Box:
+class Box(Settings):
     """The box [a₁, b₁] × … × [a_d, b_d]; ``periodic`` names the axes (or says for all) whose ends are one point.
 
     An end may be infinite, ``sp.oo`` or ``np.inf``, on axes that are not periodic: the rules for such a box are

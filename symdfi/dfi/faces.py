@@ -13,6 +13,7 @@ from symdfi.dfi.boundary import BoundaryCondition
 from symdfi.dfi.domain import Box
 from symdfi.dfi.sampling import Quadrature
 from symdfi.errors import SymbolicError
+from symdfi.showing import Settings
 from symdfi.symbolic.ansatz import Ansatz
 from symdfi.symbolic.decay import decays
 from symdfi.symbolic.evolution import EvolutionEquation
@@ -24,7 +25,7 @@ _WAYS = 'sd.Dirichlet(...), sd.Neumann(...), sd.BoundaryCondition(Eq(...)), a li
 
 
 @dataclass(frozen=True)
-class _Given:
+class _Given(Settings):
     value: Any = 0
     on: Mapping[Any, float | Sequence[float]] | None = None
     weight: float = 1.0

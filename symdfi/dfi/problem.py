@@ -30,6 +30,7 @@ from symdfi.dfi.strips import Strips
 from symdfi.errors import SymbolicError
 from symdfi.numbers import one_real, reals
 from symdfi.pickling import Rebuilt
+from symdfi.showing import shortened, table
 from symdfi.symbolic.ansatz import Ansatz
 from symdfi.symbolic.evolution import EvolutionEquation
 from symdfi.symbolic.joint import for_fields
@@ -132,6 +133,17 @@ class Problem(Rebuilt):
         self._origin: Problem | None = None
         self._sample(Rule(*quadrature.nodes(domain)), Rule(*quadrature.independent(domain)))
         self.boundary = Boundary(self, held, domain, quadrature, said)
+
+    def __repr__(self) -> str:
+        size = f"{len(self.points)} points"
+        walls = f", {len(self.boundary.conditions)} boundary conditions" if self.boundary.conditions else ""
+        return f"Problem({shortened(str(self.equation), 100)} on {self.domain}, {size} of {self.quadrature}{walls})"
+
+    def _repr_html_(self) -> str:
+        rows: list[tuple[str, Any]] = [("equation", shortened(str(self.equation), 400)), ("ansatz", self.ansatz)]
+        rows += [("domain", self.domain), ("quadrature", self.quadrature), ("points", len(self.points))]
+        rows += [(f"parameter {p}", value) for p, value in self.param_values.items()]
+        return table("Problem", [*rows, *(("boundary", one) for one in self.boundary.conditions)])
 
     def _sample(self, nodes: Rule, fresh: Rule) -> None:
         self.points, self.weights = nodes.checked(self.domain, "node")

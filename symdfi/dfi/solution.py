@@ -24,6 +24,7 @@ from symdfi.errors import CompileError, PrecisionWarning
 from symdfi.numbers import real, reals
 from symdfi.plotting import plot_field
 from symdfi.results import hermite, provenance
+from symdfi.showing import shortened
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -86,7 +87,20 @@ class Solution(Result):
     made: Mapping[str, str] = field(default_factory=provenance, compare=False, repr=False)
 
     def __repr__(self) -> str:
-        return f"Solution(t = {self.t[0]:g} to {self.t[-1]:g}, {len(self.t)} saves of {self.theta.shape[1]} parameters)"
+        size = f"{len(self.t)} saves of {self.theta.shape[1]} parameters"
+        known = self.relative_residual[np.isfinite(self.relative_residual)]
+        residual = f", relative residual at most {known.max():.1e}" if known.size else ""
+        stepper = self.stepper.partition("(")[0]
+        return f"Solution(t = {self.t[0]:g} to {self.t[-1]:g}, {size}, {stepper}, dt = {self.dt:.3g}{residual})"
+
+    def _rows(self) -> list[tuple[str, Any]]:
+        problem = self.problem
+        found: list[tuple[str, Any]] = [("stepper", self.stepper), ("initial error", self.initial_error)]
+        if isinstance(problem, Problem):
+            found += [("equation", shortened(str(problem.equation), 400)), ("domain", problem.domain)]
+            found += [("quadrature", problem.quadrature)]
+            found += [(f"parameter {p}", value) for p, value in problem.param_values.items()]
+        return found
 
     def evaluate(self, x: np.ndarray, t: float | np.ndarray | None = None) -> np.ndarray:
         """û at points ``x`` ((n,) or (n, dim)) and time ``t`` (default: the last) as ``Problem.evaluate`` gives it,

@@ -18,6 +18,7 @@ from symdfi.dynamics.outcome import Failure, Outcome
 from symdfi.dynamics.tableau import source
 from symdfi.errors import DivergenceError, Interrupted
 from symdfi.numbers import reals
+from symdfi.showing import Settings
 
 #: As in loops/adaptive.py.
 _RUNNING, _FINISHED, _STOPPED, _UNDERFLOW = range(4)
@@ -43,7 +44,7 @@ class Schedule:
     dense: bool = False
 
 
-class AdaptiveMethod(abc.ABC):
+class AdaptiveMethod(Settings, abc.ABC):
     """A method that chooses its own steps, within tolerances."""
 
     @abc.abstractmethod

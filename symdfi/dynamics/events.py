@@ -13,10 +13,11 @@ from symdfi.compile.kernels.kernel import CompiledKernel
 from symdfi.dynamics.system import CompiledLagrangian
 from symdfi.errors import SymbolicError
 from symdfi.numbers import count
+from symdfi.showing import Settings
 
 
 @dataclass(frozen=True)
-class Event:
+class Event(Settings):
     """The times at which ``expr``, of coordinates, velocities, time and parameters, changes sign.
 
     ``direction`` 1 takes changes from below to above, −1 from above to below, 0 both; times are in the order in which

@@ -15,6 +15,7 @@ from symdfi.dynamics.first_order import initial_rates, midpoint_steps
 from symdfi.dynamics.model import Model
 from symdfi.errors import DivergenceError, SymbolicError
 from symdfi.numbers import real
+from symdfi.showing import Settings
 
 
 @dataclass
@@ -54,7 +55,7 @@ class Span:
         return np.array([model.signal(self.start + 0.5 * self.h * k) for k in halves])
 
 
-class Method(abc.ABC):
+class Method(Settings, abc.ABC):
     """A fixed-step method: one loop compiled for all models."""
 
     @abc.abstractmethod

@@ -46,6 +46,12 @@ class CompiledLagrangian(Holding):
     def __reduce__(self) -> tuple[Any, ...]:
         return Lagrangian.compile, (self.system,)
 
+    def __repr__(self) -> str:
+        return f"CompiledLagrangian({self.system})"
+
+    def _repr_latex_(self) -> str:
+        return self.system._repr_latex_()
+
     def acceleration(self, q: Any, v: Any, params: Any = None, time: Any = 0.0, inputs: Any = None) -> np.ndarray:
         """q̈ of M q̈ = F (+ Gᵀλ under constraints) for states ``(..., n_dof)``.
 

@@ -24,6 +24,7 @@ from symdfi.dynamics.system import Lagrangian
 from symdfi.errors import CheckpointError
 from symdfi.plotting import plot_trajectory
 from symdfi.results import hermite, provenance, within
+from symdfi.showing import shortened
 from symdfi.symbolic.given import name_of
 
 if TYPE_CHECKING:
@@ -68,7 +69,16 @@ class Trajectory(Result):
         size = f"{len(self.t)} saves of {self.q.shape[-1]} degrees of freedom"
         members = f"{' × '.join(map(str, self.batch))} members, " if self.batch else ""
         span = f"t = {self.t[0]:g} to {self.t[-1]:g}, " if len(self.t) else ""
-        return f"Trajectory({span}{members}{size}, {self.method})"
+        drift = f", energy drift {np.max(self.energy_drift):.1e}" if len(self.t) else ""
+        return f"Trajectory({span}{members}{size}, {self.method}{drift})"
+
+    def _rows(self) -> list[tuple[str, Any]]:
+        found: list[tuple[str, Any]] = []
+        if not isinstance(self.system, Missing):
+            found.append(("lagrangian", shortened(str(self.system.lagrangian), 400)))
+        found += [(f"parameter {name_of(p)}", np.asarray(value)) for p, value in self.params.items()]
+        found += [] if self.resumption is None else list(self.resumption.settings.items())
+        return found + [(f"event {k}", f"{len(event)} times") for k, event in enumerate(self.events)]
 
     @property
     def batch(self) -> tuple[int, ...]:

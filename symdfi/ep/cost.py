@@ -10,7 +10,9 @@ import sympy as sp
 
 from symdfi.errors import SymbolicError
 from symdfi.pickling import Rebuilt
+from symdfi.showing import formulas, shortened
 from symdfi.symbolic import given
+from symdfi.symbolic.given import name_of
 from symdfi.symbolic.indexed import Variable
 
 
@@ -69,6 +71,22 @@ class Cost(Rebuilt):
         pairs = given.mapping(integrals or {}, "integrals", "{z: q**2}").items()
         object.__setattr__(self, "integrals", tuple(_integral(key, density) for key, density in pairs))
         self._check_places()
+
+    def __repr__(self) -> str:
+        parts = [("running", self.running), ("terminal", self.terminal), ("of integrals", self.of_integrals)]
+        shown = [f"{name} {shortened(str(expr), 100)}" for name, expr in parts if expr != 0]
+        shown += [f"targets {', '.join(map(name_of, self.targets))}"] if self.targets else []
+        return f"Cost({'; '.join(shown) or 0})"
+
+    def _repr_latex_(self) -> str:
+        terms = [rf"\int_0^T {sp.latex(self.running)}\, dt"] if self.running != 0 else []
+        terms += [rf"\left. {sp.latex(self.terminal)} \right|_T"] if self.terminal != 0 else []
+        terms += [sp.latex(self.of_integrals)] if self.of_integrals != 0 else []
+        found = [f"C = {' + '.join(terms) or 0}"]
+        for z in self.integrals:
+            name = z.variable[z.indices] if z.indices else z.variable
+            found.append(rf"{sp.latex(name)} = \int_0^T {sp.latex(z.density)}\, dt")
+        return formulas(found)
 
     def _check_places(self) -> None:
         names = [integral.variable for integral in self.integrals]

@@ -64,6 +64,11 @@ class Training(Result):
         skipped = f"{int(self.skipped.sum())} samples skipped, " if self.failures else ""
         return f"Training({len(self.loss)} epochs, {rows}{skipped}{self.message})"
 
+    def _rows(self) -> list[tuple[str, Any]]:
+        found: list[tuple[str, Any]] = [("optimizer", self.optimizer), ("samples", self.samples)]
+        found += [(f"best {name}", np.asarray(self.best[name])) for name in self.trained]
+        return found + ([] if self.resumption is None else list(self.resumption.settings.items()))
+
     @property
     def best_loss(self) -> float:
         """The least loss of an epoch, NaN before there is one."""

@@ -19,9 +19,10 @@ from symdfi.ep.sensitivity import Sensitivity, by_parameters, sensitivity, shape
 from symdfi.ep.setting import Setting
 from symdfi.errors import DivergenceError, SymbolicError
 from symdfi.numbers import count, one_real
+from symdfi.showing import Settings
 
 
-class Nudging(abc.ABC):
+class Nudging(Settings, abc.ABC):
     """A way to nudge a free orbit and to read the gradient off."""
 
     @abc.abstractmethod

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from symdfi.numbers import count, one_real, real
+from symdfi.showing import Settings
 
 #: Of each parameter the least and the largest value.
 Bounds = Mapping[Any, tuple[Any, Any]]
@@ -23,7 +24,7 @@ State = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Optimizer(abc.ABC):
+class Optimizer(Settings, abc.ABC):
     """A way from gradients to parameters."""
 
     _: KW_ONLY

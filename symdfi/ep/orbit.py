@@ -23,6 +23,7 @@ from symdfi.ep.softness import grid_error
 from symdfi.errors import SymbolicError
 from symdfi.plotting import plot_orbit
 from symdfi.results import Families, distinct, labelled, provenance, shown
+from symdfi.showing import shortened
 from symdfi.symbolic.given import name_of
 from symdfi.symbolic.indexed import Variable
 
@@ -54,6 +55,12 @@ class Orbit(Result):
     def __repr__(self) -> str:
         size = f"{len(self.q)} nodes of {self.q.shape[1]} degrees of freedom"
         return f"Orbit({size}, T = {self.setting.boundary.T:g}, beta = {self.beta:g}, residual = {self.residual:.1e})"
+
+    def _rows(self) -> list[tuple[str, Any]]:
+        setting = self.setting
+        found: list[tuple[str, Any]] = [("lagrangian", shortened(str(self.system.system.lagrangian), 400))]
+        found += [("boundary", setting.boundary), ("rule", setting.rule), ("steps", setting.steps)]
+        return [*found, ("iterations", self.iterations), ("solved by", self.solved_by)]
 
     @property
     def t(self) -> np.ndarray:

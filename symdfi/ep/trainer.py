@@ -48,6 +48,7 @@ from symdfi.errors import SymbolicError
 from symdfi.linalg.blas import one_blas_thread
 from symdfi.numbers import count, finite_reals, real
 from symdfi.pickling import Rebuilt
+from symdfi.showing import table
 from symdfi.symbolic.given import name_of
 
 
@@ -96,6 +97,15 @@ class EPTrainer(Rebuilt):
                     f"{name} is no parameter of system or cost that has a gradient: {', '.join(sorted(known))}"
                     + meant(name, known)
                 )
+
+    def __repr__(self) -> str:
+        steps = "" if self.steps is None else f", {self.steps} steps of {self.rule}"
+        return f"EPTrainer({', '.join(self.trainable)} of {self.system}, {self.boundary}{steps}, {self.nudging})"
+
+    def _repr_html_(self) -> str:
+        names = ("system", "cost", "boundary", "steps", "rule", "nudging")
+        rows = [("trainable", ", ".join(self.trainable)), *((name, getattr(self, name)) for name in names)]
+        return table("EPTrainer", rows)
 
     @property
     def times(self) -> np.ndarray:

@@ -9,6 +9,7 @@ import sympy as sp
 
 from symdfi.errors import SymbolicError
 from symdfi.numbers import finite_reals
+from symdfi.showing import Settings
 
 
 def swish(x: sp.Expr) -> sp.Expr:
@@ -19,8 +20,8 @@ def swish(x: sp.Expr) -> sp.Expr:
     return x * (1 + sp.tanh(x / 2, evaluate=False)) / 2
 
 
-@dataclass(frozen=True, init=False)
-class TrainedActivation:
+@dataclass(frozen=True, init=False, repr=False)
+class TrainedActivation(Settings):
     """σ(x; r) with coefficients r that are parameters of the network, a set of its own for every layer.
 
     ``function(x, r)`` gives the expression from that of the argument and an ``IndexedBase`` r; ``start`` are the

@@ -14,6 +14,7 @@ from sympy.core.function import AppliedUndef
 from symdfi.errors import SymbolicError
 from symdfi.numbers import count, reals
 from symdfi.pickling import Rebuilt
+from symdfi.showing import formulas, shortened
 from symdfi.symbolic import given
 from symdfi.symbolic.complexes import parts
 from symdfi.symbolic.given import Lookup, expression, name_of
@@ -78,6 +79,15 @@ class Ansatz(Rebuilt):
         unknown = sorted({s for s in nodes if isinstance(s, sp.Symbol)} - known - bound, key=str)
         if unknown:
             raise SymbolicError(f"the symbol {unknown[0]} of the ansatz is neither a variable nor a parameter")
+
+    def __repr__(self) -> str:
+        shape = "" if self.sizes else f", {self.count} numbers"
+        given = f"of {', '.join(map(str, self.variables))}; parameters {', '.join(self.names)}{shape}"
+        return f"{type(self).__name__}({shortened(', '.join(map(str, self.exprs)), 80)} {given})"
+
+    def _repr_latex_(self) -> str:
+        names = [r"\hat u"] if len(self.exprs) == 1 else [rf"\hat u_{{{k}}}" for k in range(1, len(self.exprs) + 1)]
+        return formulas(f"{name} = {sp.latex(e)}" for name, e in zip(names, self.exprs, strict=True))
 
     def renamed(self, renaming: Renaming) -> Ansatz:
         """The same ansatz in symbols of our own: what is compiled."""

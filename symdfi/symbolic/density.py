@@ -19,6 +19,7 @@ from sympy.core.function import AppliedUndef
 
 from symdfi.errors import SymbolicError
 from symdfi.pickling import Rebuilt
+from symdfi.showing import formulas, shortened
 from symdfi.symbolic import given
 from symdfi.symbolic.complexes import parts
 from symdfi.symbolic.conjugates import Conjugates
@@ -26,6 +27,9 @@ from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.euler import jet, partial, variational_derivative
 from symdfi.symbolic.evolution import EvolutionEquation
 from symdfi.symbolic.given import expression
+
+#: The equations of longer densities are not derived to be shown.
+_SHOWN = 300
 
 
 class LagrangianDensity(Rebuilt):
@@ -134,6 +138,14 @@ class LagrangianDensity(Rebuilt):
     def is_complex(self, field: AppliedUndef) -> bool:
         """Whether a field is complex."""
         return field in self._conjugates.partner
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({shortened(str(self), 120)}; fields {', '.join(map(str, self.fields))})"
+
+    def _repr_latex_(self) -> str:
+        """The density, and the field equations, where these are not long to derive."""
+        equations = self.field_equations if self.expr.count_ops() <= _SHOWN else ()
+        return formulas([rf"\mathcal{{L}} = {sp.latex(self._show(self.expr))}", *equations])
 
     def __str__(self) -> str:
         return str(self._show(self.expr))

@@ -12,6 +12,7 @@ from sympy.core.function import AppliedUndef
 
 from symdfi.errors import SymbolicError
 from symdfi.pickling import Rebuilt
+from symdfi.showing import formulas, shortened
 from symdfi.symbolic.coordinates import other_time, t
 from symdfi.symbolic.given import name_of, no_text, sequence
 from symdfi.symbolic.in_fields import InFields, Order, components
@@ -123,6 +124,13 @@ class EvolutionEquation(InFields, Rebuilt):
     def derivatives(self) -> tuple[Order, ...]:
         """``derivatives_of`` the field, where there is one only; ``SymbolicError`` where there are several."""
         return self.derivatives_of(self.field)
+
+    def __repr__(self) -> str:
+        return f"EvolutionEquation({shortened(str(self), 160)})"
+
+    def _repr_latex_(self) -> str:
+        pairs = zip(self.fields, self.right_sides, strict=True)
+        return formulas(sp.Eq(u.diff(t), f, evaluate=False) for u, f in pairs)
 
     def __str__(self) -> str:
         pairs = zip(self.fields, self.right_sides, strict=True)

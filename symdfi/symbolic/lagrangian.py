@@ -22,6 +22,7 @@ from sympy.core.function import AppliedUndef
 
 from symdfi.errors import SymbolicError
 from symdfi.pickling import Rebuilt
+from symdfi.showing import formulas, shortened
 from symdfi.symbolic.constraints import read_constraints
 from symdfi.symbolic.coordinates import Coordinate, acceleration_of, other_time, t
 from symdfi.symbolic.couplings import Coupling, Row, couplings, index_ranges
@@ -37,6 +38,9 @@ from symdfi.symbolic.sets import Ranges
 from symdfi.symbolic.shapes import shaped
 from symdfi.symbolic.structure import Diagonal, Structure, structure
 from symdfi.symbolic.sums import PlainSum
+
+#: The equations of motion of longer Lagrangians are not derived to be shown.
+_SHOWN = 300
 
 
 class Lagrangian(Rebuilt):
@@ -107,6 +111,23 @@ class Lagrangian(Rebuilt):
         self.parameters = self._read_parameters(parameters, bare, everything)
         self._parameters_declared = parameters is not None
         self._check_names()
+
+    def __repr__(self) -> str:
+        q = ", ".join(map(name_of, self.coordinates))
+        parts = [f"{len(self.coordinates)} coordinates {q}" if len(self.coordinates) > 1 else f"coordinate {q}"]
+        for what, listed in (("parameters", self.parameters), ("inputs", self.inputs)):
+            parts += [f"{what} {', '.join(map(name_of, listed))}"] if listed else []
+        parts += [f"{len(self.constraints)} constraints"] if self.constraints else []
+        return f"{type(self).__name__}({shortened('; '.join(parts), 160)})"
+
+    def _repr_latex_(self) -> str:
+        """L, R, and the equations of motion, where these are not long to derive."""
+        shown: list[Any] = [sp.Eq(sp.Symbol("L"), self.lagrangian, evaluate=False)]
+        if self.dissipation != 0:
+            shown.append(sp.Eq(sp.Symbol("R"), self._show(self.dissipation), evaluate=False))
+        if not self.is_full and self.L.count_ops() <= _SHOWN:
+            shown += self.euler_lagrange
+        return formulas([*shown, *self.constraint_equations])
 
     def renamed(self) -> tuple[Lagrangian, Renaming]:
         """This system in symbols of our own, and which stands for which: what is compiled."""

@@ -10,6 +10,7 @@ import sympy as sp
 
 from symdfi import numbers
 from symdfi.errors import SymbolicError
+from symdfi.showing import Settings
 from symdfi.symbolic import given
 from symdfi.symbolic.activations import TrainedActivation
 from symdfi.symbolic.ansatz import Ansatz, Parameter
@@ -23,7 +24,7 @@ _Layer = Callable[[sp.Symbol], sp.Expr]
 
 
 @dataclass(frozen=True)
-class Phases:
+class Phases(Settings):
     """Periodic features with trained phases: z_f = Σ_d A[f, d] cos(2π x_d/P_d + φ[f, d]) + B[f], f = 0 … features − 1.
 
     The sum is over the variables that have a period P_d. φ is a parameter of the network, ``phi``, of shape

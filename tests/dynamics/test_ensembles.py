@@ -137,7 +137,9 @@ def test_save(tmp_path):
     with pytest.raises(ValueError, match=r"plot a member"):
         found.plot()
     assert found.member(1, 2).plot() is not None
-    assert repr(found) == "Trajectory(t = 0 to 1, 2 × 3 members, 11 saves of 1 degrees of freedom, verlet)"
+    assert repr(found).startswith(
+        "Trajectory(t = 0 to 1, 2 × 3 members, 11 saves of 1 degrees of freedom, verlet, energy drift "
+    )
     with pytest.raises(IndexError, match="has 2 indices"):
         found.member(1)
 

@@ -18,6 +18,7 @@ from symdfi.compile.program.loops import Variable
 from symdfi.errors import CompileError
 from symdfi.numbers import count
 from symdfi.pickling import Rebuilt
+from symdfi.showing import table
 from symdfi.symbolic import given
 from symdfi.symbolic.affine import affine
 from symdfi.symbolic.indexed import canonical, index_arrays, normalise
@@ -52,6 +53,14 @@ class Function(Rebuilt):
         self._layouts: dict[tuple, Layout] = {}
         self._variants: dict[frozenset[Variable], tuple[CompiledKernel, dict[str, tuple]]] = {}
         self.variant()
+
+    def __repr__(self) -> str:
+        return f"Function({', '.join(self._outputs)} of {', '.join(self.names)})"
+
+    def _repr_html_(self) -> str:
+        shapes = self.variant()[1]
+        rows = [("arguments", ", ".join(map(str, self.arguments)))]
+        return table("Function", [*rows, *((name, f"shape {shapes[name]}") for name in self._outputs)])
 
     @property
     def source(self) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from symdfi.dfi.domain import Box
 from symdfi.numbers import reals
+from symdfi.showing import Settings
 from symdfi.symbolic.ansatz import Ansatz
 
 
@@ -48,7 +49,7 @@ class Rule(NamedTuple):
         return Rule(points, weights)
 
 
-class Quadrature(abc.ABC):
+class Quadrature(Settings, abc.ABC):
     """Points x_s and weights w_s with Σ w_s g(x_s) ≈ ∫ g dx over the domain.
 
     A rule that ``changes`` has other samples in every step: ``nodes`` are those before there is a solution, and what

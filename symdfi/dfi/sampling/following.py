@@ -17,7 +17,7 @@ from symdfi.numbers import count, real
 from symdfi.symbolic.mixtures import units_of
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class _Following(Quadrature):
     """Samples x_s of q = Σ_k p_k N(m_k, C_k) with weights 1/(n q(x_s)), those outside the box with weight 0.
 
@@ -75,7 +75,7 @@ class _Following(Quadrature):
         return Rule(points, np.where(inside, weights, 0.0))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GaussianSamples(_Following):
     """``n`` samples of a Gaussian q that follows |û|, with weights 1/(n q): for boxes of any dimension, ends or none.
 
@@ -114,7 +114,7 @@ class GaussianSamples(_Following):
         return self._drawn(problem.domain, *first, 0), self._drawn(problem.domain, *first, 1)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MixtureSamples(_Following):
     """``n`` samples of the mixture that û itself is, with weights 1/(n q): for an ansatz of ``sd.gaussians``.
 

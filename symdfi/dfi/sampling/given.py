@@ -13,7 +13,7 @@ from symdfi.dfi.sampling.random import QuasiMonteCarlo
 from symdfi.numbers import reals
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Samples(Quadrature):
     """Given ``points``, of shape (n, dim) or (n,), and ``weights`` (n,), which are |box|/n each if not given.
 

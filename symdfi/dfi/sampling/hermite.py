@@ -16,7 +16,7 @@ from symdfi.numbers import count
 _HIGHEST = 180
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GaussHermite(Quadrature):
     """The tensor Gauss–Hermite rule of ``order`` nodes a dimension, at the scale of N(``mean``, ``covariance``).
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from symdfi.dfi.problem import Problem
+from symdfi.showing import Settings
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Step:
     estimate: Estimate | None = None
 
 
-class Scheme(abc.ABC):
+class Scheme(Settings, abc.ABC):
     """One step of a time scheme."""
 
     @abc.abstractmethod

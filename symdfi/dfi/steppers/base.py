@@ -10,9 +10,10 @@ from symdfi.choices import chosen
 from symdfi.dfi.schemes import SCHEMES, Motion, Scheme, Step
 from symdfi.dfi.steppers.solves import Solves
 from symdfi.numbers import one_real
+from symdfi.showing import Settings
 
 
-class Stepper(abc.ABC):
+class Stepper(Settings, abc.ABC):
     """Advances the parameters of an ansatz in time. It holds settings only: what it keeps from step to step is in the
     ``own`` of the run's ``Motion``."""
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from symdfi.numbers import one_real
+from symdfi.showing import Settings
 
 #: ``speeds(gammas)``: ‖v‖ of v = argmin ‖J v − f‖² + γσ₁²‖v‖² for several γ.
 Speeds = Callable[[Sequence[float]], list[float]]
 
 
 @dataclass(frozen=True)
-class Budget:
+class Budget(Settings):
     """γ, in units of σ₁(J)², as small as the velocity allows: ‖v_γ‖ ≤ ``factor``·‖v_ref‖, where
     v_γ = argmin ‖J v − f‖² + γσ₁²‖v‖² and v_ref is the one of γ = ``reference``.
 

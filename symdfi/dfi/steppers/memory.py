@@ -8,10 +8,11 @@ import numpy as np
 
 from symdfi.dfi.schemes import Motion
 from symdfi.numbers import one_real
+from symdfi.showing import Settings
 
 
 @dataclass(frozen=True)
-class Memory:
+class Memory(Settings):
     """μ_n = 1/(1 + δ_n/κ + (ρ_n/ρ₀)²), δ_n = ‖v_n − v_{n−1}‖/‖v_n‖, ρ_n = ‖J v − f‖/‖f‖ at the first stage of
     the last step: inertia in full while the velocity is smooth and û follows f, forgetting when it is erratic, or
     does not.

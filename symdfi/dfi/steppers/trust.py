@@ -11,6 +11,7 @@ from symdfi.dfi.problem import Problem
 from symdfi.dfi.schemes import Motion, Stage, Step
 from symdfi.errors import ConvergenceError, DivergenceError, SingularMatrixError
 from symdfi.numbers import count, one_real
+from symdfi.showing import Settings
 
 #: ``attempt(gamma, mu)``: the step with these. Raises where a solve is singular or its rows are not finite.
 Attempt = Callable[[float, float], Step]
@@ -20,7 +21,7 @@ _TINY = float(np.finfo(float).tiny)
 
 
 @dataclass(frozen=True)
-class Trust:
+class Trust(Settings):
     """A step is trusted if its defect is at most ``factor`` times what its residuals allow:
 
         e = ‖û⁺ − û − h Σ b f‖  ≤  factor (h Σ b ‖r‖ + tolerance h ‖f‖),    r = J v − f

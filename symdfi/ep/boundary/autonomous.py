@@ -60,7 +60,7 @@ class Closed(Boundary):
         return found
 
 
-@dataclass(frozen=True, init=False, eq=False)
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class Autonomous(Closed):
     """Closed orbits of a system without dissipation and without a clock, of a given period T, or of a given ``energy``
     E or ``action`` J = ∮p dq/2π, the search for T then beginning at the one given.
@@ -108,7 +108,7 @@ class Autonomous(Closed):
             )
 
 
-@dataclass(frozen=True, init=False, eq=False)
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class LimitCycle(Closed):
     """The closed orbit of a system with dissipation or generalized forces and without a clock, which tells its own
     period: the search begins at T. The gradient is that of the doubled action. ``phase``: one row, see

@@ -14,6 +14,7 @@ from symdfi.dynamics.system import Lagrangian
 from symdfi.ep.frame import Frame
 from symdfi.ep.rules import Rule
 from symdfi.numbers import finite_reals, one_real
+from symdfi.showing import Settings
 from symdfi.symbolic.given import name_of
 from symdfi.symbolic.indexed import Variable
 
@@ -59,7 +60,7 @@ class Places:
         return found
 
 
-class Boundary(abc.ABC):
+class Boundary(Settings, abc.ABC):
     """The end time, and how the nodes of a path are bound to its ends.
 
     Offered are conditions under which the boundary term of the theorem (theory of EP, "The theorem") vanishes, for the

@@ -17,7 +17,7 @@ from symdfi.errors import SymbolicError
 from symdfi.symbolic.given import name_of
 
 
-@dataclass(frozen=True, init=False, eq=False)
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class FixedEnds(Boundary):
     """q(0) = q0 and q(T) = qT: flat, or in the shape of the system's only coordinate, which then tells its sizes.
 

@@ -14,7 +14,7 @@ from symdfi.ep.boundary.base import Boundary, Places, flat, positive, sizes_of
 from symdfi.ep.frame import Open
 
 
-@dataclass(frozen=True, init=False, eq=False)
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class InitialState(Boundary):
     """q(0) = q0 and q̇(0) = v0, or p(0) = p0: flat, in the shape of the system's only coordinate, or by coordinate,
     ``{x: values}``, zero where nothing is given.

@@ -26,7 +26,7 @@ class Rest(Rule):
         return "a point"
 
 
-@dataclass(frozen=True, init=False, eq=False)
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class Static(Boundary):
     """An equilibrium, q̇ = 0: ∂L/∂q + Q − ∂R/∂v = 0 at q, with v = 0 and t = 0. The extremum of L = T − V is then one of
     V, and the gradient ordinary equilibrium propagation, for forces without a potential by the doubled action.

@@ -9,9 +9,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from symdfi.showing import Settings
+
 
 @dataclass(frozen=True)
-class Rule:
+class Rule(Settings):
     """A discrete action: paths that are polynomials on each interval, and a quadrature of their Lagrangian,
 
         S = Σ_k h Σ_s b_s L(Σ_a φ_sa x_a, Σ_a φ'_sa x_a / h, t_k + c_s h),    x_a the interval's nodes, a = 0 … m.

@@ -12,6 +12,7 @@ from symdfi.linalg.anchored.rows import Rows, real
 from symdfi.linalg.anchored.source import Read, Source
 from symdfi.linalg.spectrum import Array, Spectrum
 from symdfi.linalg.subnormals import flushed
+from symdfi.showing import Settings
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Factor(ABC):
         return AnchoredSolution(self.minimiser(reduced, target), self.spectrum.gamma, self.spectrum)
 
 
-class AnchoredSolver(ABC):
+class AnchoredSolver(Settings, ABC):
     """A way of solving v+ = argmin ||J v - f||^2 + gamma ||v - mu v_n||^2 (theory of DFI, "The step")."""
 
     def solve(
