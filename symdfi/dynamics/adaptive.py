@@ -52,7 +52,7 @@ class AdaptiveMethod(Settings, abc.ABC):
         """Integrate; ``report`` is told the part of the time that has been covered, bit by bit."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DOP853(AdaptiveMethod):
     """The Dormand–Prince method of order 8, with error estimates of orders 5 and 3 and dense output of order 7
     (Hairer, Nørsett & Wanner, Solving Ordinary Differential Equations I, II.5): a compiled loop.

@@ -43,7 +43,7 @@ class Resumption:
     @property
     def settings(self) -> dict[str, Any]:
         """For a dataset."""
-        found: dict[str, Any] = {"settings": repr(self.method)}
+        found: dict[str, Any] = {"method_settings": repr(self.method)}
         if isinstance(self.plan, Grid):
             return found | {"dt": self.plan.h, "save_every": self.save_every}
         saved = "at every step" if self.plan.times is None else f"at {len(self.plan.times)} times"

@@ -27,7 +27,7 @@ _MULTISTEP = ("BDF", "LSODA")
 NAMES = ("RK23", "RK45", "DOP853", "Radau", "BDF", "LSODA")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SciPy(AdaptiveMethod):
     """A solver of ``scipy.integrate`` by its name: RK23, RK45, DOP853, Radau, BDF or LSODA, the last three for stiff
     systems. Its steps run in Python, one member after the other. Tolerances as in ``symdfi.DOP853``, but a

@@ -23,7 +23,7 @@ Bounds = Mapping[Any, tuple[Any, Any]]
 State = dict[str, np.ndarray]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Optimizer(Settings, abc.ABC):
     """A way from gradients to parameters."""
 
@@ -31,7 +31,7 @@ class Optimizer(Settings, abc.ABC):
     bounds: Bounds = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FirstOrder(Optimizer):
     """A rule for one step from one gradient."""
 
@@ -50,7 +50,7 @@ class FirstOrder(Optimizer):
         """θ and the state after a step."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SGD(FirstOrder):
     """Gradient descent, with the batches of ``train`` stochastic, with Polyak's heavy ball:
 
@@ -71,7 +71,7 @@ class SGD(FirstOrder):
         return theta - self.rate * u, {"u": u}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Adam(FirstOrder):
     """Adam (Kingma and Ba, 2015): with decays (β₁, β₂), in step number k
 
@@ -103,7 +103,7 @@ class Adam(FirstOrder):
         return moved, {"m": m, "s": s, "count": k}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LBFGS(Optimizer):
     """SciPy's L-BFGS-B (Byrd, Lu, Nocedal and Zhu, 1995), of ``memory`` pairs, on all samples at once.
 

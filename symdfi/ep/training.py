@@ -221,13 +221,14 @@ def _identity(trainer: Trainer, optimizer: Optimizer, gradient: Gradient, sample
     """Of what a training is."""
     system, cost = trainer.system, trainer.cost
     forces = ", ".join(map(str, system.external_forces))
-    found = hashlib.sha256()
+    found, own = hashlib.sha256(), hashlib.sha256()
+    _feed(own, optimizer)
     for part in (trainer.boundary, trainer.steps, trainer.rule, trainer.nudging, trainer.trainable, cost):
         _feed(found, part)
     return {
         "system": f"L = {system.lagrangian}, R = {system.dissipation}, Q = ({forces})",
         "trainer": f"{type(trainer.boundary).__name__} of {trainer.steps} steps ({found.hexdigest()[:16]})",
-        "optimizer": lasting(repr(optimizer)),
+        "optimizer": f"{optimizer} ({own.hexdigest()[:8]})",
         "gradient": repr(gradient),
         "data": samples.digest,
     }

@@ -159,7 +159,7 @@ def test_plain_xarray_keeps_every_variable(tmp_path):
             *(f"{p}_version" for p in ("symdfi", "numba", "python")),
         ):
             assert data.attrs[name], name
-        assert "coordinates" not in data.attrs and data.attrs["settings"] == "Verlet()"
+        assert "coordinates" not in data.attrs and data.attrs["method_settings"] == "Verlet()"
         np.testing.assert_array_equal(data["y"], half[y])
         assert len(plot_trajectory(data).axes) == 3
     found = sd.load(path)
