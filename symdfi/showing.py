@@ -61,7 +61,8 @@ class Settings:
     """Dataclasses that show their fields, in one line and as a table; arrays by their shapes."""
 
     def __repr__(self) -> str:
-        fields = (f for f in dataclasses.fields(self) if f.repr)  # type: ignore[arg-type]
+        own: Any = self
+        fields = (f for f in dataclasses.fields(own) if f.repr) if dataclasses.is_dataclass(self) else ()
         return f"{type(self).__name__}({', '.join(f'{f.name}={brief(getattr(self, f.name))}' for f in fields)})"
 
     def _repr_html_(self) -> str:

@@ -15,11 +15,7 @@ from symdfi.showing import table
 
 
 class Result(Alike, Bare):
-    """A result: a dataclass with ``dataset``, and the ``labels`` of its variables."""
-
-    dataset: Any
-    made: Mapping[str, str]
-    labels: Mapping[str, Mapping[str, str]]
+    """A result: a dataclass with a ``dataset``, the ``labels`` of its variables, and what it was ``made`` by."""
 
     def save(self, path: str | Path) -> Path:
         """Write the result as netCDF 4: the dataset, for any reader, and all that it takes to make the result again,
@@ -27,12 +23,14 @@ class Result(Alike, Bare):
 
         Raises ``OSError`` with the path and the cause.
         """
-        return write(self, self.dataset, path)
+        own: Any = self
+        return write(own, own.dataset, path)
 
     def _repr_html_(self) -> str:
+        own: Any = self
         text = repr(self)
         kind, _, rest = text.partition("(")
-        return table(kind, [("", rest.removesuffix(")")), *self._rows(), *self.made.items()])
+        return table(kind, [("", rest.removesuffix(")")), *self._rows(), *own.made.items()])
 
     def _rows(self) -> list[tuple[str, Any]]:
         """What the table of a result says besides its line."""
@@ -44,8 +42,9 @@ class Result(Alike, Bare):
 
         Raises ``ValueError`` for what is no variable of the result.
         """
-        names = {values.attrs.get("symbol", name) for name, values in self.dataset.variables.items()}
-        found = {name: dict(own) for name, own in self.labels.items()}
+        own: Any = self
+        names = {values.attrs.get("symbol", name) for name, values in own.dataset.variables.items()}
+        found = {name: dict(texts) for name, texts in own.labels.items()}
         for key, given in (("units", units), ("long_name", long_names)):
             for variable, text in (given or {}).items():
                 name = _name(variable)
@@ -54,8 +53,8 @@ class Result(Alike, Bare):
                 if not isinstance(text, str):
                     raise TypeError(f"the {key} of {name} is {text!r}: give a text")
                 found.setdefault(name, {})[key] = unit(text) if key == "units" else text
-        made: Any = dataclasses.replace(self, labels=found)
-        vars(made)["dataset"] = labelled(self.dataset.copy(), found)
+        made: Any = dataclasses.replace(own, labels=found)
+        vars(made)["dataset"] = labelled(own.dataset.copy(), found)
         return made
 
 

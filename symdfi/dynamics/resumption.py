@@ -34,7 +34,7 @@ class Resumption:
     last save that it would have had in any longer run. ``dt`` and ``save_every`` are as they were given."""
 
     method: Method | AdaptiveMethod | Missing
-    inputs: Inputs | Missing
+    inputs: Any
     ensemble: Ensemble
     plan: Grid | Schedule
     dt: float | None
