@@ -21,13 +21,15 @@ class Call(NamedTuple):
 
 class Kept(NamedTuple):
     """A class under the name that files have: ``take`` gives the call that makes an object anew, or None where there
-    is none, and ``make`` makes it. Arguments that are ``spare`` may be left out where they cannot be kept."""
+    is none, and ``make`` makes it. Arguments that are ``spare`` may be left out where they cannot be kept; of those that
+    may not, what is missing in a file is found in the object where it ``bears`` that, else the object is missing too."""
 
     name: str
     cls: type
     take: Callable[[Any], Call | None]
     make: Callable[..., Any]
     spare: Mapping[str, Any] = {}
+    bears: bool = False
 
 
 _BY_NAME: dict[str, Kept] = {}
@@ -54,12 +56,12 @@ def keep_as_data(*classes: type, room: str = "") -> None:
                 object.__setattr__(made, name, value)
             return made
 
-        _keep(Kept(room + cls.__name__, cls, _fields_of, make))
+        _keep(Kept(room + cls.__name__, cls, _fields_of, make, bears=True))
 
 
 def keep_by(cls: type, take: Callable[[Any], Call | None], make: Callable[..., Any] | None = None) -> None:
     """Keep objects of a class by a call of ``make``, the class itself if it is not given."""
-    _keep(Kept(cls.__name__, cls, take, make or cls))
+    _keep(Kept(cls.__name__, cls, take, make or cls, bears=True))
 
 
 def _keep(kept: Kept) -> None:

@@ -50,7 +50,7 @@ class Reader:
         for key, instead in kept.spare.items():
             if isinstance(named.get(key), Missing):
                 named[key] = instead
-        lost = [one for one in (*given, *named.values()) if isinstance(one, Missing)]
+        lost = [] if kept.bears else [one for one in (*given, *named.values()) if isinstance(one, Missing)]
         return Missing(name, f"with {lost[0]}") if lost else kept.make(*given, **named)
 
     def _read(self, value: Any) -> Any:

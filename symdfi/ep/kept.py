@@ -70,7 +70,9 @@ def _orbit(orbit: Orbit) -> Call:
 
 
 def _made(system: DiscreteSystem, setting: Setting, linear: Any, **fields: Any) -> Orbit:
-    if isinstance(linear, dict):
+    if isinstance(system, Missing):
+        linear = None  # nothing to make them of
+    elif isinstance(linear, dict):
         at, weights = np.asarray(linear["at"]), linear["weights"]
         if linear["iterated"]:
             factor: Any = IteratedRing(system, setting, at)
