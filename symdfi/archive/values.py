@@ -48,9 +48,11 @@ def alike(one: Any, other: Any) -> bool:
         return None not in calls and alike(*calls)
     if dataclasses.is_dataclass(one) and type(other) is type(one):
         return all(alike(getattr(one, f.name), getattr(other, f.name)) for f in dataclasses.fields(one) if f.compare)
-    same = one == other
+    if bool(one == other):
+        return True
+    # Of numbers NaN alone is not itself.
     both = isinstance(one, float | np.floating) and isinstance(other, float | np.floating)
-    return bool(same) or bool(both and np.isnan(one) and np.isnan(other))
+    return both and bool(one != one and other != other)
 
 
 def _same_arrays(one: Any, other: Any) -> bool:

@@ -11,8 +11,6 @@ from symdfi.results import distinct, labelled, shown
 if TYPE_CHECKING:
     import xarray as xr
 
-    from symdfi.dfi.solution import Solution
-
 #: What the variables are.
 _NAMES = {
     "theta": "parameters of the ansatz",
@@ -36,8 +34,8 @@ _SCALARS = ("gamma", "velocity_change", "residual", "residual_solved", "rate", "
             "step_restriction")  # fmt: skip
 
 
-def dataset_of(solution: Solution, bound: tuple[np.ndarray, dict[str, Any]]) -> xr.Dataset:
-    """See ``Solution.as_dataset``: û on a uniform grid in one and two dimensions, where the domain is finite."""
+def dataset_of(solution: Any, bound: tuple[np.ndarray, dict[str, Any]]) -> xr.Dataset:
+    """A ``Solution``, see ``as_dataset``: û on a uniform grid in one and two dimensions, where the domain is finite."""
     import xarray as xr  # slow to import
 
     problem = solution.problem

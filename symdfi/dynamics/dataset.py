@@ -13,11 +13,9 @@ from symdfi.symbolic.given import name_of
 if TYPE_CHECKING:
     import xarray as xr
 
-    from symdfi.dynamics.trajectory import Trajectory
 
-
-def dataset_of(motion: Trajectory) -> xr.Dataset:
-    """See ``Trajectory.dataset``. Names that are taken, "time", "energy" and "member", get an underscore where a
+def dataset_of(motion: Any) -> xr.Dataset:
+    """A ``Trajectory``, see its ``dataset``. Names that are taken, "time", "energy" and "member", get an underscore where a
     coordinate has them; the attribute ``symbol`` has its own."""
     import xarray as xr  # slow to import
 

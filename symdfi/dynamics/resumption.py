@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,8 +24,8 @@ from symdfi.dynamics.states import Ensemble
 from symdfi.errors import CheckpointError
 from symdfi.numbers import finite_reals, real, whole_steps
 
-if TYPE_CHECKING:
-    from symdfi.dynamics.trajectory import Trajectory
+#: A ``Trajectory``, which holds its resumption.
+Trajectory = Any
 
 
 @dataclass(frozen=True)

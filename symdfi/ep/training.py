@@ -86,7 +86,9 @@ class Resumption:
         optimizer = self._given("optimizer", None if optimizer is None else optimizer_of(optimizer))
         samples = Samples(self._given("data", data))
         if data is not None:
-            known = training.data_digest or Samples(self.data).digest
+            known = training.data_digest
+            if not known and not isinstance(self.data, Missing):
+                known = Samples(self.data).digest
             if samples.digest != known:
                 raise CheckpointError(f"the data are {samples.digest}, those of the training were {known}")
         if epochs <= len(training.loss):

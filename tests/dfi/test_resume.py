@@ -137,7 +137,9 @@ def test_plain_xarray_keeps_every_variable(tmp_path):
         assert set(data.coords) == {"time", "x"} and data["u"].dims == ("time", "x")
         assert (data["u"].units, data["x"].units, data["nu"].long_name) == ("m/s", "m", "viscosity")
         assert (
-            data["nu"] == 0.02 and "gamma=1e-07" in data.attrs["stepper"] and data.attrs["quadrature"] == "Grid(n=120)"
+            data["nu"] == 0.02
+            and "gamma=1e-07" in data.attrs["stepper"]
+            and data.attrs["quadrature"] == "Grid(size=120)"
         )
         assert data.attrs["dt"] == 1 / 16 and data.attrs["domain"] == "[-5, 5]" and data.attrs["seed"] == "none"
         assert data.attrs["date_created"] and data.attrs["numba_version"]

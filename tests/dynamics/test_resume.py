@@ -152,7 +152,7 @@ def test_plain_xarray_keeps_every_variable(tmp_path):
         assert (data["x"].units, data["time"].units, data["y"].long_name) == ("m", "s", "place of the other")
         assert data["time"].dtype == float
         for name in (
-            "settings",
+            "method_settings",
             "dt",
             "lagrangian",
             "date_created",
