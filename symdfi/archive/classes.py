@@ -21,8 +21,8 @@ class Call(NamedTuple):
 
 class Kept(NamedTuple):
     """A class under the name that files have: ``take`` gives the call that makes an object anew, or None where there
-    is none, and ``make`` makes it. Arguments that are ``spare`` are left out where they cannot be kept. Where another one
-    is missing in a file, so is the object, unless it ``bears`` that."""
+    is none, and ``make`` makes it. Arguments that are ``spare`` are left out where they cannot be kept. Where another
+    one is missing in a file, so is the object, unless it ``bears`` that."""
 
     name: str
     cls: type

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def dataset_of(motion: Any) -> xr.Dataset:
-    """A ``Trajectory``, see its ``dataset``. Names that are taken, "time", "energy" and "member", get an underscore where a
-    coordinate has them; the attribute ``symbol`` has its own."""
+    """A ``Trajectory``, see its ``dataset``. Names that are taken, "time", "energy" and "member", get an underscore
+    where a coordinate has them; the attribute ``symbol`` has its own."""
     import xarray as xr  # slow to import
 
     system, batch = motion.system, motion.batch
