@@ -108,7 +108,7 @@ def film_of_path(time: np.ndarray, x: np.ndarray, y: np.ndarray, across: str, up
         moving.append(move)
     axis.set(xlabel=across, ylabel=up, xlim=_span(x), ylim=_span(y))
     if equal:
-        axis.set_aspect("equal", adjustable="datalim")
+        axis.set_aspect("equal", adjustable="box")
     return _film(figure, time, moving)
 
 

@@ -48,5 +48,11 @@ def reported(
             raise TypeError(f"picture of the model {model.name} is to return a figure of matplotlib, not {found!r:.60}")
         return captioned(found, model.title or model.name, text)
 
+    def moving() -> Film:
+        assert film is not None
+        found = film()
+        captioned(found.figure, "", text)
+        return found
+
     kept = dataset.assign_attrs(model=model.name, title=model.title, settings=text)
-    return RunResult(summary, kept, figure, film)
+    return RunResult(summary, kept, figure, None if film is None else moving)
