@@ -42,12 +42,12 @@ def gradients(
                 path[0, i * LANES + lane], p[i * LANES + lane] = q0[i], p0[i]
         leap(sizes, ints, params, own, times, h, varies, moving, path, p, work, sums)
         for lane in range(members):
-            found[first + lane] = np.isfinite(sums[lane])
+            found[first + lane] = sums[lane] < np.inf
         if not found[first : first + members].any():
             continue
         back(sizes, ints, params, own, times, h, varies, False, path, push, along, theta, impulse, value, work, sums)
         for lane in range(members):
-            found[first + lane] &= np.isfinite(sums[lane])
+            found[first + lane] &= sums[lane] < np.inf
             costs[first + lane] = value[0, lane]
             for j in range(count):
                 thetas[first + lane, j] = theta[0, j * LANES + lane]
