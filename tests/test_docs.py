@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import symdfi as sd
+from symdfi import models
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -106,3 +107,10 @@ def test_dead_links_and_what_comes_from_elsewhere_are_found(tmp_path) -> None:
     assert links.dead(tmp_path) == [
         "c.html: https://example.org/x.js is loaded from elsewhere", "c.html: b.html#gone", "c.html: gone.png",
     ]  # fmt: skip
+
+
+def test_every_model_has_a_picture_in_the_gallery() -> None:
+    """Small ones: `make gallery` draws what is missing."""
+    pictures = {path.stem: path.stat().st_size for path in (DOCS / "gallery").glob("*.png")}
+    assert set(models.names()) == set(pictures)
+    assert max(pictures.values()) <= 60_000
