@@ -31,7 +31,9 @@ def test_dataset_file_and_figure(tmp_path: Path) -> None:
         dataset = orbit.dataset
         assert np.array_equal(dataset["time"], orbit.t) and np.array_equal(dataset["x"], orbit[x])
         assert np.array_equal(dataset["time_"], orbit[time]) and dataset["time_"].attrs["long_name"] == "time"
-        assert np.array_equal(dataset.attrs["parameter k"], springs) and dataset.attrs["parameter a"] == 0.3
+        assert (
+            np.array_equal(dataset["k"], springs) and dataset["a"] == 0.3 and dataset["k"].dims == dataset["x"].dims[1:]
+        )
         assert dataset.attrs["action"] == orbit.value and dataset.attrs["boundary"] == "InitialState"
         assert sd.results.load(orbit.save(tmp_path / "orbit.nc")).identical(dataset)
         assert len(orbit.plot().axes) == panels
