@@ -103,7 +103,7 @@ def test_memory_of_a_gradient() -> None:
             peaks.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()
-    assert max(peaks) < 6e6  # several pieces at most, as long as threads hold on to them
+    assert max(peaks) < 6e6  # several pieces at most
     assert found == pytest.approx(float(trainer.adjoint(trainer.free({k: 1.0}))["k"]), rel=1e-6)
 
 

@@ -38,14 +38,17 @@ def run(kernel: Callable[..., None], count: int, *args: object, least: int = MIN
     errors: list[BaseException | None] = []
     ended: SimpleQueue[None] = SimpleQueue()
     claims: _Claims = {}
+    # Emptied in the end: a job that is left to a thread which other work keeps from beginning holds no array.
+    part: list[Any] = [kernel, spans, args]
     for number in range(parts - 1):
-        jobs.put((kernel, spans, args, errors, ended, claims, number))
+        jobs.put((part, errors, ended, claims, number))
     try:
         _work(kernel, spans, args)
     finally:
         # Also where this thread is interrupted, here or there: the arrays are the caller's again once this returns.
         spans.clear()
         interrupts = _wait(errors, ended, claims, parts - 1)
+        part.clear()
     for error in (*interrupts, *errors):
         if error is not None:
             raise error
@@ -97,11 +100,12 @@ def _started() -> SimpleQueue[Any]:
 
 def _serve(jobs: SimpleQueue[Any]) -> None:
     while True:
-        kernel, spans, args, errors, ended, claims, number = jobs.get()
+        part, errors, ended, claims, number = jobs.get()
         if not claims.setdefault(number, True):
-            del kernel, spans, args, errors, ended, claims
+            del part, errors, ended, claims
             continue
         error = None
+        kernel, spans, args = part
         try:
             _work(kernel, spans, args)
         except BaseException as caught:
@@ -110,7 +114,7 @@ def _serve(jobs: SimpleQueue[Any]) -> None:
         errors.append(error)
         ended.put(None)
         # Nothing of the last call is kept alive while waiting for the next.
-        del kernel, spans, args, errors, ended, claims, error
+        del part, kernel, spans, args, errors, ended, claims, error
 
 
 def _start_anew() -> None:

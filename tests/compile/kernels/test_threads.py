@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import weakref
+from queue import SimpleQueue
 
 import numpy as np
 import pytest
@@ -37,6 +39,19 @@ def test_callers_at_once() -> None:
     for caller in callers:
         caller.join()
     assert all((out == 50.0).all() for out in outs)
+
+
+def test_a_thread_that_does_not_begin_holds_no_array(monkeypatch) -> None:
+    """Other work keeps it: of a thousand calls it would else hold the arrays of all."""
+    unserved: SimpleQueue = SimpleQueue()
+    monkeypatch.setattr(threads, "_cores", lambda: 2)
+    monkeypatch.setattr(threads, "_jobs", lambda: unserved)
+    out = np.zeros(4096)
+    held = weakref.ref(out)
+    threads.run(fill, out.size, out, 1.0)
+    assert (out == 1.0).all() and not unserved.empty()
+    del out
+    assert held() is None
 
 
 @pytest.mark.parametrize("where", ["main", "other"])
