@@ -164,9 +164,11 @@ class Outcome:
         import xarray as xr
 
         data: dict[str, Any] = {}
+        stored = self.orbit.dataset.data_vars.values()
+        known = {own.attrs.get("symbol"): own.dims for own in stored if own.attrs.get("role") == "parameter"}
         for label, found in (("gradient", self.gradient), ("adjoint", self.adjoint)):
             for name, values in found.items():
-                axes = tuple(f"{name}_axis_{k}" for k in range(values.ndim))
+                axes = known.get(name, tuple(f"{name}_axis_{k}" for k in range(values.ndim)))
                 data[f"{label}_{name}"] = (axes, values, {"role": label, "long_name": f"dC/d{name}"})
         parts = [self.orbit.dataset, xr.Dataset(data)]
         if self.training is not None:
