@@ -286,7 +286,7 @@ class _Solution:
         assembly, found, borders = self.assembly, self.found, self.found.borders
         lines = []
         if self.check != 0:
-            lines.append("good = np.isfinite(check[0])")
+            lines.append("good = abs(check[0]) < np.inf")
         if borders:
             assembly.modules["solve_scaled"] = f"small.load({borders}, scaled=True)"
             lines.append(f"scale = stack({borders})")
@@ -298,7 +298,7 @@ class _Solution:
             lines += [f"scale[{d}] *= np.sqrt(1.0 + out.size)" for d in range(borders)]
             lines += [f"corner[{k}] -= taken[{k}]" for k in range(borders**2)]
             lines.append("solve_scaled(corner, scale, tail)")
-            own = " and ".join(f"np.isfinite(tail[{b}])" for b in range(borders))
+            own = " and ".join(f"abs(tail[{b}]) < np.inf" for b in range(borders))
             lines.append(f"good = good and {own}" if self.check != 0 else f"good = {own}")
         if lines:
             lines += ["if not good:", f"    {otherwise}", "    return"]

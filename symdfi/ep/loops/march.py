@@ -168,7 +168,7 @@ def forward(
                                 step += inverse[a * d + i, c * d + j] * residual[c, j]
                     else:
                         step = inverse[0, i] * residual[0, i]
-                    if not np.isfinite(step):
+                    if not abs(step) < np.inf:
                         return k
                     steps[a, i] = step
                     change = max(change, abs(step))
@@ -247,7 +247,7 @@ def backward(
                     out[first + a, i] -= step
                     change = max(change, abs(step))
                     size = max(size, abs(out[first + a, i]), abs(out[first + m, i]))
-                    if not np.isfinite(step):
+                    if not abs(step) < np.inf:
                         return k + 1
             if change <= tolerance * size or (change <= ROUNDING * size and change >= 0.5 * last):
                 converged = True

@@ -169,11 +169,11 @@ def search(
         if not matrix(blocks, given, steps, signals, path, h, values):
             return STRAY
         whole = norm(plan, values)
-        if not np.isfinite(whole) or not np.isfinite(size(g)):
+        if not (abs(whole) < np.inf and size(g) < np.inf):
             return LOST
         growth = factor(plan, values, symmetric, upper, lower, inverse)
         goal = max(tolerance, 16 * EPS) * whole * reach
-        if not growth <= GROWTH * whole or not np.isfinite(goal):
+        if not growth <= GROWTH * whole or not abs(goal) < np.inf:
             return LOST
         solve(plan, upper, lower, inverse, g, step)
         for i in range(n):
@@ -182,14 +182,14 @@ def search(
         near = left <= goal * ROUNDED or length <= ALIKE * now or iteration == iterations
         if left <= goal and near:
             break
-        if iteration == iterations or not np.isfinite(length):
+        if iteration == iterations or not abs(length) < np.inf:
             return LOST
         accepted = False
         for halvings in range(7):
             part = 0.5**halvings
             move(unknown, path, step, part, moved)
             equations(slope, given, steps, signals, moved, h, rest)
-            if np.isfinite(size(rest)):
+            if size(rest) < np.inf:
                 solve(plan, upper, lower, inverse, rest, trial)
                 if size(trial) < (1.0 - part / 4.0) * length:
                     accepted = True

@@ -182,7 +182,7 @@ def gradients(
         spread(given, steps, path, h, q, v)
         slope(0, rows, sizes, ints, q, v, params, own, times, out)
         fold(given, out, steps, h, False, push)
-        if not np.isfinite(size(push)):
+        if not size(push) < np.inf:
             codes[b] = LOST
             continue
         solve_refined(plan, entries, upper, lower, inverse, not symmetric, push, found)
@@ -201,5 +201,5 @@ def gradients(
                 times[row : row + 1], direction[row : row + 1], theta, value,
             )  # fmt: skip
         said[b, 5] = value[0, 0]
-        if not (np.isfinite(value[0, 0]) and np.isfinite(size(thetas[b]))):
+        if not (abs(value[0, 0]) < np.inf and size(thetas[b]) < np.inf):
             codes[b] = LOST
