@@ -151,13 +151,12 @@ def _run(
             result = found.run(s, given.initial, **({"kept": kept} if _takes(found.run, "kept") else {}))
             progress.phase("drawing")
             files = _write(result, folder, text, animate)
-        except (SymdfiError, KeyboardInterrupt) as error:
-            if isinstance(error, SymbolicError | CheckpointError):
-                raise
-            partial: Any = getattr(error, "partial", None)
-            opened.close()
-            _broken_off(error, partial if isinstance(partial, _library().RunResult) else None, folder, text, kept)
-        except Exception:
+        except (Exception, KeyboardInterrupt) as error:
+            refused = isinstance(error, SymbolicError | CheckpointError)
+            if isinstance(error, SymdfiError | KeyboardInterrupt) and not refused:
+                partial: Any = getattr(error, "partial", None)
+                opened.close()
+                _broken_off(error, partial if isinstance(partial, _library().RunResult) else None, folder, text, kept)
             if not kept.begun:  # what is kept can be gone on with, once what is wrong is mended
                 kept.end()
             raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import sys
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
@@ -13,6 +12,7 @@ from sympy.physics.mechanics import dynamicsymbols
 
 import symdfi as sd
 from symdfi import workers
+from symdfi.dynamics import runs
 
 q, v = sd.coordinates("q")
 k = sp.Symbol("k", positive=True)
@@ -138,8 +138,7 @@ def test_interrupted(monkeypatch):
                 raise KeyboardInterrupt
             yield outcome
 
-    # By the name of the module, which the function of that name hides.
-    monkeypatch.setattr(sys.modules["symdfi.dynamics.integrate"], "run", interrupted)
+    monkeypatch.setattr(runs, "run", interrupted)
     with ThreadPoolExecutor(1) as pool, pytest.raises(sd.Interrupted) as caught:
         pendula(pool)
     part, whole = caught.value.partial, pendula(None)

@@ -31,7 +31,8 @@ def plot_rivals(dataset: Any) -> Any:
     columns, styles = max(3, len(fields)), ("-", "--", ":", "-.")
     figure = Figure(figsize=(4 * columns, 7.6), layout="constrained")
     grid = figure.subplots(2, columns)
-    colours = {"vmin": min(map(np.nanmin, fields)), "vmax": max(map(np.nanmax, fields)), **colours_of(np.stack(fields))}
+    every = np.stack(fields)  # of rivals that break off there is none
+    colours = {"vmin": np.nanmin(every), "vmax": np.nanmax(every), **colours_of(every)}
     profile, in_time, of_gamma = grid[1, :3]
     images = []
     for k, (field, error) in enumerate(zip(fields, errors, strict=True)):
