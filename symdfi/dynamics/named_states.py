@@ -59,7 +59,7 @@ def flat_state(
     for q in system.coordinates:
         name, extents = name_of(q), []
         for extent in shape_of(q):
-            size = sp.sympify(extent).subs(sizes)
+            size = sp.sympify(extent, strict=True).subs(sizes)
             if not size.is_Integer:
                 raise ValueError(f"{what} does not tell the size {size} of {name}: give {name} in full, or params")
             extents.append(int(size))

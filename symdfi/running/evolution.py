@@ -238,7 +238,7 @@ def _by_field(profile: Profile, equation: EvolutionEquation) -> list[Any]:
 def _shown(value: Any) -> sp.Basic:
     """An initial value for reading: an expression, or that it is a function or data."""
     if isinstance(value, sp.Basic | int | float | complex):
-        return sp.sympify(value)
+        return sp.sympify(value, strict=True)
     return sp.Symbol("a function of the points" if callable(value) else "data")
 
 
