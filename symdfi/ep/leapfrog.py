@@ -124,7 +124,8 @@ class Leapfrog:
     def _loops(self, name: str, **kernels: CompiledKernel) -> ModuleType:
         sources = {"linear": self.linear, **kernels}
         found = {own: kernel.source for own, kernel in sources.items()}
-        return cache.load_among(f"symdfi.ep.loops.{name}", found, self.lanes)
+        names = ("symdfi.ep.loops.lanes", f"symdfi.ep.loops.{name}")
+        return cache.load_among(names, found, self.lanes)
 
     @functools.cached_property
     def linear(self) -> CompiledKernel:

@@ -23,7 +23,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -93,22 +93,23 @@ def load_around(name: str, kernel: str, entry: str) -> ModuleType:
     return load(assemble.inlined(kernel) + f"\n\nkernel_step = {entry}\n\n\n" + text(name))
 
 
-def load_among(name: str, kernels: Mapping[str, str], lanes: int) -> ModuleType:
-    """A module of loops compiled together with several kernels, given by their sources: ``kernel_force``, say, who are
-    given what they write by no other name. They take as many samples at once as there are ``lanes``."""
+def load_among(names: Sequence[str], kernels: Mapping[str, str], lanes: int) -> ModuleType:
+    """Modules of loops, one after another in one, compiled together with several kernels, given by their sources:
+    ``kernel_force``, say, who are given what they write by no other name. They take as many samples at once as there
+    are ``lanes``."""
     taken = (assemble.restricted(assemble.called(source, own)) for own, source in kernels.items())
     sources = "\n\n\n".join(assemble.abreast(assemble.inlined(source), lanes) for source in taken)
-    return load(f"{sources}\n\n\n{_abreast(name, lanes)}")
+    return load(f"{sources}\n\n\n{_abreast(lanes, *names)}")
 
 
 def load_abreast(name: str, lanes: int) -> ModuleType:
     """A module of loops that take so many samples at once, compiled once for all models."""
-    return load(_abreast(name, lanes))
+    return load(_abreast(lanes, name))
 
 
 @functools.cache
-def _abreast(name: str, lanes: int) -> str:
-    return f"LANES = {lanes}\n\n{assemble.abreast(text(name), lanes)}"
+def _abreast(lanes: int, *names: str) -> str:
+    return "\n\n\n".join((f"LANES = {lanes}", *(assemble.abreast(text(name), lanes) for name in names)))
 
 
 @functools.cache

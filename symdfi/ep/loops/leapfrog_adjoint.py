@@ -8,18 +8,10 @@ behind,
 
 import numpy as np
 
+# Decorators and ``measure``, of the loops ``lanes``, stand before this text.
 # ruff: noqa: F821
 # pyright: reportUndefinedVariable=false
 I, V, M = "int64[::1]", "float64[::1]", "float64[:, ::1]"
-
-
-@borrowing(f"void({V}, {V})")
-def measure(x, sums):
-    """Adds |x| of each lane: what is not finite shows, as a sum that is not below infinity. Where sums may be taken in
-    any order, x − x, by which Numba tells what is finite, may be 0 for all x."""
-    for i in range(x.size // LANES):
-        for lane in range(LANES):
-            sums[lane] += abs(x[i * LANES + lane])
 
 
 @inlined(f"void({V}, {V}, {V}, {V}, {V}, {V}, float64, {V}, {V})")
