@@ -15,7 +15,7 @@ from sympy.logic.boolalg import Boolean, BooleanAtom
 
 from symdfi.errors import SymbolicError
 from symdfi.symbolic import given
-from symdfi.symbolic.indexed import Variable, canonical, normalise
+from symdfi.symbolic.indexed import Variable, canonical, depends, normalise
 from symdfi.symbolic.private import Private
 from symdfi.symbolic.ranges import Limits
 from symdfi.symbolic.renaming import Renaming
@@ -96,7 +96,7 @@ def read_constraints(
         label = sp.Symbol(next(names), real=True)
         extents = tuple(sp.expand(upper - lower + 1) for _, lower, upper in limits)
         multiplier = sp.IndexedBase(label, shape=extents) if limits else label
-        moves = any(_depends(expr, v) for v in velocities)
+        moves = any(depends(expr, v) for v in velocities)
         found.append(Constraint(expr, limits, not moves, multiplier, shown))
     for number, one in enumerate(found):
         for other in found[:number]:
@@ -151,10 +151,10 @@ def _check_symbols(
     for index, *bounds in limits:
         if any(bound.free_symbols & indices for bound in bounds):
             raise SymbolicError(f"{shown}: the range of {index} depends on another index, which is not supported")
-    if not any(_depends(expr, x) for x in (*coordinates, *velocities)):
+    if not any(depends(expr, x) for x in (*coordinates, *velocities)):
         raise SymbolicError(f"{shown}: it depends on no coordinate and no velocity of the system")
     for signal in inputs:
-        if _depends(expr, signal):
+        if depends(expr, signal):
             raise SymbolicError(f"{shown}: it depends on the input {signal}, whose time derivative is unknown")
     for index in sorted(indices - expr.free_symbols, key=str):
         raise SymbolicError(f"{shown}: it does not depend on {index}, so it is the same one again and again")
@@ -191,7 +191,3 @@ def _check_pair(first: Constraint, second: Constraint) -> None:
             raise SymbolicError(f"{second.shown} repeats {first.shown}")
         if difference.is_number:
             raise SymbolicError(f"{second.shown} contradicts {first.shown}: they differ by {difference}")
-
-
-def _depends(expr: sp.Basic, variable: Variable) -> bool:
-    return (variable.label if isinstance(variable, sp.IndexedBase) else variable) in expr.free_symbols

@@ -71,6 +71,11 @@ def index_arrays(expr: sp.Basic) -> set[sp.IndexedBase]:
     return declared | {gathered.base for k in indices for gathered in k.atoms(sp.Indexed)}
 
 
+def depends(expr: sp.Basic, variable: Variable) -> bool:
+    """Whether a symbol, or an element of an array, is in ``expr``."""
+    return (variable.label if isinstance(variable, sp.IndexedBase) else variable) in expr.free_symbols
+
+
 def variation(expr: sp.Basic, variable: Variable, shown: Callable[[sp.Basic], object] = readable) -> list[Variation]:
     """Every term of the variation of ``expr`` by ``variable`` (a symbol: indices are ``()``).
 
@@ -83,19 +88,18 @@ def variation(expr: sp.Basic, variable: Variable, shown: Callable[[sp.Basic], ob
 def _variation(expr: sp.Basic, variable: Variable, shown: Callable[[sp.Basic], object], cache: dict) -> list[Variation]:
     if expr in cache:
         return cache[expr]
-    label = variable.label if isinstance(variable, sp.IndexedBase) else variable
-    if label not in expr.free_symbols:
+    if not depends(expr, variable):
         terms: list[Variation] = []
     elif expr == variable:
         terms = [Variation(sp.S.One, ())]
     elif isinstance(expr, sp.Indexed):
-        if expr.base != variable or any(label in k.free_symbols for k in expr.indices):
+        if expr.base != variable or any(depends(k, variable) for k in expr.indices):
             raise SymbolicError(f"{variable} stands inside an index of {shown(expr)}")
         terms = [Variation(sp.S.One, tuple(expr.indices))]
     elif isinstance(expr, sp.Sum):
         dummied = fresh(expr)
         limits = tuple((i, lo, hi) for i, lo, hi in dummied.limits)
-        if any(label in bound.free_symbols for _, lo, hi in limits for bound in (lo, hi)):
+        if any(depends(bound, variable) for _, lo, hi in limits for bound in (lo, hi)):
             raise SymbolicError(f"{variable} stands inside a bound of {shown(expr)}")
         body = _variation(dummied.function, variable, shown, {})
         for index_map in {k for v in body for k in v.indices}:

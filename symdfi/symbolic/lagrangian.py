@@ -12,7 +12,7 @@ result is one expression in free indices j, k, ..., valid for all of them.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -24,11 +24,12 @@ from symdfi.errors import SymbolicError
 from symdfi.pickling import Rebuilt
 from symdfi.showing import formulas, shortened
 from symdfi.symbolic.constraints import read_constraints
-from symdfi.symbolic.coordinates import Coordinate, acceleration_of, other_time, t
+from symdfi.symbolic.coordinates import Coordinate, acceleration_of, t
 from symdfi.symbolic.couplings import Coupling, Row, couplings, index_ranges
+from symdfi.symbolic.declarations import check_accelerations, check_names, read_forces, read_parameters
 from symdfi.symbolic.given import mapping, name_of, variables
 from symdfi.symbolic.hamiltonian import LegendreMap, momentum_symbols
-from symdfi.symbolic.indexed import Variable, canonical, derivative, normalise, tangent
+from symdfi.symbolic.indexed import Variable, canonical, depends, derivative, normalise, tangent
 from symdfi.symbolic.integers import extents, integers
 from symdfi.symbolic.notation import Notation, read_coordinates
 from symdfi.symbolic.private import Private
@@ -84,10 +85,11 @@ class Lagrangian(Rebuilt):
         exprs = [self.read(L, "L"), self.read(dissipation, "dissipation")]
         forces = {} if forces is None else mapping(forces, "forces", "{x[j]: force}")
         exprs += [self.read(f, f"the force on {key}") for key, f in forces.items()]
-        self._check_accelerations(exprs, parameters or ())
+        called = ["the Lagrangian", "the dissipation", *["a force"] * len(forces)]
+        check_accelerations(zip(called, exprs, strict=True), self.coordinates, parameters or (), self.show)
         names = {s.name for e in exprs for s in e.atoms(sp.Symbol)}
         found = read_constraints(constraints, self.read, self.coordinates, self.velocities, signals, names)
-        self._check_accelerations([c.expr for c in found], parameters or (), [c.shown for c in found])
+        check_accelerations(((c.shown, c.expr) for c in found), self.coordinates, parameters or (), self.show)
         totals = [PlainSum(c.expr, *reversed(c.limits)) if c.limits else c.expr for c in found]
         bare = shaped(sp.Tuple(*(canonical(normalise(e)) for e in (*exprs, *totals))), ())
         #: The constraints in the internal notation.
@@ -101,16 +103,20 @@ class Lagrangian(Rebuilt):
         ranks = [len(q.shape) if isinstance(q, sp.IndexedBase) else 0 for q in self.coordinates]
         #: The free index symbols of a row, one tuple a coordinate.
         self.indices = tuple(_pick(self._taken, rank) for rank in ranks)
-        self.external_forces = self._read_forces(dict(zip(forces, exprs[2:], strict=True)))
+        forces = dict(zip(forces, exprs[2:], strict=True))
+        self.external_forces = read_forces(forces, self.read, self.coordinates, self.velocities, self.indices)
         everything = (self.L, self.dissipation, *self.external_forces, *totals)
         declared = (*self.coordinates, *self.velocities, *self.inputs)
         #: The integers among the symbols: in extents, in the bounds of sums, in indices and in deltas.
         self.sizes = integers(everything, declared, (s for own in self.indices for s in own))
         #: Those that are no extents, and may be zero or negative.
         self.counts = self.sizes - extents(everything, declared)
-        self.parameters = self._read_parameters(parameters, bare, everything)
         self._parameters_declared = parameters is not None
-        self._check_names()
+        parameters = None if parameters is None else tuple(bare.get(p, p) for p in parameters)
+        called = ["the Lagrangian", "the dissipation", *["a force"] * len(ranks), *(c.shown for c in found)]
+        named = zip(called, everything, strict=True)
+        self.parameters = read_parameters(parameters, named, declared, self.sizes, self.indices)
+        check_names((*declared, *self.parameters, *self.sizes))
 
     def __repr__(self) -> str:
         q = ", ".join(map(name_of, self.coordinates))
@@ -167,7 +173,7 @@ class Lagrangian(Rebuilt):
         """dp/dt at zero acceleration: (∂p/∂q)·v + ∂p/∂t."""
         moves = dict(zip(self.coordinates, self.velocities, strict=True))
         for p in self.momentum_terms:
-            found = [a for a in self.inputs if _depends(p, a)]
+            found = [a for a in self.inputs if depends(p, a)]
             if found:
                 raise SymbolicError(
                     f"the momentum {p} depends on the input {found[0]}, whose time derivative is unknown"
@@ -351,90 +357,9 @@ class Lagrangian(Rebuilt):
         """Every variable at the free indices of its row."""
         return [x[j] if j else x for x, j in zip(variables, self.indices, strict=True)]
 
-    def _read_forces(self, forces: dict) -> tuple[sp.Expr, ...]:
-        result = [sp.S.Zero] * len(self.coordinates)
-        for key, force in forces.items():
-            key = normalise(self.read(key, "what a force acts on"))
-            base = key.base if isinstance(key, sp.Indexed) else key
-            if base not in self.coordinates:
-                speeds = {name_of(v): name_of(q) for q, v in zip(self.coordinates, self.velocities, strict=True)}
-                own = speeds.get(name_of(base))
-                advice = f"; the force on {own} is given by it, {{{own}: ...}}" if own else ""
-                raise SymbolicError(f"a force acts on {key}, which is no coordinate: {self.coordinates}{advice}")
-            position = self.coordinates.index(base)
-            own = self.indices[position]
-            if own and not isinstance(key, sp.Indexed):
-                raise SymbolicError(f"the force on {key} needs indices: forces={{{base}[j]: ...}}")
-            renamed, hits = {}, []
-            for index, row in zip(key.indices if own else (), own, strict=True):
-                if isinstance(index, sp.Symbol) and index not in renamed and index not in base.free_symbols:
-                    renamed[index] = row
-                else:
-                    hits.append((row, index))
-            # The user's indices may be called as those of rows are.
-            deltas = (sp.KroneckerDelta(row, index.xreplace(renamed)) for row, index in hits)
-            result[position] += canonical(sp.Mul(normalise(force).xreplace(renamed), *deltas))
-        return tuple(result)
-
-    def _check_accelerations(
-        self, exprs: list[sp.Expr], parameters: Iterable, called: Iterable[str] | None = None
-    ) -> None:
-        """``SymbolicError`` for an acceleration, under the name that it has in equations of motion, in L, R, Q or what
-        is ``called`` otherwise."""
-        names = {name_of(acceleration_of(q)): q for q in self.coordinates}
-        declared = set(map(name_of, parameters))
-        usual = ("the Lagrangian", "the dissipation", *("a force",) * len(exprs))
-        for what, expr in zip(usual if called is None else called, exprs, strict=False):
-            found = {s for node in expr.atoms(sp.Symbol, sp.IndexedBase) if (s := name_of(node)) in names}
-            for name in sorted(found - declared):
-                acceleration = self._notation.show(acceleration_of(names[name]))
-                raise SymbolicError(
-                    f"{what} holds the acceleration {acceleration}, which is not supported: L, R, Q and constraints "
-                    "are functions of coordinates, velocities and time (u*u'' in L may be written -u'**2, up to "
-                    "d/dt(u*u'))"
-                )
-
-    def _read_parameters(
-        self, parameters: Sequence[Variable] | None, bare: dict, exprs: Iterable[sp.Basic]
-    ) -> tuple[Variable, ...]:
-        exprs = [normalise(e) for e in exprs]
-        bases = {b for e in exprs for b in e.atoms(sp.IndexedBase)}
-        known: set[Variable] = {*self.coordinates, *self.velocities, *self.inputs, t}
-        labels = {b.label for b in bases | known if isinstance(b, sp.IndexedBase)}
-        rows = {s for own in self.indices for s in own}
-        scalars = {s for e in exprs for s in e.free_symbols if isinstance(s, sp.Symbol)}
-        found = (bases | (scalars - labels - self.sizes - rows)) - known
-        if parameters is None:
-            if another := other_time(*(s for s in found if isinstance(s, sp.Symbol))):
-                raise SymbolicError(
-                    f"the Lagrangian holds {another}, which prints as time and is another symbol: take sd.t for "
-                    "time, or list it among the parameters"
-                )
-            return tuple(sorted(found, key=lambda p: str(p.label if isinstance(p, sp.IndexedBase) else p)))
-        declared = tuple(bare.get(p, p) for p in parameters)
-        for symbol in sorted(found - set(declared), key=str):
-            own = (c.shown for c in self.constraints if symbol in c.expr.free_symbols | c.expr.atoms(sp.IndexedBase))
-            where = next(own, "the Lagrangian") if not _depends(self.L, symbol) else "the Lagrangian"
-            raise SymbolicError(f"the symbol {symbol} of {where} is no coordinate, velocity, parameter, input or size")
-        for symbol in declared:
-            if symbol in known:
-                raise SymbolicError(f"{symbol} is listed as a parameter and is a coordinate, velocity, input or t")
-        return tuple(p for p in declared if p not in self.sizes)
-
-    def _check_names(self) -> None:
-        symbols = (*self.coordinates, *self.velocities, *self.inputs, *self.parameters, *self.sizes)
-        labels = [s.label if isinstance(s, sp.IndexedBase) else s for s in symbols]
-        names = [str(label) for label in labels if not (isinstance(label, Private) and label.role == "n")]
-        for name in sorted({name for name in names if names.count(name) > 1}):
-            raise SymbolicError(f"two of the coordinates, velocities, inputs, parameters and sizes are named {name}")
-
 
 def _pick(taken: set, count: int) -> tuple[sp.Symbol, ...]:
     names = {s.name for s in taken}
     stems = (f"{letter}{n}" for n in ("", *range(1, 100)) for letter in "jklpqrs")
     free_names = (name for name in stems if name not in names)
     return tuple(sp.Symbol(next(free_names), integer=True) for _ in range(count))
-
-
-def _depends(expr: sp.Basic, variable: Variable) -> bool:
-    return (variable.label if isinstance(variable, sp.IndexedBase) else variable) in expr.free_symbols

@@ -101,6 +101,7 @@ def test_forces_on_a_row_of_a_family():
     ("build", "match"),
     [
         (lambda: Lagrangian(CHAIN, x, v, parameters=[m]), "symbol alpha"),
+        (lambda: Lagrangian(CHAIN, x, v, parameters=[m, alpha], forces={x[j]: q}), "symbol q of a force is no"),
         (lambda: Lagrangian(CHAIN, x, v, parameters=[m, alpha, x]), "x is listed as a parameter"),
         (lambda: Lagrangian(qd**2, q, [qd, qd]), "1 coordinates but 2 velocities"),
         (lambda: Lagrangian(qd**2, q, v), "both be Symbol"),
