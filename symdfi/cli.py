@@ -360,7 +360,7 @@ def _write(result: RunResult, folder: Path, settings: str, animate: bool) -> lis
     from symdfi import results
     from symdfi.running.keeping import SETTINGS
 
-    files = [results.save(result.dataset, folder / "data.nc")]
+    files = result.save(folder)
 
     def put(name: str, write: Callable[[Path], Any]) -> None:
         files.append(folder / name)

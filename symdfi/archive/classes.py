@@ -6,7 +6,9 @@ The rooms of the house name their own classes here, each once; nothing else is e
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import functools
+import inspect
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from symdfi.pickling import Rebuilt
@@ -40,7 +42,7 @@ def keep(*classes: type, spare: Mapping[str, Any] | None = None, room: str = "")
     """Keep objects of these classes: by the call that made them (``pickling.Rebuilt``), or as dataclasses by their
     fields. Classes of one name are told apart by their ``room``."""
     for cls in classes:
-        _keep(Kept(room + cls.__name__, cls, _call_of, cls, spare or {}))
+        _keep(Kept(room + cls.__name__, cls, functools.partial(_call_of, spare=spare or {}), cls, spare or {}))
 
 
 def keep_as_data(*classes: type, room: str = "") -> None:
@@ -82,11 +84,18 @@ def of_name(name: Any) -> Kept:
     return _BY_NAME[name]
 
 
-def _call_of(value: Any) -> Call | None:
+def _call_of(value: Any, spare: Mapping[str, Any]) -> Call | None:
     if isinstance(value, Rebuilt):
         found = vars(value).get("_call")
-        return None if found is None else Call(*found)
+        return None if found is None else _named(type(value), Call(*found), spare)
     return Call((), {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.init})
+
+
+def _named(cls: type, call: Call, names: Collection[str]) -> Call:
+    """A call with its arguments of these names by name, however they were given."""
+    known = list(inspect.signature(cls).parameters)[: len(call.args)] if names else []
+    first = min((k for k, name in enumerate(known) if name in names), default=len(call.args))
+    return Call(call.args[:first], {**dict(zip(known[first:], call.args[first:], strict=True)), **call.fields})
 
 
 def _fields_of(value: Any) -> Call:

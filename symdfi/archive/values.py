@@ -45,7 +45,7 @@ def alike(one: Any, other: Any) -> bool:
     kept = of_object(one)
     if kept is not None and type(other) is type(one):
         calls = kept.take(one), kept.take(other)
-        return None not in calls and alike(*calls)
+        return None not in calls and alike(*(_lasting(call, kept.spare) for call in calls))
     if dataclasses.is_dataclass(one) and type(other) is type(one):
         return all(alike(getattr(one, f.name), getattr(other, f.name)) for f in dataclasses.fields(one) if f.compare)
     if bool(one == other):
@@ -53,6 +53,12 @@ def alike(one: Any, other: Any) -> bool:
     # Of numbers NaN alone is not itself.
     both = isinstance(one, float | np.floating) and isinstance(other, float | np.floating)
     return both and bool(one != one and other != other)
+
+
+def _lasting(call: Any, spare: Mapping[str, Any]) -> Any:
+    """A call with all of it that a file has: without functions that may be left out."""
+    lost = {key: instead for key, instead in spare.items() if of_object(call.fields.get(key)) is None}
+    return call._replace(fields={**call.fields, **lost}) if lost else call
 
 
 def _same_arrays(one: Any, other: Any) -> bool:

@@ -220,7 +220,7 @@ class EvolutionModel:
             above = f", {bound / error:.1e} times the error" if error > 0 and np.isfinite(bound) else ""
             rows.append(("error bound at T", (f"{bound:.2e}" if np.isfinite(bound) else "overflows") + above))
         film = film_of_fields(dataset)
-        return reported(self, s, rows, dataset, lambda: self.picture(dataset), film)
+        return reported(self, s, rows, dataset, lambda: self.picture(dataset), film, solution)
 
 
 def _equations(left: Sequence[sp.Expr], right: Sequence[sp.Expr]) -> list[sp.Basic]:

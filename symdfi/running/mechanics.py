@@ -174,5 +174,5 @@ class MechanicsModel:
         film = getattr(self.picture, "film", coordinates.film)
         return reported(
             self, s, rows, trajectory.dataset.assign_attrs(errors or {}), lambda: self.picture(shown),
-            lambda: film(shown),
+            lambda: film(shown), trajectory,
         )  # fmt: skip

@@ -274,6 +274,7 @@ class PropagationModel:
             outcome.dataset.assign_attrs(measured),
             lambda: propagation(orbit, outcome.gradient, outcome.adjoint, outcome.training),
             None if orbit.dataset.sizes["time"] < 2 else lambda: film_of_orbit(orbit),
+            orbit, {} if outcome.training is None else {"training": outcome.training},
         )  # fmt: skip
 
     def outcome(self, settings: Settings | None = None, kept: Kept | None = None) -> Outcome:

@@ -8,11 +8,13 @@ import sys
 import textwrap
 
 import pytest
+import xarray as xr
 from typer.testing import CliRunner
 
 import symdfi as sd
 from symdfi import results
 from symdfi.cli import app
+from symdfi.errors import CheckpointError
 from symdfi.running import Model, files
 
 OSCILLATOR = """\
@@ -57,7 +59,18 @@ def test_the_file_that_a_docstring_shows(of, tmp_path):
     few = ["--set", "T=0.1", "--set", "fit_iterations=20"] if of is sd.EvolutionModel else []
     found = invoke("run", "./own.py", *few)
     assert found.exit_code == 0, found.output
-    assert len(results.load(tmp_path / "runs" / "own" / "data.nc").data_vars) > 0
+    path = tmp_path / "runs" / "own" / "data.nc"
+    data = results.load(path)
+    with xr.open_dataset(path) as plain:
+        assert len(data.data_vars) > 0 and set(plain.data_vars) == set(data.data_vars)
+    if of is Model:
+        with pytest.raises(CheckpointError, match="read its data by xarray"):
+            sd.load(path)
+    else:
+        kind = {sd.MechanicsModel: sd.Trajectory, sd.EvolutionModel: sd.Solution, sd.PropagationModel: sd.Orbit}[of]
+        found = sd.load(path)
+        assert isinstance(found, kind) and found.dataset.equals(data)
+        assert (found.made["model"], found.made["settings"]) == ("own", data.attrs["settings"])
     assert (tmp_path / "runs" / "own" / "figure.png").stat().st_size > 1000
     assert invoke("show", "own.py").exit_code == 0
 
