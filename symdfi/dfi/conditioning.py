@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symdfi.dfi.problem import Problem, Theta
+from symdfi.dfi.discretised import Theta
+from symdfi.dfi.problem import Problem
 from symdfi.errors import DivergenceError
 
 #: The γ, relative to σ₁², of effective ranks: what a regularised step resolves at once.

@@ -10,7 +10,8 @@ import numpy as np
 
 from symdfi.dfi.advance import advance, sampled_for
 from symdfi.dfi.checkpoint import Checkpoint, read
-from symdfi.dfi.problem import Problem, Theta
+from symdfi.dfi.discretised import Theta
+from symdfi.dfi.problem import Problem
 from symdfi.dfi.record import Record
 from symdfi.dfi.run import Run
 from symdfi.dfi.schemes import Motion

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from symdfi.dfi.conditioning import of_jacobian
+from symdfi.dfi.discretised import Theta
 from symdfi.dfi.placement import Placement
 from symdfi.dfi.polish import homotopy
-from symdfi.dfi.problem import Problem, Theta
+from symdfi.dfi.problem import Problem
 from symdfi.dfi.search import Search
 from symdfi.dfi.start import Rows, extent, proposals
 from symdfi.dfi.target import Fitted, Target, samples

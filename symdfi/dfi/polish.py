@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from symdfi.dfi.problem import Problem, Theta
+from symdfi.dfi.discretised import Theta
+from symdfi.dfi.problem import Problem
 from symdfi.dfi.start import Rows
 from symdfi.dfi.target import Fitted, Target, samples
 from symdfi.errors import SingularMatrixError
