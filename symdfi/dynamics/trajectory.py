@@ -69,7 +69,8 @@ class Trajectory(Result):
         size = f"{len(self.t)} saves of {self.q.shape[-1]} degrees of freedom"
         members = f"{' × '.join(map(str, self.batch))} members, " if self.batch else ""
         span = f"t = {self.t[0]:g} to {self.t[-1]:g}, " if len(self.t) else ""
-        drift = f", energy drift {np.max(self.energy_drift):.1e}" if len(self.t) else ""
+        conserved = len(self.t) and not isinstance(self.system, Missing) and self.system.conserves_energy
+        drift = f", energy drift {np.max(self.energy_drift):.1e}" if conserved else ""
         return f"Trajectory({span}{members}{size}, {self.method}{drift})"
 
     def _rows(self) -> list[tuple[str, Any]]:

@@ -160,12 +160,13 @@ class MechanicsModel:
 
     def _result(self, s: Settings, trajectory: Trajectory, errors: dict[str, float] | None) -> RunResult:
         members = [("members", " × ".join(map(str, trajectory.batch)))] if trajectory.batch else []
+        conserved = trajectory.system.conserves_energy
         rows = [
             *members,
             ("degrees of freedom", str(trajectory.q.shape[-1])),
             ("time", f"{trajectory.t[0]:g} to {trajectory.t[-1]:g}, {trajectory.t.size} states saved"),
             ("method", trajectory.method),
-            ("energy drift", f"{np.max(trajectory.energy_drift):.3e}"),
+            *([("energy drift", f"{np.max(trajectory.energy_drift):.3e}")] if conserved else []),
             *((name, f"{value:.6g}") for name, value in (errors or {}).items()),
         ]
         if errors == {}:
