@@ -3,7 +3,7 @@
     python tests/portability.py [--workers N] [pytest arguments]
 
 OpenBLAS chooses its kernels by the processor, and rounding differs between them. Each set that this processor can run
-is tried with one thread, on N pytest workers, and with two, on one worker; every run in another order of the tests.
+is tried with one thread and with two, on N pytest workers; every run in another order of the tests.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _nothing(why: str) -> list[tuple[str, str]]:
 def run(core: str, threads: int, seed: int, workers: int, arguments: list[str]) -> tuple[bool, str]:
     """Whether the tests pass, and pytest's last line."""
     order = ["--random-order-bucket=global", f"--random-order-seed={seed}"]
-    shared = ["-n", str(workers)] if threads == 1 and workers > 1 else []
+    shared = ["-n", str(workers)] if workers > 1 else []
     folders = [str(Path("tests") / folder) for folder in FOLDERS]
     command = [sys.executable, "-m", "pytest", "-q", "--tb=short", *order, *shared, *folders, *arguments]
     print(f"\n{core}, {threads} threads: {' '.join(command[1:])}", flush=True)
