@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -130,6 +129,21 @@ class Solved(NamedTuple):
     reason: str = ""
 
 
+class AllSolved(NamedTuple):
+    """The same of samples that are all solved and have no paths to be kept: costs, and gradients by rows."""
+
+    costs: np.ndarray
+    gradients: np.ndarray
+
+    def added(self, cost: float, total: np.ndarray) -> tuple[float, np.ndarray]:
+        """With them added, one after the other: the gradients in place."""
+        self.gradients[0] += total
+        np.add.accumulate(self.gradients, axis=0, out=self.gradients)
+        for own in self.costs.tolist():  # not by sum(), which rounds otherwise from Python 3.12 on
+            cost += own
+        return cost, self.gradients[-1].copy()
+
+
 @dataclass(frozen=True)
 class Batches:
     """Batches of ``samples``. ``gradient`` says how the gradients are found, ``guess`` where the search for an orbit
@@ -150,21 +164,25 @@ class Batches:
         params, members = self.packing.params(theta), sorted(members)
         task = Once((self.trainer, self.gradient, self.packing.names))
         parts, size = [], len(members) if self.executor is None else max(1, len(members) // _BLOCKS)
-        for start, stop in blocks(len(members), max(1, size)):
-            own = members[start:stop]
+        spans = [members[start:stop] for start, stop in blocks(len(members), max(1, size))]
+        for own in spans:
             samples = [(k, self.samples[k], warm.get(k)) for k in own]
             parts.append((task, params, samples, self.guess))
         total, cost, paths, failures = np.zeros(theta.size), 0.0, {}, []
         keeps = not self.trainer.boundary.is_marched
         with contextlib.closing(run(solved, parts, self.executor)) as coming:
-            for k, found in zip(members, itertools.chain.from_iterable(coming), strict=True):
-                if found.gradient is None:
-                    failures.append((k, found.reason))
+            for own, block in zip(spans, coming, strict=True):
+                if isinstance(block, AllSolved):
+                    cost, total = block.added(cost, total)
                     continue
-                cost += found.cost
-                total += found.gradient
-                if keeps:
-                    paths[k] = found.path
+                for k, found in zip(own, block, strict=True):
+                    if found.gradient is None:
+                        failures.append((k, found.reason))
+                        continue
+                    cost += found.cost
+                    total += found.gradient
+                    if keeps:
+                        paths[k] = found.path
         count = len(members) - len(failures)
         with np.errstate(invalid="ignore"):
             return Evaluation(
@@ -175,14 +193,13 @@ class Batches:
 def solved(
     task: Once, params: Mapping[str, Any], samples: Sequence[tuple[int, Mapping[str, Any], np.ndarray | None]],
     guess: np.ndarray | None,
-) -> list[Solved]:  # fmt: skip
+) -> list[Solved] | AllSolved:  # fmt: skip
     """What is found of samples, given by number, signals and the path of an earlier solution."""
     trainer, gradient, names = task.value
     begun = [(signals, None, guess if warm is None else warm) for _, signals, warm in samples]
     several = trainer.directly(params, begun) if gradient is None else [None] * len(begun)
     if isinstance(several, Several) and several.told.all():
-        rows = several.thetas[:, columns_of(several.places, names)]
-        return list(map(Solved, several.costs.tolist(), rows))
+        return AllSolved(several.costs, several.thetas[:, columns_of(several.places, names)])
     found = []
     # On one thread each, whoever calls: rounding is the same then.
     with own_threads():

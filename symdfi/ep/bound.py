@@ -115,11 +115,13 @@ class Bound:
                 return False
             for key in first or {}:
                 column, shape, varies = next(columns)
-                values = [given.get(key) for given in each]
-                arrays = [x for x in values if type(x) is np.ndarray and x.dtype is _FLOAT and x.shape == shape]
-                if not varies or len(shape) > 2 or len(arrays) < len(values):
+                if not varies or len(shape) > 2:
                     return False
-                rows[:, :, column] = np.array(arrays)
+                for row, given in zip(rows[:, :, column], each, strict=True):
+                    value = given.get(key)
+                    if type(value) is not np.ndarray or value.dtype is not _FLOAT or value.shape != shape:
+                        return False
+                    row[...] = value
         return True
 
     def reads(
@@ -151,6 +153,41 @@ class Bound:
             return None
         signals[-1] = signals[-2]
         return replace(like, params=packed, signals=signals[like.sampled])
+
+
+class Slots:
+    """What is given to a ``Bound``, written again and again into the same ``packed`` and ``rows``."""
+
+    def __init__(self, bound: Bound, packed: np.ndarray, rows: np.ndarray) -> None:
+        self.bound, self.packed, self.rows, self._keys = bound, packed, rows, bound.keys
+        # In the order in which all is given, a place and the shape of what fits it as it is: none if anything does not.
+        places = [(packed[place[0]].reshape(place[1]), place[1]) for place in bound.params if isinstance(place, tuple)]
+        places += [(rows[:, column], shape) for column, shape, varies in bound.signals if varies and len(shape) <= 2]
+        self._places = places if len(places) == len(bound.params) + len(bound.signals) else None
+
+    def read(self, params: Mapping[Any, Any], inputs: Signals | None, targets: Signals | None) -> bool:
+        """As ``Bound.reads``."""
+        try:
+            if self._are_written(params, inputs or {}, targets or {}):
+                return True
+        except (AttributeError, TypeError, ValueError):
+            pass  # and is read with care
+        return self.bound.reads(params, inputs, targets, self.packed, self.rows)
+
+    def _are_written(self, params: Mapping[Any, Any], inputs: Signals, targets: Signals) -> bool:
+        """Whether all are floats and arrays of floats, as they were."""
+        places = self._places
+        if places is None or (tuple(params), tuple(inputs), tuple(targets)) != self._keys:
+            return False
+        given = (*params.values(), *inputs.values(), *targets.values())
+        for value, (place, shape) in zip(given, places, strict=True):
+            if type(value) is np.ndarray:
+                if value.dtype is not _FLOAT or value.shape != shape:
+                    return False
+            elif type(value) is not float or shape:
+                return False
+            place[...] = value
+        return True
 
 
 def _keys(*given: Mapping[Any, Any] | None) -> tuple[tuple[Any, ...], ...]:

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from symdfi.ep.bound import Bound, Place, places_of
+from symdfi.ep.bound import Bound, Place, Slots, places_of
 from symdfi.ep.discrete import DiscreteSystem
-from symdfi.ep.leaps import Leaps, Room
+from symdfi.ep.leaps import Alone, Apart, Leaps
 from symdfi.ep.newton_gradients import NewtonGradients
 from symdfi.ep.setting import Setting, Signals
 
@@ -32,10 +32,10 @@ class Found(NamedTuple):
 
     def by_name(self, names: Iterable[str]) -> dict[str, np.ndarray]:
         """The gradient by some of the parameters."""
-        found = {}
+        found, theta, places = {}, self.theta, self.places
         for name in names:
-            own, shape = self.places[name]
-            found[name] = self.theta[own].reshape(shape)
+            own, shape = places[name]
+            found[name] = theta[own] if len(shape) == 1 else theta[own].reshape(shape)
         return found
 
 
@@ -115,17 +115,17 @@ class ByLeaps(Direct):
         return leaps
 
     @property
-    def _room(self) -> tuple[np.ndarray, np.ndarray, Room]:
-        """Parameters, signals and room of this thread."""
+    def _alone(self) -> tuple[Slots, Alone | Apart]:
+        """Where this thread writes what is given for a sample, and what finds its gradient then."""
         try:
-            return self._rooms.own
+            return self._threads.alone
         except AttributeError:
-            leaps = self.leaps
-            self._rooms.own = leaps.setting.params.copy(), leaps.signals.copy(), Room.of(leaps)
-            return self._rooms.own
+            own = Apart(self.leaps) if self.leaps.system.has_massive_parameters else Alone(self.leaps)
+            self._threads.alone = Slots(self.bound, own.params, own.signals), own
+            return self._threads.alone
 
     @functools.cached_property
-    def _rooms(self) -> threading.local:
+    def _threads(self) -> threading.local:
         return threading.local()
 
     def gradients(
@@ -137,20 +137,18 @@ class ByLeaps(Direct):
         return np.array([fits for fits, _ in each]), [found for _, found in each]
 
     def gradient(self, params: Mapping[Any, Any], sample: Sample) -> tuple[bool, Found | None]:
-        leaps, (packed, rows, room) = self.leaps, self._room
-        inputs, targets, _ = sample
-        if not self.bound.reads(params, inputs, targets, packed, rows):
+        (slots, own), (inputs, targets, _) = self._alone, sample
+        if not slots.read(params, inputs, targets):
             return False, None
-        if not leaps.forward(packed, rows, room):
-            return True, None
-        told = leaps.backward(packed, rows, room.path, leaps.no_push, room)
+        told = own.found()
         return True, None if told is None else Found(*told, self.places, None)
 
     def _together(
         self, params: Mapping[Any, Any], samples: Sequence[Sample]
     ) -> tuple[np.ndarray, list[Found | None] | Several]:
         leaps, packed = self.leaps, self.leaps.setting.params.copy()
-        signals = np.repeat(leaps.signals[None], len(samples), axis=0)
+        # Of a signal the numbers in time lie side by side, as they are given.
+        signals = np.repeat(leaps.signals.T[None], len(samples), axis=0).transpose(0, 2, 1)
         fits = self.bound.reads_each(params, [sample[:2] for sample in samples], packed, signals)
         if not fits.any():
             return fits, list[Found | None]([None] * len(samples))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -114,18 +114,23 @@ class Leapfrog:
     @functools.cached_property
     def forward(self) -> ModuleType:
         """``symdfi.ep.loops.leapfrog``."""
-        return self._loops("leapfrog", force=self.force)
+        return self._loops(["leapfrog"], force=self.force)
 
     @functools.cached_property
     def backward(self) -> ModuleType:
         """``symdfi.ep.loops.leapfrog_adjoint``."""
-        return self._loops("leapfrog_adjoint", pull=self.pull)
+        return self._loops(["leapfrog_adjoint"], pull=self.pull)
 
-    def _loops(self, name: str, **kernels: CompiledKernel) -> ModuleType:
+    @functools.cached_property
+    def both(self) -> ModuleType:
+        """``symdfi.ep.loops.leapfrog_gradient``, or of samples side by side ``leapfrog_gradients``."""
+        last = "leapfrog_gradient" if self.lanes == 1 else "leapfrog_gradients"
+        return self._loops(["leapfrog", "leapfrog_adjoint", last], force=self.force, pull=self.pull)
+
+    def _loops(self, names: Sequence[str], **kernels: CompiledKernel) -> ModuleType:
         sources = {"linear": self.linear, **kernels}
         found = {own: kernel.source for own, kernel in sources.items()}
-        names = ("symdfi.ep.loops.lanes", f"symdfi.ep.loops.{name}")
-        return cache.load_among(names, found, self.lanes)
+        return cache.load_among([f"symdfi.ep.loops.{name}" for name in ("lanes", *names)], found, self.lanes)
 
     @functools.cached_property
     def linear(self) -> CompiledKernel:

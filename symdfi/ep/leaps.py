@@ -16,6 +16,8 @@ from symdfi.ep.setting import Setting
 
 #: The most numbers of the paths of samples side by side.
 _ABREAST = 2**24
+#: So many numbers of paths are gone through forth and back in the time that it may take to wake up a thread.
+_SHARE = 2**16
 
 
 @functools.lru_cache(maxsize=32)
@@ -107,11 +109,12 @@ class Leaps:
         setting, system, count, moving = self.setting, self.system, len(signals), self.v0.size > 0
         system.pull.check(setting.index_values)
         thetas, costs, found = np.empty((count, params.size)), np.empty(count), np.empty(count, bool)
-        loop = cache.load_abreast("symdfi.ep.loops.leapfrog_gradients", LANES).gradients
-        functions = map(cache.addressed, (system.abreast.forward.leap, system.abreast.backward.back))
+        series = np.ascontiguousarray(signals.transpose(0, 2, 1))
+        share = -(-_SHARE // (LANES * self.times.size * self.q0.size))
         threads.run(
-            loop, -(-count // LANES), *functions, setting.sizes, setting.ints, params, self.times, setting.h,
-            system.varies, moving, self.q0, self.v0 if moving else self.p0, signals, thetas, costs, found, least=1,
+            cache.entry(system.abreast.both.gradients), -(-count // LANES), setting.sizes, setting.ints, params,
+            self.times, setting.h, system.varies, moving, self.q0, self.v0 if moving else self.p0, series, thetas,
+            costs, found, least=share,
         )  # fmt: skip
         return found, costs, thetas
 
@@ -127,6 +130,45 @@ class Room:
     @classmethod
     def of(cls, leaps: Leaps, *, whole: bool = False) -> Room:
         return cls(len(leaps.signals), leaps.q0.size, whole=whole)
+
+
+class Alone:
+    """Gradients of one sample after the other, by one thread: of a ``system`` without massive parameters. All that its
+    loop reads and fills lies in one array, of which ``params`` and ``signals`` are views to be written."""
+
+    def __init__(self, leaps: Leaps) -> None:
+        setting, (nodes, width), d, count = leaps.setting, leaps.signals.shape, leaps.q0.size, leaps.setting.params.size
+        leaps.system.pull.check(setting.index_values)
+        moving = leaps.v0.size > 0
+        counts = (nodes, d, width, count, setting.sizes.size, leaps.system.varies, moving)
+        self._whole = np.concatenate([np.array(counts, np.int64), setting.sizes, setting.ints])
+        # As ``loops.leapfrog_gradient`` cuts it: h, parameters, signals, times, start, path, and what is filled.
+        given = [[setting.h], setting.params, leaps.signals.reshape(-1), leaps.times.reshape(-1)]
+        given += [leaps.v0 if moving else leaps.p0, leaps.q0]
+        self._room = np.concatenate([*given, np.zeros((nodes - 1 + 1 + 8 + 2 + 1) * d + count + 2)])
+        self.params = self._room[1 : 1 + count]
+        self.signals = self._room[1 + count : 1 + count + nodes * width].reshape(nodes, width)
+        self._theta, self._value = self._room[-2 - count : -2], self._room[-2:-1]
+        self._function = leaps.system.both.gradient  # kept: what is called is part of it
+        self._call = cache.entry(self._function)
+
+    def found(self) -> tuple[float, np.ndarray] | None:
+        """C and dC/dθ for ``params`` and ``signals``. None where the motion or they are not finite."""
+        return (self._value.item(), self._theta.copy()) if self._call(self._whole, self._room) else None
+
+
+class Apart:
+    """The same of any system, forth and back in calls of their own."""
+
+    def __init__(self, leaps: Leaps) -> None:
+        self.leaps, self.params, self.signals = leaps, leaps.setting.params.copy(), leaps.signals.copy()
+        self._room = Room.of(leaps)
+
+    def found(self) -> tuple[float, np.ndarray] | None:
+        leaps, room = self.leaps, self._room
+        if not leaps.forward(self.params, self.signals, room):
+            return None
+        return leaps.backward(self.params, self.signals, room.path, leaps.no_push, room)
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")

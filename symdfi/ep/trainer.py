@@ -139,17 +139,17 @@ class EPTrainer(Rebuilt):
         ``ValueError`` for a missing, misshapen or non-finite parameter, input or target, ``SymbolicError`` for a finite
         nudge where it would give a wrong gradient.
         """
-        if isinstance(self.nudging, Echo) and self.nudging.exact:
+        if type(self.nudging) is Infinitesimal:
+            sample = (inputs, targets, guess)
+            fits, found = (False, None) if self._direct is None else self._direct.gradient(params, sample)
+            if not fits and (made := self._made(params, *sample)) is not None:
+                self._direct = made
+                _, found = made.gradient(params, sample)
+            if found is not None:
+                return found.cost, found.by_name(self.trainable)
+        elif isinstance(self.nudging, Echo) and self.nudging.exact:
             trace = self.retrace(params, inputs, targets)
             return trace.cost, self._chosen(trace.gradient(self.nudging.beta))
-        fits, found = (False, None) if self._direct is None else self._direct.gradient(params, (inputs, targets, guess))
-        if not fits and type(self.nudging) is Infinitesimal:
-            made = self._made(params, inputs, targets, guess)
-            if made is not None:
-                self._direct = made
-                _, found = made.gradient(params, (inputs, targets, guess))
-        if found is not None:
-            return found.cost, found.by_name(self.trainable)
         free = self.free(params, inputs, targets, guess)
         return free.cost, self.response(free)
 

@@ -33,7 +33,7 @@ def run(kernel: Callable[..., None], count: int, *args: object, least: int = MIN
         return
     portions = PORTIONS * parts
     ends = [count * k // portions // grain * grain for k in range(portions)]
-    spans = deque(itertools.pairwise([*ends, count]))
+    spans = deque((start, stop) for start, stop in itertools.pairwise([*ends, count]) if start < stop)
     jobs = _jobs()
     errors: list[BaseException | None] = []
     ended: SimpleQueue[None] = SimpleQueue()

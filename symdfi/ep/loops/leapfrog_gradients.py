@@ -2,27 +2,18 @@
 
 import numpy as np
 
-# Decorators and LANES stand before this text.
+# Decorators, LANES, and ``leap`` and ``back`` of ``leapfrog`` and ``leapfrog_adjoint``, stand before this text.
 # ruff: noqa: F821
 # pyright: reportUndefinedVariable=false
 I, V, M, T = "int64[::1]", "float64[::1]", "float64[:, ::1]", "float64[:, :, ::1]"
-#: ``leap`` and ``back`` of the loops ``leapfrog`` and ``leapfrog_adjoint``.
-LEAP = f"FunctionType(boolean({I}, {I}, {V}, {M}, {M}, float64, boolean, boolean, {M}, {V}, {M}, {V}))"
-BACK = (
-    f"FunctionType(boolean({I}, {I}, {V}, {M}, {M}, float64, boolean, boolean, {M}, {M}, {M}, {M}, {M}, {M}, {M}, {V}))"
-)
 
 
-@jit(
-    f"void(int64, int64, {LEAP}, {BACK}, {I}, {I}, {V}, {M}, float64, boolean, boolean, {V}, {V}, {T}, {M}, {V}, "
-    "boolean[::1])"
-)
-def gradients(
-    start, stop, leap, back, sizes, ints, params, times, h, varies, moving, q0, p0, signals, thetas, costs, found
-):  # fmt: skip
+@jit(f"void(int64, int64, {I}, {I}, {V}, {M}, float64, boolean, boolean, {V}, {V}, {T}, {M}, {V}, boolean[::1])")
+def gradients(start, stop, sizes, ints, params, times, h, varies, moving, q0, p0, series, thetas, costs, found):
     """dC/dθ and C of the samples from ``start`` to ``stop``, in units of ``LANES`` of them, and which are ``found``.
-    ``p0`` is a velocity where ``moving``. Lanes without a sample of their own run along with the last one."""
-    nodes, width, d, count = signals.shape[1], signals.shape[2], q0.size, params.size
+    ``series`` are the signals (samples, width, nodes), ``p0`` is a velocity where ``moving``. Lanes without a sample of
+    their own run along with the last one."""
+    width, nodes, d, count = series.shape[1], series.shape[2], q0.size, params.size
     path, along, work, p = (
         np.empty((nodes, d * LANES)),
         np.empty((2, d * LANES)),
@@ -36,7 +27,7 @@ def gradients(
         for k in range(nodes):
             for i in range(width):
                 for lane in range(LANES):
-                    own[k, i * LANES + lane] = signals[first + min(lane, members - 1), k, i]
+                    own[k, i * LANES + lane] = series[first + min(lane, members - 1), i, k]
         for i in range(d):
             for lane in range(LANES):
                 path[0, i * LANES + lane], p[i * LANES + lane] = q0[i], p0[i]
