@@ -2,11 +2,12 @@
 
 Polynomial potentials, masses that depend on position, couplings, magnetic terms, drives, Rayleigh functions of up to
 cubic forces, forces without a potential, running and terminal costs, every rule and every boundary condition, damping
-γT up to 300. ``pytest -m slow`` draws two hundred.
+γT up to 300. ``pytest -m slow`` draws two hundred, of which each compiles its own kernels.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,16 +116,16 @@ def error(seed: int) -> tuple[float, float] | None:
     return float(np.linalg.norm(ours - exact) / np.linalg.norm(exact)), room
 
 
-def check(seeds: range) -> None:
+def check(seeds: Sequence[int]) -> None:
     found = {seed: error(seed) for seed in seeds}
     solved = {seed: pair for seed, pair in found.items() if pair is not None}
     assert len(solved) >= 0.8 * len(seeds)
     assert {seed: pair for seed, pair in solved.items() if not pair[0] <= 1e-11 * pair[1]} == {}
 
 
-@pytest.mark.parametrize("first", [0, 3])
-def test_a_few(first: int) -> None:
-    check(range(first, first + 3))
+def test_a_few() -> None:
+    """One by each rule: from a momentum, periodic with a force, and between two ends."""
+    check([1, 2, 3])
 
 
 @pytest.mark.slow

@@ -23,19 +23,11 @@ def test_advection_with_redundant_units():
     assert len(result.figure().axes) == 4
 
 
-@pytest.mark.parametrize(
-    ("name", "settings", "bound"),
-    [
-        ("burgers", {"T": 0.5, "saves": 5}, 1e-4),
-        ("allen_cahn", {"T": 0.3, "saves": 3}, 1e-4),
-        ("rotating_detonation", {"T": 0.5, "saves": 5, "widths": "5,5", "points": 128}, 2e-3),
-    ],
-)
-def test_networks(name, settings, bound):
-    """The beginning, where the profile moves fastest."""
-    result = run(name, **settings)
-    assert result.dataset.sizes["time"] == settings["saves"] + 1
-    assert result.dataset["relative_error"].values.max() <= bound
+def test_a_network():
+    """The beginning, where the profile moves fastest. (That of Burgers' equation is V6, of two fields below.)"""
+    result = run("allen_cahn", T=0.3, saves=3)
+    assert result.dataset.sizes["time"] == 4
+    assert result.dataset["relative_error"].values.max() <= 1e-4
     assert (np.diff(result.dataset["error_bound"].values) > 0).all()
 
 
@@ -43,16 +35,6 @@ def test_the_step_changes_at_t_start():
     result = run("advection", T=1.0, saves=10, dt=0.05, dt_start=0.02, t_start=0.25, points=200)
     assert dict(result.summary)["steps"] == str(3 * 5 + 7 * 2)
     np.testing.assert_allclose(result.dataset["time"], np.linspace(0, 1, 11))
-
-
-def test_solitons_begin_to_meet():
-    result = run("kdv", T=0.8, saves=4)
-    assert dict(result.summary)["reference"] == "exact solution"
-    data, k = result.dataset, np.sqrt([1, 5])
-    assert data["relative_error"].values.max() <= 3e-4
-    for name, of_each in (("mass", 2 * k), ("momentum", k**3 / 3), ("energy", -(k**5) / 5)):
-        assert data[name].values == pytest.approx(of_each.sum(), rel=1e-3)
-    assert [axis.get_title() for axis in result.figure().axes].count("drift of what is conserved") == 1
 
 
 def test_a_breather_keeps_its_energy():
@@ -65,14 +47,15 @@ def test_a_breather_keeps_its_energy():
     assert [axis.get_title() for axis in result.figure().axes].count("drift of what is conserved") == 1
 
 
-@pytest.mark.parametrize("settings", [{}, {"squeezing": 1.0, "units": 3, "q": -1.0}])
-def test_a_state_shared_by_equal_units(settings):
+def test_a_state_shared_by_equal_units():
+    settings = {"squeezing": 1.3, "q": -1.0}
     result = run("schrodinger", T=0.5, saves=5, dt=0.02, dt_start=0.02, **settings)
     assert result.dataset["relative_error"].values.max() <= 1e-6
     assert result.dataset["norm"].values == pytest.approx(1, rel=1e-6)
-    s = settings.get("squeezing", 1.6)
+    s = settings["squeezing"]
     assert result.dataset["energy"].values == pytest.approx((s + 1 / s) / 4 + (1 + 0.25) / 2, rel=1e-6)
     assert {"Re ψ(x, t)", "|ψ|²(x, t)"} <= {axis.get_title() for axis in result.figure().axes}
+    assert models.load("schrodinger").problem({"units": 3}).ansatz.count == 3 * 6
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +145,8 @@ def test_a_file_of_samples_is_of_one_field(tmp_path):
 
 def test_every_field_has_a_row_of_its_own():
     result = run("rotating_detonation", T=0.1, saves=2, widths="5,5", points=128)
+    assert result.dataset["relative_error"].values.max() <= 2e-3
+    assert (np.diff(result.dataset["error_bound"].values) > 0).all()
     assert result.dataset["eta"].dims == result.dataset["lambda"].dims == ("time", "x")
     assert len(result.figure().axes) == 7  # a map with its colours and profiles each, and the residual
 
@@ -178,16 +163,17 @@ def test_initial_data_is_fitted_evolved_and_measured(tmp_path):
     data = np.stack([x, two_bumps(x)], axis=1)[order]
     np.savetxt(tmp_path / "a.csv", data, delimiter=", ", header="x, u0", comments="")
     np.save(tmp_path / "a.npy", data)
-    results = [run("advection", tmp_path / name, units=6, T=1.0, saves=5) for name in ("a.csv", "a.npy")]
-    for result in results:
-        rows = dict(result.summary)
-        assert rows["initial data"].startswith("161 samples of")
-        assert float(rows["fit error at the samples"]) <= 1e-4
-        assert result.dataset["relative_error"].values.max() <= 1e-3
-        at, u = result.dataset["x"].values, result.dataset["u"].isel(time=-1).values
-        spread = 1 + 0.4
-        exact = np.exp(-(at**2) / spread) / np.sqrt(spread)
-        spread = 2 + 0.4
-        exact += 0.5 * np.sqrt(2 / spread) * np.exp(-((at - 3) ** 2) / spread)
-        assert np.linalg.norm(u - exact) / np.linalg.norm(exact) <= 1e-3
-    np.testing.assert_allclose(results[0].dataset["u"], results[1].dataset["u"], atol=1e-6)
+    result = run("advection", tmp_path / "a.csv", T=1.0, saves=5)
+    rows = dict(result.summary)
+    assert rows["initial data"].startswith("161 samples of")
+    assert float(rows["fit error at the samples"]) <= 1e-4
+    assert result.dataset["relative_error"].values.max() <= 1e-3
+    at, u = result.dataset["x"].values, result.dataset["u"].isel(time=-1).values
+    spread = 1 + 0.4
+    exact = np.exp(-(at**2) / spread) / np.sqrt(spread)
+    spread = 2 + 0.4
+    exact += 0.5 * np.sqrt(2 / spread) * np.exp(-((at - 3) ** 2) / spread)
+    assert np.linalg.norm(u - exact) / np.linalg.norm(exact) <= 1e-3
+    other = run("advection", tmp_path / "a.npy", T=0.01, saves=1)
+    assert dict(other.summary)["fit error at the samples"] == rows["fit error at the samples"]
+    np.testing.assert_allclose(other.dataset["u"][0], result.dataset["u"][0], atol=1e-6)

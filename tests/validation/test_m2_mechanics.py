@@ -149,9 +149,9 @@ def test_constraints(pick: Pick) -> None:
         all_finite(*found)
 
 
-@extremes(60)
+@extremes(20)
 def test_statements(pick: Pick) -> None:
-    """Sizes, forces and parameters of what is stated."""
+    """Sizes, forces and parameters of what is stated. (Every number in a Lagrangian is another kernel.)"""
     size = pick(COUNTS)
     words = ("size", "extent", "integer", "shape", "coordinate", "expression", "positive", "axis")
     outcome(lambda: sd.coordinates("z", size), *words)

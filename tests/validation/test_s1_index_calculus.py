@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 import sympy as sp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -332,7 +333,7 @@ def directions() -> dict:
 
 SIZES = ((1, 2), (3, 1), (4, 3), (6, 2))
 fast = settings(
-    max_examples=30, derandomize=True, deadline=None, database=None,
+    derandomize=True, deadline=None, database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )  # fmt: skip
 
@@ -373,19 +374,31 @@ def check_derivative(energy: sp.Expr, variable: sp.IndexedBase, names: tuple[sp.
                 close(walk(formula, env).v, expected[place], (energy, variable[place], N, formula))
 
 
-@fast
-@given(energies())
-def test_reverse_sweep(energy):
-    check_reverse(energy, "python")
+@pytest.mark.parametrize("count", [8, pytest.param(30, marks=pytest.mark.slow)])
+def test_reverse_sweep(count):
+    @settings(fast, max_examples=count)
+    @given(energies())
+    def holds(energy):
+        check_reverse(energy, "python")
+
+    holds()
 
 
-@fast
-@given(energies(), st.sampled_from([x, y, z, u, w]), st.permutations(NAMES))
-def test_derivative_by_a_free_index(energy, variable, names):
-    check_derivative(energy, variable, tuple(names))
+@pytest.mark.parametrize("count", [10, pytest.param(30, marks=pytest.mark.slow)])
+def test_derivative_by_a_free_index(count):
+    @settings(fast, max_examples=count)
+    @given(energies(), st.sampled_from([x, y, z, u, w]), st.permutations(NAMES))
+    def holds(energy, variable, names):
+        check_derivative(energy, variable, tuple(names))
+
+    holds()
 
 
-@settings(fast, max_examples=3)
-@given(energies())
-def test_compiled(energy):
-    check_reverse(energy, "compiled")
+@pytest.mark.parametrize("count", [1, pytest.param(3, marks=pytest.mark.slow)])
+def test_compiled(count):
+    @settings(fast, max_examples=count)
+    @given(energies())
+    def holds(energy):
+        check_reverse(energy, "compiled")
+
+    holds()

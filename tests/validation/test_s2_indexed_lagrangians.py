@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ import pytest
 import sympy as sp
 
 import symdfi as sd
+from symdfi.compile.source.checked import bounds_checked
 from symdfi.dynamics import Lagrangian
 from symdfi.symbolic.coordinates import acceleration_of
 
@@ -139,9 +141,22 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=list(CASES))
+#: One a structure, whose accelerations are compiled; the others are only where there is time, and else run by Python
+#: with every access checked: compiling all of them takes a minute.
+COMPILED = ("chain", "banded", "periodic", "mean field", "matrix", "lattice with coupled rows", "damped and driven")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        *((name, name in COMPILED) for name in CASES),
+        *(pytest.param((name, True), marks=pytest.mark.slow) for name in CASES if name not in COMPILED),
+    ],
+    ids=lambda given: f"{given[0]}, {'compiled' if given[1] else 'checked'}",
+)
 def case(request):
-    chosen = CASES[request.param]
+    name, compiled = request.param
+    chosen = CASES[name]
     system = Lagrangian(
         chosen.L,
         list(chosen.q),
@@ -150,7 +165,7 @@ def case(request):
         dissipation=chosen.dissipation,
         forces=chosen.forces,
     )
-    return chosen, system
+    return chosen, system, compiled
 
 
 # The same in scalars
@@ -299,9 +314,9 @@ OPERATIONS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("size", [3, 4, 5, 6])
+@pytest.mark.parametrize("size", [3, 6, *(pytest.param(size, marks=pytest.mark.slow) for size in (4, 5))])
 def test_against_scalars(case, size):
-    chosen, system = case
+    chosen, system, compiled = case
     write, params, inputs = setting(system, size, seed=size)
     q, qd, reference_terms = reference(chosen, write)
     rng = np.random.default_rng(size)
@@ -320,16 +335,17 @@ def test_against_scalars(case, size):
     expected = {name: number(np.array(expr, dtype=object)) for name, expr in reference_terms.items()}
 
     # The kernels.
-    kernels = system.compile()
-    arguments = (*kernels.pack(params, len(q)), kernels.input_values(inputs, kernels.sizes(len(q), params)))
-    for name, wanted in expected.items():
-        # Run as Python: compiling every kernel of every case would take minutes.
-        out = np.empty(wanted.size)
-        kernel = getattr(kernels, NAMES.get(name, name) + "_kernel").python
-        kernel(*arguments[:2], state_q, state_v, *arguments[2:], time, out)
-        close(out.reshape(wanted.shape), wanted)
     acceleration = np.linalg.solve(expected["mass_matrix"], expected["forcing"])
-    close(kernels.acceleration(state_q, state_v, params, time, inputs), acceleration)
+    with contextlib.nullcontext() if compiled else bounds_checked():
+        kernels = system.compile()
+        arguments = (*kernels.pack(params, len(q)), kernels.input_values(inputs, kernels.sizes(len(q), params)))
+        for name, wanted in expected.items():
+            # Run as Python: compiling every kernel of every case would take minutes.
+            out = np.empty(wanted.size)
+            kernel = getattr(kernels, NAMES.get(name, name) + "_kernel").python
+            kernel(*arguments[:2], state_q, state_v, *arguments[2:], time, out)
+            close(out.reshape(wanted.shape), wanted)
+        close(kernels.acceleration(state_q, state_v, params, time, inputs), acceleration)
 
     # The formulas for reading say the same.
     for variables, state in ((chosen.q, state_q), (chosen.v, state_v)):
@@ -379,5 +395,5 @@ def split(variables, values: np.ndarray, write: Scalars, *, plain: bool = False)
 
 
 def test_structure(case):
-    chosen, system = case
+    chosen, system, _ = case
     assert system.mass_structure.kind == chosen.structure

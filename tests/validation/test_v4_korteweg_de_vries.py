@@ -7,6 +7,9 @@ fits of û. How far it gets still depends on the minimum that the run starts fro
 to 6e-5, end at 4e-4 to 9e-3 with γ = 1e-8, and invariants kept do not help.
 """
 
+import numpy as np
+import pytest
+
 from symdfi import models
 from tests.validation import bounds
 
@@ -14,8 +17,16 @@ from tests.validation import bounds
 def test_two_solitons():
     result = models.load("kdv").run({})
     assert dict(result.summary)["parameters"] == "30"
+    assert dict(result.summary)["reference"] == "exact solution"
     errors = result.dataset["relative_error"].values
     assert result.dataset["time"].values[-1] == 4
     assert errors[0] <= 4e-5
     assert max(errors) <= 1e-3
     bounds.holds(result.dataset["error"].values, result.dataset["error_bound"].values)
+    # The beginning, until t = 0.8: what the two have of each invariant.
+    begin, k = result.dataset.sel(time=slice(0, 0.81)), np.sqrt([1, 5])
+    assert begin.sizes["time"] == 21
+    assert begin["relative_error"].values.max() <= 3e-4
+    for name, of_each in (("mass", 2 * k), ("momentum", k**3 / 3), ("energy", -(k**5) / 5)):
+        assert begin[name].values == pytest.approx(of_each.sum(), rel=1e-3)
+    assert [axis.get_title() for axis in result.figure().axes].count("drift of what is conserved") == 1
