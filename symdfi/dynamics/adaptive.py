@@ -21,8 +21,9 @@ from symdfi.numbers import reals
 from symdfi.showing import Settings
 
 #: As in loops/adaptive.py.
-_RUNNING, _FINISHED, _STOPPED, _UNDERFLOW = range(4)
-_STATUS, _ROW, _ACCEPTED, _TRAIL, _FOUND, _REJECTED = range(6)
+RUNNING, _FINISHED, STOPPED, _UNDERFLOW, _NEAR = range(5)
+STATUS, ROW, ACCEPTED, _TRAIL, _FOUND, _REJECTED, _MARKED = range(7)
+_NOW, _STEP, _ERROR, _LOW = range(4)
 _PARTS = 8
 #: About so many attempted steps of a small system are made before a call returns, so that Ctrl-C is heard.
 _ATTEMPTS = 20_000
@@ -92,17 +93,21 @@ class _Run:
         self.members, self.width = members, 2 * n
         self.kernel = model.function(model.kernels.acceleration_kernel)
         self.watch = model.function(event_kernel(model.kernels, self.events)) if self.events else self.kernel
-        self.y, self.f = np.concatenate([model.ensemble.q, model.ensemble.v], axis=1), np.empty((members, 2 * n))
+        self.y, self.f = np.concatenate([model.ensemble.q, model.ensemble.v], axis=1), np.zeros((members, 2 * n))
         self.low, self.clock = np.zeros((members, 2 * n)), np.zeros((members, 4))
         self.clock[:, 0] = schedule.start
-        self.counts = np.zeros((members, 6), np.int64)
+        self.counts = np.zeros((members, 7), np.int64)
         self.times = np.empty(0) if schedule.times is None else np.ascontiguousarray(schedule.times)
-        self.out = np.empty((members, self.times.size, 2 * n))
+        # What a motion that goes on has saved before is with it: here a state of its own stands there.
+        self.out = np.repeat(self.y[:, None], self.times.size, axis=1)
         if self.times.size and self.times[0] == schedule.start:
-            self.out[:, 0], self.counts[:, _ROW] = self.y, 1
-        self.values = np.empty((members, len(self.events)))
+            self.counts[:, ROW] = 1
+        self.values = np.zeros((members, len(self.events)))
         kinds = np.array([(e.direction, e.limit) for e in self.events], np.int64).reshape(-1, 2)
         self.kinds = np.tile(kinds, (members, 1, 1))
+        self.happened = np.zeros((members, len(self.events)), np.int64)
+        self._restore()
+        self.noted = {name: values.copy() for name, values in self._standing().items()}
         # Of large systems a few at a time: what the loop works in is made anew in every call.
         room = max(8, _ATTEMPTS // (members * (1 + n // 50)))
         self.attempts = 1 if model.is_driven else room
@@ -116,19 +121,55 @@ class _Run:
         self.occurred: list[np.ndarray] = []
         self.whose: list[np.ndarray] = []
 
+    def _standing(self) -> dict[str, np.ndarray]:
+        """Where the members are, and all that their next steps depend on."""
+        n = self.width // 2
+        return {
+            "q": self.y[:, :n], "v": self.y[:, n:], "low": self.low, "f": self.f, "clock": self.clock,
+            "counts": self.counts, "values": self.values, "left": self.kinds[:, :, 1], "happened": self.happened,
+        }  # fmt: skip
+
+    def _restore(self) -> None:
+        """Members of a motion that goes on stand where they stood; those without a step begin anew."""
+        carry = self.model.ensemble.carry
+        own = carry["counts"][:, ACCEPTED] > 0 if carry else np.zeros(self.members, bool)
+        for name, values in carry.items():
+            self._standing()[name][own] = values[own]
+        self.counts[own & (self.counts[:, STATUS] == RUNNING), STATUS] = _NEAR
+
+    def _note(self, members: np.ndarray) -> None:
+        """What a longer run goes on from."""
+        for name, values in self._standing().items():
+            self.noted[name][members] = values[members]
+
+    def _approach(self) -> None:
+        """Members that are near the end go there from now on, once it is noted where they stand."""
+        for member in np.flatnonzero(self.counts[:, STATUS] == _NEAR):
+            tally, at = self.counts[member], self.clock[member]
+            tally[STATUS] = RUNNING
+            if tally[ACCEPTED] == 0:  # already the first step is such: a longer run begins anew
+                tally[_MARKED] = 1
+                continue
+            self._note(np.array([member]))
+            left = (self.schedule.stop - at[_NOW]) - at[_LOW]
+            if abs(at[_STEP]) >= abs(left) * (1.0 - 1e-10):
+                at[_STEP], tally[_MARKED] = left, 1
+
     def finish(self, report: Callable[[float], None]) -> Outcome:
         """Step until all members are done, one of them fails, or Ctrl-C."""
-        span, covered, failure = self.schedule.stop - self.schedule.start, 0.0, None
+        span, failure = self.schedule.stop - self.schedule.start, None
+        covered = float(np.mean((self.clock[:, 0] - self.schedule.start) / span))
         try:
             first = (self.kernel, self.watch, 8)
-            self._call(self.loop.begin, first, self._signals(0.0), self.y, self.f, self.clock, self.values)
+            self._call(self.loop.begin, first, self._signals(0.0), self.y, self.f, self.clock, self.values, self.counts)
             if not np.isfinite(self.f).all():
                 self.model.acceleration(self.schedule.start)
             again = (
                 self.attempts, self.steps.attempt, self.steps.interpolate, self.project, self.kernel, self.watch,
                 (8, 12, 16, 7, int(bool(self.model.constraints))),
             )  # fmt: skip
-            while failure is None and (self.counts[:, _STATUS] == _RUNNING).any():
+            self._approach()
+            while failure is None and (self.counts[:, STATUS] == RUNNING).any():
                 try:
                     self._call(
                         self.loop.advance, again, self._signals(self.clock[:, 1]), self.y, self.low, self.f, self.clock,
@@ -136,8 +177,9 @@ class _Run:
                     )  # fmt: skip
                 finally:
                     self._collect()
-                status, steps = self.counts[:, _STATUS], self.counts[:, _ACCEPTED]
-                endless = (status == _RUNNING) & is_endless(self.schedule, self.clock[:, 0], steps)
+                    self._approach()
+                status, steps = self.counts[:, STATUS], self.counts[:, ACCEPTED]
+                endless = (status == RUNNING) & is_endless(self.schedule, self.clock[:, 0], steps)
                 for member in np.flatnonzero(endless | (status == _UNDERFLOW))[:1]:
                     failure = self._failure(int(member))
                 now = float(np.mean((self.clock[:, 0] - self.schedule.start) / span))
@@ -178,24 +220,25 @@ class _Run:
             rows = self.found[member, : self.counts[member, _FOUND]].copy()
             self.occurred.append(rows)
             self.whose.append(np.full(len(rows), member))
+            self.happened[member] += np.bincount(rows[:, 0].astype(int), minlength=len(self.events))
         self.counts[:, [_TRAIL, _FOUND]] = 0
 
     def _failure(self, member: int) -> DivergenceError:
-        time, step = float(self.clock[member, 0]), int(self.counts[member, _ACCEPTED])
+        time, step = float(self.clock[member, 0]), int(self.counts[member, ACCEPTED])
         return DivergenceError(
             f"DOP853 stopped at t = {time:.6g}: after {step} steps the next would be of {self.clock[member, 1]:.1e}",
             time=time, step=step, member=member,
         )  # fmt: skip
 
     def _outcome(self, failure: Failure | None) -> Outcome:
-        n, t, y, rows = self.width // 2, self.times, self.out, self.counts[:, _ROW].copy()
+        n, t, y, rows = self.width // 2, self.times, self.out, self.counts[:, ROW].copy()
         trails = [np.concatenate([self.trail[member, :0], *parts]) for member, parts in enumerate(self.trails)]
         if self.schedule.times is None:
             t, y = np.append(trails[0][:, 0], self.clock[0, 0]), np.append(trails[0][:, 2 : 2 + 2 * n], self.y, axis=0)
             y, rows = y[None], np.array([len(t)])
         elif (
             self.members == 1
-            and (self.counts[0, _STATUS] == _STOPPED or isinstance(failure, Interrupted))
+            and (self.counts[0, STATUS] == STOPPED or isinstance(failure, Interrupted))
             and self.clock[0, 0] not in t[: rows[0]]
         ):
             # A single run that an event or Ctrl-C has stopped ends there.
@@ -206,7 +249,14 @@ class _Run:
         )  # fmt: skip
         dense = [self._dense(member, trail) for member, trail in enumerate(trails)] if self.schedule.dense else []
         q, v = np.ascontiguousarray(y[..., :n]), np.ascontiguousarray(y[..., n:])
-        return Outcome(t, q, v, rows, found, dense, failure)
+        last = self._last() if failure is None or isinstance(failure, Interrupted) else {}
+        return Outcome(t, q, v, rows, found, dense, failure, last=last)
+
+    def _last(self) -> dict[str, np.ndarray]:
+        status = self.counts[:, STATUS]
+        self._note(np.flatnonzero((status == STOPPED) | ((status == RUNNING) & (self.counts[:, _MARKED] == 0))))
+        self.noted["counts"][:, _MARKED] = 0
+        return self.noted
 
     def _dense(self, member: int, trail: np.ndarray) -> Interpolant:
         if not len(trail):

@@ -68,29 +68,3 @@ class SciPyPolynomials(Interpolant):
 def resting(t: float, y: np.ndarray) -> Interpolant:
     """What there is before the first step: the state ``y`` at the time ``t`` alone."""
     return StepPolynomials(np.array([t]), np.ones(1), y[None], np.zeros((1, 1, y.size)), t)
-
-
-@dataclass(frozen=True)
-class Joined(Interpolant):
-    """The interpolants of a motion that was gone on with, one after the other."""
-
-    parts: tuple[Interpolant, ...]
-
-    @classmethod
-    def of(cls, before: Interpolant, after: Interpolant) -> Joined:
-        """Of a motion and of what it has gone on by."""
-        return cls((*(before.parts if isinstance(before, Joined) else (before,)), after))
-
-    @property
-    def span(self) -> tuple[float, float]:
-        return self.parts[0].span[0], self.parts[-1].span[1]
-
-    def __call__(self, t: ArrayLike) -> np.ndarray:
-        at = np.asarray(t, dtype=float)
-        start, stop = self.span
-        ahead = 1.0 if stop > start else -1.0
-        begins = ahead * np.array([part.span[0] for part in self.parts])
-        number = np.clip(np.searchsorted(begins, ahead * at.ravel(), side="right") - 1, 0, len(self.parts) - 1)
-        values = [self.parts[k](time) for k, time in zip(number.tolist(), at.ravel().tolist(), strict=True)]
-        width = self.parts[0](start).shape[-1]
-        return np.array(values).reshape(*at.shape, width)

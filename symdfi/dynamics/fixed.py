@@ -12,7 +12,12 @@ from symdfi.dynamics.model import Model
 from symdfi.dynamics.outcome import Failure, Outcome
 from symdfi.dynamics.states import Ensemble
 from symdfi.errors import ConvergenceError, DivergenceError, Interrupted
+from symdfi.numbers import count, real
 
+#: From here on t + h = t to within a few digits.
+_MOST_STEPS = 1e14
+#: More states than any memory holds.
+_MOST_SAVED = 10**11
 #: About so many numbers are worked on before a call returns, so that Ctrl-C is heard.
 _WORK = 1_000_000
 
@@ -26,6 +31,26 @@ class Grid:
     h: float
     marks: np.ndarray
     every: int
+
+    @classmethod
+    def of(cls, start: float, stop: float, dt: float | None, save_every: int) -> Grid:
+        """Steps of about ``dt`` from ``start`` to ``stop``, which they divide. ``ValueError`` where there are none."""
+        length = abs(stop - start)
+        if dt is None:
+            raise ValueError(
+                "dt is missing: a method of fixed steps needs integrate(..., dt=0.01); 'dop853' chooses its own"
+            )
+        if not 0 < (dt := real(dt, "dt")) <= length * (1 + 1e-12):
+            backward = "; to go backward give t_span = (t1, t0)" if dt < 0 else ""
+            raise ValueError(f"dt = {dt} must be positive and at most the length of t_span{backward}")
+        save_every = count(save_every, "save_every", 1)
+        if not length < _MOST_STEPS * dt:
+            raise ValueError(f"t_span = ({start}, {stop}) in steps of dt = {dt} makes {length / dt:.3g} steps")
+        steps = max(1, round(length / dt))
+        if steps // save_every > _MOST_SAVED:
+            raise ValueError(f"of {steps} steps of dt = {dt} every {save_every}. is saved: take a larger save_every")
+        marks = np.unique(np.append(np.arange(0, steps + 1, save_every), steps))
+        return cls(start, (stop - start) / steps, marks, save_every)
 
     @property
     def times(self) -> np.ndarray:
@@ -74,7 +99,7 @@ def run_steps(method: Method, model: Model, grid: Grid, report: Callable[[float]
         vs[:, 0] = motion.v
         between = np.empty((members, 1, n)), np.empty((members, 1, n))
         for span, first in grid.spans(most):
-            if span.done == grid.regular:
+            if span.done % grid.every == 0:
                 last = motion.copied() | {"v": vs[:, rows - 1].copy()}
             if first < 0:
                 done, saved = method.advance(model, motion, span, *between, 0), rows
@@ -92,11 +117,12 @@ def run_steps(method: Method, model: Model, grid: Grid, report: Callable[[float]
                 break
             rows = saved
             report(span.steps / (grid.marks[-1] - grid.marks[0]))
-        if not last:  # velocities as they are saved, which some methods do without
+        if grid.marks[-1] == grid.regular:  # velocities as they are saved, which some methods do without
             last = motion.copied() | {"v": vs[:, rows - 1].copy()}
     except KeyboardInterrupt:
         failure, good = Interrupted(), np.full(members, rows)
-    return Outcome(grid.times, qs, vs, good, failure=failure, last={} if failure else last)
+    going = failure is None or isinstance(failure, Interrupted)
+    return Outcome(grid.times, qs, vs, good, failure=failure, last=last if going else {})
 
 
 def _failure(

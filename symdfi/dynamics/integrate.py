@@ -24,12 +24,7 @@ from symdfi.dynamics.states import Ensemble, read_ensemble
 from symdfi.dynamics.system import Lagrangian
 from symdfi.dynamics.trajectory import Trajectory
 from symdfi.errors import SymbolicError
-from symdfi.numbers import count, finite_reals, interval, real
-
-#: From here on t + h = t to within a few digits.
-_MOST_STEPS = 1e14
-#: More states than any memory holds.
-_MOST_SAVED = 10**11
+from symdfi.numbers import finite_reals, interval
 
 
 def integrate(
@@ -104,13 +99,13 @@ def integrate(
         for name, given in (("t_eval", t_eval is not None), ("events", events != ()), ("dense", dense)):
             if given:
                 raise ValueError(f"{name} needs an adaptive method such as 'dop853', not {_label(method)}")
-        plan = _read_grid(start, stop, dt, save_every)
+        plan = Grid.of(start, stop, dt, save_every)
     else:
         times = _read_times(start, stop, dt, save_every, t_eval, ensemble)
         plan = Schedule(start, stop, times, read_events(events), dense)
     if system.constraints:
         Model(kernels, ensemble, inputs, start).check_constraints(start)
-    resumption = Resumption(chosen, inputs, ensemble, plan, dt, save_every)
+    resumption = Resumption(chosen, inputs, ensemble, plan, dt, save_every, stop)
     outcome = run_members((system, chosen, inputs, plan), ensemble, executor)
     label = method if isinstance(method, str) else _label(method)
     found = {**(params or {}), **{s: value for s, value in ensemble.shared.items() if s in system.sizes}}
@@ -146,32 +141,13 @@ def _label(method: Any) -> str:
     return method if isinstance(method, str) else type(method).__name__
 
 
-def _read_grid(start: float, stop: float, dt: float | None, save_every: int) -> Grid:
-    length = abs(stop - start)
-    if dt is None:
-        raise ValueError(
-            "dt is missing: a method of fixed steps needs integrate(..., dt=0.01); 'dop853' chooses its own"
-        )
-    if not 0 < (dt := real(dt, "dt")) <= length * (1 + 1e-12):
-        backward = "; to go backward give t_span = (t1, t0)" if dt < 0 else ""
-        raise ValueError(f"dt = {dt} must be positive and at most the length of t_span{backward}")
-    save_every = count(save_every, "save_every", 1)
-    if not length < _MOST_STEPS * dt:
-        raise ValueError(f"t_span = ({start}, {stop}) in steps of dt = {dt} makes {length / dt:.3g} steps")
-    steps = max(1, round(length / dt))
-    if steps // save_every > _MOST_SAVED:
-        raise ValueError(f"of {steps} steps of dt = {dt} every {save_every}. is saved: take a larger save_every")
-    marks = np.unique(np.append(np.arange(0, steps + 1, save_every), steps))
-    return Grid(start, (stop - start) / steps, marks, save_every)
-
-
 def _read_times(
     start: float, stop: float, dt: float | None, save_every: int, t_eval: ArrayLike | None, ensemble: Ensemble
 ) -> np.ndarray | None:
     """The times at which states are saved, None for all steps."""
     if t_eval is None:
         if dt is not None:
-            return np.append(_read_grid(start, stop, dt, save_every).times[:-1], stop)
+            return np.append(Grid.of(start, stop, dt, save_every).times[:-1], stop)
         if ensemble.batch:
             raise ValueError("the members of an ensemble make steps of their own: give t_eval (or dt), to save at")
         return None

@@ -9,7 +9,7 @@ import numpy as np
 from symdfi.archive import Missing, keep, keep_as_data, keep_by
 from symdfi.archive.classes import Call
 from symdfi.dynamics.adaptive import DOP853, Schedule
-from symdfi.dynamics.dense import Joined, SciPyPolynomials, StepPolynomials
+from symdfi.dynamics.dense import SciPyPolynomials, StepPolynomials
 from symdfi.dynamics.events import Event, Occurrences
 from symdfi.dynamics.fixed import Grid
 from symdfi.dynamics.methods import RK4, ImplicitMidpoint, Verlet
@@ -71,7 +71,7 @@ def _scipy(ts: np.ndarray, pieces: list[Any]) -> SciPyPolynomials:
 
 
 keep(Lagrangian, Verlet, RK4, ImplicitMidpoint, DOP853, SciPy, Event)
-keep_as_data(Ensemble, Joined, Occurrences, Schedule, StepPolynomials)
+keep_as_data(Ensemble, Occurrences, Schedule, StepPolynomials)
 keep_as_data(Grid, Resumption, room="dynamics.")
 keep_by(SciPyPolynomials, _dense, _scipy)
 keep_by(Trajectory, _trajectory, _made)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,8 @@ class Outcome:
     """States ``q`` and ``v`` (m, s, n_dof) at the times ``t`` (s,), of which every member has its first ``rows``
     (the others hold nothing); what happened; and the exception that ended the integration before its time.
 
-    ``last`` is where methods of equal steps go on from, by name, a row a member: q, v, and what the method carries."""
+    ``last`` is where a longer run goes on from, by name, a row a member: q, v, and what the method carries; empty where
+    there is nothing to go on from, or no method that does."""
 
     t: np.ndarray
     q: np.ndarray
@@ -30,7 +32,7 @@ class Outcome:
     dense: list[Interpolant] = field(default_factory=list)
     failure: Failure | None = None
     energy: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
-    last: dict[str, np.ndarray] = field(default_factory=dict)
+    last: dict[str, Any] = field(default_factory=dict)
 
 
 def joined(outcomes: Sequence[Outcome], total: int) -> Outcome:
@@ -51,5 +53,10 @@ def joined(outcomes: Sequence[Outcome], total: int) -> Outcome:
     dense = [interpolant for outcome in outcomes for interpolant in outcome.dense]
     failure = next((outcome.failure for outcome in outcomes if outcome.failure is not None), None)
     q, v, rows, energy = (together(name) for name in ("q", "v", "rows", "energy"))
-    last = {} if failure else {name: np.concatenate([o.last[name] for o in outcomes]) for name in first.last}
+    whole = not missing and all(outcome.last for outcome in outcomes)
+    last = {name: _chained([o.last[name] for o in outcomes]) for name in first.last} if whole else {}
     return Outcome(first.t, q, v, rows, events, dense, failure, energy, last)
+
+
+def _chained(parts: list[Any]) -> Any:
+    return np.concatenate(parts) if isinstance(parts[0], np.ndarray) else [one for part in parts for one in part]

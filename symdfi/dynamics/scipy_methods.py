@@ -17,6 +17,7 @@ from symdfi.dynamics.dense import Interpolant, SciPyPolynomials, resting
 from symdfi.dynamics.events import Occurrences, event_kernel
 from symdfi.dynamics.model import Model
 from symdfi.dynamics.outcome import Failure, Outcome
+from symdfi.dynamics.scipy_memory import Standing, comes_to_the_end, felt, kept, together
 from symdfi.errors import ConvergenceError, DivergenceError, Interrupted, SymbolicError
 
 #: The least rtol that SciPy does not replace.
@@ -75,7 +76,8 @@ class SciPy(AdaptiveMethod):
         events = Occurrences.listed(found, members, len(schedule.events), n)
         rows, dense = np.array([len(run.y) for run in runs]), [run.dense() for run in runs] if schedule.dense else []
         q, v = np.ascontiguousarray(y[..., :n]), np.ascontiguousarray(y[..., n:])
-        return Outcome(t, q, v, rows, events, dense, failure)
+        going = failure is None or isinstance(failure, Interrupted)
+        return Outcome(t, q, v, rows, events, dense, failure, last=together(runs) if going else {})
 
 
 class _Member:
@@ -92,7 +94,10 @@ class _Member:
         self.pieces: list[Any] = []
         self.ends = [schedule.start]
         self.left = [event.limit for event in schedule.events]
+        self.happened = [0] * len(self.left)
         self.stopped = False
+        self.steps, self.since, self.values = 0, schedule.start, np.zeros(len(self.left))
+        self.standing = Standing.of(model.ensemble, member)
 
     @np.errstate(all="ignore")
     def finish(self, report: Callable[[float], None]) -> Failure | None:
@@ -127,48 +132,80 @@ class _Member:
                     return f"{error}"
             return found or "; ".join(str(w.message) for w in warned) or None
 
-        if schedule.times is None or (schedule.times.size and schedule.times[0] == schedule.start):
-            self._save(schedule.start, self.y0)
-        values = self._values(schedule.start, self.y0)
-        steps, since = 0, schedule.start
-
         def failed(time: float, message: str | None) -> DivergenceError:
             return DivergenceError(
                 f"{method.name} stopped at t = {time:.6g}: {message or 'the state is not finite'}",
-                time=time, step=steps, member=self.member,
+                time=time, step=self.steps, member=self.member,
             )  # fmt: skip
 
         kind = getattr(scipy.integrate, method.name)
         options = {"rtol": method.rtol, "atol": atol, "max_step": method.max_step}
-        solver = guarded(lambda: kind(slope, schedule.start, self.y0, schedule.stop, **options))
+        known = self.standing
+        if known.steps:
+            self._restore(known)
+            if self.stopped:
+                return None
+        begins, moment = (known.y, known.time) if known.steps else (self.y0, schedule.start)
+        solver = guarded(lambda: kind(slope, moment, begins, schedule.stop, **options))
         if isinstance(solver, str):
-            return failed(schedule.start, solver)
+            return failed(moment, solver)
+        if known.steps:
+            known.put(solver)
+        else:
+            if schedule.times is None or (schedule.times.size and schedule.times[0] == schedule.start):
+                self._save(schedule.start, self.y0)
+            self.values = self._values(schedule.start, self.y0)
+        marked = not known.steps and felt(solver, slope)
         while solver.status == "running" and not self.stopped:
             before = float(solver.t)
+            if not marked:
+                self.standing = self._now(solver)
+                marked = comes_to_the_end(solver)
             message = guarded(solver.step)
             if solver.t == before or solver.status == "failed" or not np.isfinite(solver.y).all():
                 return failed(float(solver.t), message)
-            steps += 1
-            if is_endless(schedule, float(solver.t), steps):
+            self.steps += 1
+            if is_endless(schedule, float(solver.t), self.steps):
                 return failed(float(solver.t), f"steps of {abs(solver.t - before):.1e} would take more than 1e14")
-            if steps % _MANY == 0:
-                if abs(solver.t - since) <= _MANY * _ROUNDING * abs(since):
+            if self.steps % _MANY == 0:
+                if abs(solver.t - self.since) <= _MANY * _ROUNDING * abs(self.since):
                     return failed(float(solver.t), f"steps of {abs(solver.t - before):.1e} are rounding of the time")
-                since = float(solver.t)
+                self.since = float(solver.t)
             inside = solver.dense_output()
             if self.model.constraints and not self._project(solver, slope):
                 return ConvergenceError(
-                    f"the constraints could not be met after step {steps} (t = {solver.t:.6g}): reduce max_step",
-                    time=float(solver.t), step=steps, member=self.member,
+                    f"the constraints could not be met after step {self.steps} (t = {solver.t:.6g}): reduce max_step",
+                    time=float(solver.t), step=self.steps, member=self.member,
                 )  # fmt: skip
             end = float(solver.t)
             if schedule.events:
-                values, end = self._watch(inside, float(solver.t_old), float(solver.t), values)
+                self.values, end = self._watch(inside, float(solver.t_old), float(solver.t), self.values)
             self._save_until(inside, end, solver)
             self.ends.append(end)
             self.pieces.append(inside)
             report((end - solver.t_old) / span)
+        if self.stopped:
+            self.standing = self._now(solver)
         return None
+
+    def _now(self, solver: Any) -> Standing:
+        """Where the member stands, and all that its next steps depend on."""
+        values, left, happened = self.values.copy(), np.array(self.left, int), np.array(self.happened, int)
+        end = self.ends[-1] if self.stopped else float(solver.t)
+        rows = 0 if self.schedule.times is None else len(self.t)
+        return Standing(
+            end, np.array(solver.y), self.steps, rows, self.stopped, values, left, happened, self.since, kept(solver)
+        )
+
+    def _restore(self, known: Standing) -> None:
+        """A member of a motion that goes on: the states that it has saved before are with that."""
+        self.steps, self.since, self.stopped = known.steps, known.since, known.stopped
+        self.values, self.left, self.happened = known.values.copy(), known.left.tolist(), known.happened.tolist()
+        self.ends = [known.time]
+        if self.schedule.times is not None:
+            self.t, self.y = self.schedule.times[: known.rows].tolist(), [known.y] * known.rows
+        else:
+            self._save(known.time, known.y)
 
     def dense(self) -> Interpolant:
         """The states between all steps."""
@@ -225,6 +262,7 @@ class _Member:
                     happened.append((b if now[k] == 0 else brentq(vanish, a, b, xtol=1e-300, rtol=1e-15), k))
             for time, k in sorted(happened, key=lambda pair: pair[0] * np.sign(stop - start)):
                 self.found.append(np.concatenate([[k, time], inside(time)])[None])
+                self.happened[k] += 1
                 self.left[k] -= 1
                 if self.left[k] == 0:
                     self.stopped = True

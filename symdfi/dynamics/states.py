@@ -28,7 +28,7 @@ class Ensemble:
     batch: tuple[int, ...]
     shared: Mapping[Any, Any]
     varied: Mapping[Any, np.ndarray]
-    carry: Mapping[str, np.ndarray] = field(default_factory=dict)
+    carry: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def size(self) -> int:

@@ -125,25 +125,28 @@ class Trajectory(Result):
         )  # fmt: skip
 
     def resume(
-        self, t_end: float, *, t_eval: ArrayLike | None = None, inputs: Any = None, method: Any = None,
+        self, t_end: float | None = None, *, t_eval: ArrayLike | None = None, inputs: Any = None, method: Any = None,
         executor: Executor | None = None,
     ) -> Trajectory:  # fmt: skip
-        """The motion gone on with to ``t_end``, by the same method, from where it has come to.
+        """The motion gone on with to ``t_end``, by the same method, from where it has come to: to the last bit as if it
+        had not stopped. Without ``t_end`` to where it was to end, where Ctrl-C has stopped it.
 
-        In equal steps it is the motion that was never interrupted, to the last bit, where ``t_end`` is a whole number
-        of the same steps (of dt that divides both spans alike); an adaptive method chooses its steps anew from the end
-        on, saves every dt, or at the times ``t_eval``, as it did, and its terminal events count anew. ``inputs`` and
-        ``method`` are only asked for where a file could not keep them, functions of time say.
+        This takes a ``t_end`` that is a whole number of the same steps (of dt that divides both spans alike). Of an
+        adaptive method what its steps near the end were shortened by is taken back, so that they are those of a longer
+        run, saved every dt, or at the further times ``t_eval``, as they were; a save at the end that a longer run does
+        not make is not kept. ("scipy:LSODA", whose memory SciPy does not show, is run from the beginning.) Members of
+        an ensemble that a terminal event has stopped stay so. ``inputs`` and ``method`` are only asked for where a file
+        could not keep them, functions of time say.
 
-        Raises ``ValueError`` where the motion has ended before its time, by an event say, or for an end that no steps
-        lead to; ``CheckpointError`` naming what a file could not keep; and what ``integrate`` raises.
+        Raises ``ValueError`` where the motion does not go on, as after a divergence or a terminal event, saying why,
+        or for an end that no steps lead to; ``CheckpointError`` naming what a file could not keep; and what
+        ``integrate`` raises.
         """
         if isinstance(self.system, Missing):
             raise CheckpointError(f"the file could not keep the system: {self.system}")
         if self.resumption is None:
             raise ValueError(
-                "this motion has nothing to go on from: an event or an error has ended it, or it is a member of an "
-                "ensemble; integrate from its last state instead"
+                "this motion has nothing to go on from, as it is a member of an ensemble: integrate from its last state"
             )
         return self.resumption.resume(self, t_end, t_eval, inputs, method, executor)
 

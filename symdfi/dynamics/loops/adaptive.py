@@ -28,9 +28,10 @@ THIS, LAST = 0.6, -0.2
 PARTS = 8
 
 # What has become of a member, in counts[:, 0]; the other columns hold the next of ``times``, the accepted steps, the
-# steps in the trail, the events found, and whether the last attempt was rejected.
-RUNNING, FINISHED, STOPPED, UNDERFLOW = 0, 1, 2, 3
-STATUS, ROW, ACCEPTED, TRAIL, FOUND, REJECTED = 0, 1, 2, 3, 4, 5
+# steps in the trail, the events found, whether the last attempt was rejected, and whether the end has had its say in
+# the size of a step: before, a member is NEAR, and waits for what a longer run goes on from to be noted.
+RUNNING, FINISHED, STOPPED, UNDERFLOW, NEAR = 0, 1, 2, 3, 4
+STATUS, ROW, ACCEPTED, TRAIL, FOUND, REJECTED, MARKED = 0, 1, 2, 3, 4, 5, 6
 # In clock: the time, the next step, the error of the last accepted one, and what rounding took off the time.
 NOW, STEP, ERROR, LOW = 0, 1, 2, 3
 
@@ -50,15 +51,15 @@ def anywhere(sizes, ints, q, v, params, inputs, t):
     return True
 
 
-@jit("float64(float64, float64)")
-def clipped(left, h):
-    """The step h, or what is ``left`` to the end if that is hardly more."""
-    return left if abs(h) >= abs(left) * (1.0 - 1e-10) else h
+@jit("boolean(float64, float64)")
+def reaches(left, h):
+    """Whether a step h comes to the end, or hardly less far, where ``left`` is what there is to it."""
+    return abs(h) >= abs(left) * (1.0 - 1e-10)
 
 
-@jit(f"float64({KERNEL}, int64, {I}, {I}, {V}, {V}, {V}, {V}, float64, float64, {V}, {V}, float64)")
-def first_step(acceleration, order, sizes, ints, y, f, params, row, t, t_end, rtol, atol, max_step):
-    """The size of the first step (II.4, Starting Step Size)."""
+@jit(f"float64({KERNEL}, int64, {I}, {I}, {V}, {V}, {V}, {V}, float64, float64, {V}, {V}, float64, {I})")
+def first_step(acceleration, order, sizes, ints, y, f, params, row, t, t_end, rtol, atol, max_step, tally):
+    """The size of the first step (II.4, Starting Step Size); NEAR in ``tally`` where the end has a say in it."""
     n = y.size
     scale, moved, f1 = np.empty(n), np.empty(n), np.empty(n)
     for i in range(n):
@@ -66,7 +67,9 @@ def first_step(acceleration, order, sizes, ints, y, f, params, row, t, t_end, rt
     span = min(abs(t_end - t), max_step)
     ahead = 1.0 if t_end > t else -1.0
     d0, d1 = norm(y, scale), norm(f, scale)
-    h0 = min(span, 1e-6 if d0 < 1e-5 or d1 < 1e-5 else 0.01 * d0 / d1)
+    h0 = 1e-6 if d0 < 1e-5 or d1 < 1e-5 else 0.01 * d0 / d1
+    near = h0 > abs(t_end - t)
+    h0 = min(span, h0)
     for i in range(n):
         moved[i] = y[i] + ahead * h0 * f[i]
     acceleration(sizes, ints, moved[: n // 2], moved[n // 2 :], params, row, t + ahead * h0, f1[n // 2 :])
@@ -78,26 +81,47 @@ def first_step(acceleration, order, sizes, ints, y, f, params, row, t, t_end, rt
     else:
         h1 = (0.01 / max(d1, d2)) ** (1.0 / order)
     h = min(100.0 * h0, h1, span)
-    return clipped(t_end - t, ahead * (h if h > 0.0 else h0))
+    h = ahead * (h if h > 0.0 else h0)
+    last = reaches(t_end - t, h)
+    if near or last:
+        tally[STATUS] = NEAR
+    return t_end - t if last else h
 
 
 @jit(
-    f"void(int64, int64, {KERNEL}, {KERNEL}, int64, {I}, {I}, {M}, {T}, {M}, {M}, {M}, {M}, float64, {V}, {V}, float64)"
+    f"void(int64, int64, {KERNEL}, {KERNEL}, int64, {I}, {I}, {M}, {T}, {M}, {M}, {M}, {M}, {J}, float64, {V}, {V}, "
+    "float64)"
 )
 def begin(
-    start, stop, acceleration, events, order, sizes, ints, params, inputs, y, f, clock, values, t_end, rtol, atol,
-    max_step,
+    start, stop, acceleration, events, order, sizes, ints, params, inputs, y, f, clock, values, counts, t_end, rtol,
+    atol, max_step,
 ):  # fmt: skip
-    """The slopes ``f`` and the events' ``values`` at the initial states, and the first steps."""
+    """The slopes ``f`` and the events' ``values`` at the initial states, and the first steps, of members that have made
+    no step yet."""
     n = y.shape[1] // 2
     for s in range(start, stop):
+        if counts[s, ACCEPTED] > 0:
+            continue
         own = params[s if params.shape[0] > 1 else 0]
         row = inputs[s if inputs.shape[0] > 1 else 0, 0]
         for i in range(n):
             f[s, i] = y[s, n + i]
         acceleration(sizes, ints, y[s, :n], y[s, n:], own, row, clock[s, NOW], f[s, n:])
         clock[s, STEP] = first_step(
-            acceleration, order, sizes, ints, y[s], f[s], own, row, clock[s, NOW], t_end, rtol, atol, max_step
+            acceleration,
+            order,
+            sizes,
+            ints,
+            y[s],
+            f[s],
+            own,
+            row,
+            clock[s, NOW],
+            t_end,
+            rtol,
+            atol,
+            max_step,
+            counts[s],
         )
         clock[s, ERROR] = 1.0
         if values.shape[1] > 0:
@@ -241,7 +265,10 @@ def advance(
             if total > 0 and found.shape[1] - tally[FOUND] < PARTS * total:
                 break
             t, h = at[NOW], at[STEP]
-            last = h == (t_end - t) - at[LOW]
+            left = (t_end - t) - at[LOW]
+            if tally[MARKED] == 1 and reaches(left, h):
+                h = left
+            last = h == left
             if not last and abs(h) < 8.0 * 2.0**-52 * max(abs(t), 1e-280):
                 tally[STATUS] = UNDERFLOW
                 break
@@ -318,6 +345,11 @@ def advance(
             tally[REJECTED] = 0
             at[ERROR] = max(error, 1e-4)
             size = min(abs(h) * factor, max_step)
-            at[STEP] = clipped((t_end - after) - off, size if h > 0.0 else -size)
+            at[STEP] = size if h > 0.0 else -size
+            if reaches((t_end - after) - off, size):
+                if tally[MARKED] == 0:
+                    tally[STATUS] = NEAR
+                    break
+                at[STEP] = (t_end - after) - off
         for i in range(n):
             f[s, i] = K[0, i]
