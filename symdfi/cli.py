@@ -144,7 +144,7 @@ def _run(
         if not resumed:
             kept.end()
         elif not kept.begun:
-            note = "no state of this run is kept, as of no mechanical motion: it begins anew"
+            note = "no state of this run was kept yet: it begins anew"
             typer.echo(f"symdfi: {note}", err=True)
         text = config.written(folder, given.model, s, given.initial)
         try:

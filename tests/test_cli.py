@@ -15,7 +15,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import symdfi as sd
-from symdfi import integrate, models, results
+from symdfi import integrate, models, results, workers
 from symdfi.cli import app
 from symdfi.dfi import DFI
 from symdfi.ep.quasi_newton import QuasiNewton
@@ -235,9 +235,37 @@ def test_a_motion_begins_anew(tmp_path, monkeypatch):
     monkeypatch.undo()
     found = invoke("run", "--resume", tmp_path / "out")
     assert found.exit_code == 0
-    assert found.stderr == "symdfi: no state of this run is kept, as of no mechanical motion: it begins anew\n"
+    assert found.stderr == "symdfi: no state of this run was kept yet: it begins anew\n"
     assert results.load(tmp_path / "out" / "data.nc")["time"].values[-1] == 1.0
     assert not (tmp_path / "out" / "unfinished").exists()
+
+
+@pytest.mark.parametrize("method", ["verlet", "dop853"])
+def test_a_motion_goes_on(method, tmp_path, monkeypatch):
+    """By Ctrl-C, and killed: the file that it keeps by and by."""
+    whole, arguments = tmp_path / "whole", ["run", "pendulum", *SHORT, "--set", f"method={method}"]
+    assert invoke(*arguments, "--out", whole).exit_code == 0
+    monkeypatch.setattr("symdfi.dynamics.fixed._WORK", 1000)
+    monkeypatch.setattr("symdfi.dynamics.runs.run", interrupting(workers.run, 2))
+    found = invoke(*arguments, "--out", tmp_path)
+    assert found.exit_code == 130 and "it goes on by: symdfi run --resume" in found.stderr
+    assert 0 < sd.load(tmp_path / "data.nc").t[-1] < 1
+    monkeypatch.undo()
+    found = invoke("run", "--resume", tmp_path)
+    assert found.exit_code == 0 and found.stderr == "", found.output
+    one, other = (sd.load(folder / "data.nc") for folder in (tmp_path, whole))
+    assert one == other and one.dataset.drop_attrs().equals(other.dataset.drop_attrs())
+    assert not (tmp_path / "unfinished").exists()
+
+
+def test_what_is_kept_of_another_system(tmp_path, monkeypatch):
+    monkeypatch.setattr("symdfi.dynamics.runs.run", interrupting(workers.run, 2))
+    assert invoke("run", "pendulum", *SHORT, "--out", tmp_path).exit_code == 130
+    monkeypatch.undo()
+    settings = tmp_path / "unfinished" / "settings.toml"
+    settings.write_text('model = "kepler"\n')
+    found = invoke("run", "--resume", tmp_path)
+    assert found.exit_code == 2 and "motion.nc is of another system" in found.stderr
 
 
 def test_a_training_goes_on(tmp_path, monkeypatch):

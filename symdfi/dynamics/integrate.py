@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,15 @@ from symdfi.dynamics.fixed import Grid
 from symdfi.dynamics.methods import RK4, ImplicitMidpoint, Method, Verlet
 from symdfi.dynamics.model import Inputs, Model
 from symdfi.dynamics.named_states import flat_state, told_by
+from symdfi.dynamics.pieces import Checkpoint, in_pieces
 from symdfi.dynamics.resumption import Resumption
-from symdfi.dynamics.runs import run_members
+from symdfi.dynamics.runs import run_members, unmoved
 from symdfi.dynamics.scipy_methods import NAMES, SciPy
 from symdfi.dynamics.states import Ensemble, read_ensemble
 from symdfi.dynamics.system import Lagrangian
 from symdfi.dynamics.trajectory import Trajectory
 from symdfi.errors import SymbolicError
-from symdfi.numbers import finite_reals, interval
+from symdfi.numbers import finite_reals, interval, real
 
 
 def integrate(
@@ -45,6 +47,8 @@ def integrate(
     atol: ArrayLike | None = None,
     max_step: float | None = None,
     executor: Executor | None = None,
+    checkpoint: str | Path | None = None,
+    checkpoint_every: float = 10.0,
 ) -> Trajectory:
     """Integrate M q̈ = F (+ Gᵀλ under constraints) from (q0, v0) over ``t_span``, which may go backward.
 
@@ -65,6 +69,9 @@ def integrate(
     its steps; ``dense`` keeps its dense output, so that ``trajectory(t)`` is as good as the steps are; ``events``
     (expressions, or ``Event``) are found to rounding and listed in ``trajectory.events``, and a terminal one ends the
     motion of its member.
+
+    ``checkpoint`` names a file that keeps a long motion about every ``checkpoint_every`` seconds, and when Ctrl-C stops
+    it: ``symdfi.load(checkpoint).resume()`` is, to the last bit, the motion that was not interrupted.
 
     Constraints are kept to rounding: "verlet" is RATTLE then, other methods project each step onto positions and
     velocities that obey them, by Gauss–Newton steps in the metric of M, and so are saved states. The initial state has
@@ -106,9 +113,14 @@ def integrate(
     if system.constraints:
         Model(kernels, ensemble, inputs, start).check_constraints(start)
     resumption = Resumption(chosen, inputs, ensemble, plan, dt, save_every, stop)
-    outcome = run_members((system, chosen, inputs, plan), ensemble, executor)
     label = method if isinstance(method, str) else _label(method)
     found = {**(params or {}), **{s: value for s, value in ensemble.shared.items() if s in system.sizes}}
+    if checkpoint is not None:
+        kept = Checkpoint(Path(checkpoint), float(real(checkpoint_every, "checkpoint_every")))
+        nothing = unmoved(plan, ensemble)
+        begun = resumption.trajectory(Trajectory.of(system, nothing, ensemble.batch, found, label), nothing)
+        return in_pieces(begun, plan, executor, kept)
+    outcome = run_members((system, chosen, inputs, plan), ensemble, executor)
     trajectory = resumption.trajectory(Trajectory.of(system, outcome, ensemble.batch, found, label), outcome)
     if outcome.failure is not None:
         outcome.failure.partial = trajectory

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +19,7 @@ from symdfi.dynamics.joining import continued, followed
 from symdfi.dynamics.methods import Method
 from symdfi.dynamics.model import Inputs
 from symdfi.dynamics.outcome import Outcome
+from symdfi.dynamics.pieces import Checkpoint, in_pieces
 from symdfi.dynamics.runs import run_members
 from symdfi.dynamics.states import Ensemble
 from symdfi.errors import CheckpointError, Interrupted
@@ -75,7 +77,8 @@ class Resumption:
             return replace(self, plan=replace(plan, stop=plan.start))
         status, times = ensemble.carry["counts"][:, STATUS], ensemble.carry["clock"][:, 0]
         if (status == STOPPED).all():
-            return replace(self, ended=f"an event has ended it at t = {times[-1]:.6g}")
+            ended = f"an event has ended it at t = {times[-1]:.6g}"
+            return replace(self, ensemble=ensemble, plan=plan, ended=ended)
         if failure is not None:
             ahead = np.sign(plan.stop - plan.start)
             plan = replace(plan, stop=float(plan.start + ahead * np.max(ahead * (times - plan.start))))
@@ -83,7 +86,7 @@ class Resumption:
 
     def resume(
         self, so_far: Trajectory, t_end: float | None, t_eval: ArrayLike | None, inputs: Inputs, method: Any,
-        executor: Executor | None,
+        executor: Executor | None, checkpoint: Checkpoint | None,
     ) -> Trajectory:  # fmt: skip
         """See ``Trajectory.resume``."""
         if self.ended:
@@ -95,11 +98,18 @@ class Resumption:
         if t_end is None and self._come_to == self.until:
             raise ValueError(f"the motion has come to its end, t = {self.until:g}: say until when it is to go on")
         end = self.until if t_end is None else float(real(t_end, "t_end"))
-        return known.onward(so_far, self._longer(end, t_eval), end, executor)
+        plan = self._longer(end, t_eval)
+        known = replace(known, until=end)
+        if checkpoint is None:
+            return known.onward(so_far, plan, executor)
+        return in_pieces(dataclasses.replace(so_far, resumption=known), plan, executor, checkpoint)
 
-    def onward(self, so_far: Trajectory, plan: Grid | Schedule, until: float, executor: Executor | None) -> Trajectory:
+    def onward(
+        self, so_far: Trajectory, plan: Grid | Schedule, executor: Executor | None,
+        report: Callable[[float], Any] | None = None,
+    ) -> Trajectory:  # fmt: skip
         """The motion gone on with by a longer plan. Raises what ``integrate`` does."""
-        outcome = run_members((so_far.system, self.method, self.inputs, plan), self.ensemble, executor)
+        outcome = run_members((so_far.system, self.method, self.inputs, plan), self.ensemble, executor, report)
         if isinstance(plan, Grid):
             assert isinstance(self.plan, Grid)
             rows = int(np.searchsorted(self.plan.marks, self.plan.regular))
@@ -109,7 +119,9 @@ class Resumption:
             outcome = continued(so_far, outcome, self.ensemble.carry, every=plan.times is None)
         ahead = type(so_far).of(so_far.system, outcome, self.ensemble.batch, so_far.params, so_far.method)
         found = dataclasses.replace(ahead, labels=so_far.labels, made=so_far.made)
-        found = replace(self, plan=plan, until=until).trajectory(found, outcome)
+        found = replace(self, plan=plan).trajectory(found, outcome)
+        if isinstance(outcome.failure, Interrupted) and found.resumption.ended:
+            found = dataclasses.replace(so_far, resumption=self)  # from where all members were
         if outcome.failure is not None:
             outcome.failure.partial = found
             raise outcome.failure

@@ -30,26 +30,36 @@ _TOGETHER = 256
 Task = tuple[Lagrangian, Any, Inputs, Any]
 
 
-def run_members(task: Task, ensemble: Ensemble, executor: Executor | None) -> Outcome:
-    """The outcome of all members, block by block; after a failure, of what there was until then."""
+def bar(size: int) -> Any:
+    """The progress of so many members."""
+    look = "{desc}: {percentage:3.0f}%|{bar}| [{elapsed}<{remaining}]"
+    return progress.bar(total=size, desc="integrate", bar_format=look)
+
+
+def run_members(
+    task: Task, ensemble: Ensemble, executor: Executor | None, report: Callable[[float], Any] | None = None
+) -> Outcome:
+    """The outcome of all members, block by block; after a failure, of what there was until then. ``report`` is told how
+    many are done, by and by; without it a bar is shown."""
+    if report is None:
+        with bar(ensemble.size) as shown:
+            return run_members(task, ensemble, executor, shown.update)
     parts = blocks(ensemble.size, _TOGETHER if executor is None else None)
     outcomes: list[Outcome] = []
-    look = "{desc}: {percentage:3.0f}%|{bar}| [{elapsed}<{remaining}]"
-    with progress.bar(total=ensemble.size, desc="integrate", bar_format=look) as bar:
-        work = functools.partial(_integrated, report=bar.update) if executor is None else _integrated
-        try:
-            with contextlib.closing(run(work, [(task, ensemble.rows(*part)) for part in parts], executor)) as coming:
-                for outcome in coming:
-                    outcomes.append(outcome)
-                    if executor is not None:
-                        bar.update(len(outcome.q))
-                    if outcome.failure is not None:
-                        break
-        except KeyboardInterrupt:
-            if len(outcomes) < len(parts):
-                waiting = ensemble.rows(*parts[len(outcomes)])
-                outcomes.append(_begun(task[3], waiting, Interrupted()))
-            outcomes[-1].failure = Interrupted()
+    work = functools.partial(_integrated, report=report) if executor is None else _integrated
+    try:
+        with contextlib.closing(run(work, [(task, ensemble.rows(*part)) for part in parts], executor)) as coming:
+            for outcome in coming:
+                outcomes.append(outcome)
+                if executor is not None:
+                    report(len(outcome.q))
+                if outcome.failure is not None:
+                    break
+    except KeyboardInterrupt:
+        if len(outcomes) < len(parts):
+            waiting = ensemble.rows(*parts[len(outcomes)])
+            outcomes.append(unmoved(task[3], waiting, Interrupted()))
+        outcomes[-1].failure = Interrupted()
     found = joined(outcomes, ensemble.size)
     if ensemble.batch and found.failure is not None and not isinstance(found.failure, Interrupted):
         details = found.failure.details
@@ -75,7 +85,7 @@ def _integrated(task: Task, ensemble: Ensemble, report: Callable[[float], Any] =
         with alone:
             outcome = go(method, model, plan, shared)
     except (DivergenceError, SingularMatrixError) as error:
-        return _begun(plan, ensemble, error)
+        return unmoved(plan, ensemble, error)
     if model.constraints and isinstance(plan, Schedule):
         _project_saved(model, outcome)
     last = int(outcome.rows.max())
@@ -116,7 +126,7 @@ def _project_saved(model: Model, outcome: Outcome) -> None:
             found.q[own], found.v[own] = model.kernels.project(found.q[own], found.v[own], params, found.t[own], drive)
 
 
-def _begun(plan: Grid | Schedule, ensemble: Ensemble, failure: Failure) -> Outcome:
+def unmoved(plan: Grid | Schedule, ensemble: Ensemble, failure: Failure | None = None) -> Outcome:
     """The outcome of members that have not moved."""
     times = np.array([plan.start]) if plan.times is None else plan.times
     at_start = int(times.size > 0 and times[0] == plan.start)

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,9 +20,11 @@ from symdfi.dynamics.dataset import dataset_of
 from symdfi.dynamics.dense import Interpolant
 from symdfi.dynamics.events import Occurrences
 from symdfi.dynamics.outcome import Outcome
+from symdfi.dynamics.pieces import Checkpoint
 from symdfi.dynamics.resumption import Resumption
 from symdfi.dynamics.system import Lagrangian
 from symdfi.errors import CheckpointError
+from symdfi.numbers import real
 from symdfi.plotting import plot_trajectory
 from symdfi.results import hermite, provenance, within
 from symdfi.showing import shortened
@@ -126,7 +129,7 @@ class Trajectory(Result):
 
     def resume(
         self, t_end: float | None = None, *, t_eval: ArrayLike | None = None, inputs: Any = None, method: Any = None,
-        executor: Executor | None = None,
+        executor: Executor | None = None, checkpoint: str | Path | None = None, checkpoint_every: float = 10.0,
     ) -> Trajectory:  # fmt: skip
         """The motion gone on with to ``t_end``, by the same method, from where it has come to: to the last bit as if it
         had not stopped. Without ``t_end`` to where it was to end, where Ctrl-C has stopped it.
@@ -136,7 +139,7 @@ class Trajectory(Result):
         run, saved every dt, or at the further times ``t_eval``, as they were; a save at the end that a longer run does
         not make is not kept. ("scipy:LSODA", whose memory SciPy does not show, is run from the beginning.) Members of
         an ensemble that a terminal event has stopped stay so. ``inputs`` and ``method`` are only asked for where a file
-        could not keep them, functions of time say.
+        could not keep them, functions of time say; ``checkpoint`` is as for ``integrate``.
 
         Raises ``ValueError`` where the motion does not go on, as after a divergence or a terminal event, saying why,
         or for an end that no steps lead to; ``CheckpointError`` naming what a file could not keep; and what
@@ -148,7 +151,8 @@ class Trajectory(Result):
             raise ValueError(
                 "this motion has nothing to go on from, as it is a member of an ensemble: integrate from its last state"
             )
-        return self.resumption.resume(self, t_end, t_eval, inputs, method, executor)
+        kept = None if checkpoint is None else Checkpoint(Path(checkpoint), float(real(checkpoint_every, "seconds")))
+        return self.resumption.resume(self, t_end, t_eval, inputs, method, executor, kept)
 
     def __call__(self, t: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """(q, v) at times t, ``(..., *t.shape, n_dof)`` each: from the dense output of the steps, of order 7 for

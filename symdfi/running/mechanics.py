@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
+from symdfi.archive import Missing, alike
 from symdfi.dynamics import Lagrangian, Trajectory, integrate
-from symdfi.errors import ConvergenceError, DivergenceError, Interrupted
+from symdfi.errors import CheckpointError, ConvergenceError, DivergenceError, Interrupted
+from symdfi.loading import load
 from symdfi.progress import phase
 from symdfi.running.equations import latex as in_latex
 from symdfi.running.equations import pretty, tidy
@@ -25,6 +27,10 @@ from symdfi.running.settings import Settings, completed, positive
 MECHANICS: dict[str, float | int | str] = {"t_end": 10.0, "dt": 0.01, "method": "verlet", "save_every": 1}
 #: Settings that adaptive methods have besides, where a model gives them.
 _TOLERANCES = ("rtol", "atol", "max_step")
+
+
+#: The name of what is kept of a run.
+_PART = "motion"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +105,7 @@ class MechanicsModel:
 
     def run(self, settings: Settings, initial: Path | None = None, kept: Kept | None = None) -> RunResult:
         """Integrate. A numerical failure, or Ctrl-C, keeps the ``RunResult`` of what was computed as ``partial``.
-        ``kept`` holds the settings alone: a motion cannot be gone on with."""
+        What is ``kept`` of the run is gone on with."""
         if initial is not None:
             raise ValueError(f"{self.name} is a mechanical system: it takes no initial profile, set its settings")
         s = {**self.settings, **settings}
@@ -109,14 +115,17 @@ class MechanicsModel:
         inputs = at(self.inputs, s)
         phase("compiling")
         system.compile()
-        if kept is not None:
-            kept.begin()
+        file = None if kept is None else kept.checkpoint(_PART)
         phase("integrating")
         try:
-            trajectory = integrate(
-                system, q0, v0, (0.0, float(s["t_end"])), float(s["dt"]), params, inputs=inputs,
-                method=str(s["method"]), save_every=int(s["save_every"]), **{n: s[n] for n in _TOLERANCES if n in s},
-            )  # fmt: skip
+            if kept is not None and file is not None and kept.has(_PART):
+                trajectory = _of(system, load(file), file).resume(inputs=inputs, checkpoint=file)
+            else:
+                trajectory = integrate(
+                    system, q0, v0, (0.0, float(s["t_end"])), float(s["dt"]), params, inputs=inputs,
+                    method=str(s["method"]), save_every=int(s["save_every"]), checkpoint=file,
+                    **{n: s[n] for n in _TOLERANCES if n in s},
+                )  # fmt: skip
         except (ConvergenceError, DivergenceError, Interrupted) as error:
             if error.partial is not None and error.partial.t.size > 1:
                 error.partial = self._result(s, error.partial, None)
@@ -177,3 +186,10 @@ class MechanicsModel:
             self, s, rows, trajectory.dataset.assign_attrs(errors or {}), lambda: self.picture(shown),
             lambda: film(shown), trajectory,
         )  # fmt: skip
+
+
+def _of(system: Lagrangian, found: Trajectory, file: Path) -> Trajectory:
+    """A motion that was kept, of this system. ``CheckpointError`` where it is of another one."""
+    if not isinstance(found.system, Missing) and not alike(found.system, system):
+        raise CheckpointError(f"{file} is of another system: L = {found.system.lagrangian}, not {system.lagrangian}")
+    return replace(found, system=system)
