@@ -1,7 +1,7 @@
 """Draws the pictures of the gallery, ``docs/gallery/MODEL.png``: ``make gallery``, or ``make gallery ARGS="kepler"``.
 
 Every model is run as `symdfi run MODEL` runs it, some with the shorter settings below, and its picture reduced to what
-a page needs.
+a page needs: a click on it shows it as it is.
 """
 
 from __future__ import annotations
@@ -32,16 +32,15 @@ SHORTER: dict[str, dict[str, Any]] = {
     "gunpoint": {"epochs": 20},
     "spring_graph": {"n": 500, "springs": 1000},
 }
-#: The width of a picture in pixels, and the most that it may take.
-WIDTH, COLOURS, MOST = 760, 96, 60_000
+#: Dots an inch, by which letters are of one size in all pictures, and the most bytes that one may take.
+DPI, MOST = 80, 80_000
 
 
 def reduced(data: bytes) -> bytes:
-    """A PNG of the gallery's width and few colours. ``ValueError`` where it is still too large."""
+    """A PNG of half its size, with as many colours as fit. ``ValueError`` where it is still too large."""
     picture = Image.open(io.BytesIO(data)).convert("RGB")
-    height = round(picture.height * WIDTH / picture.width)
-    picture = picture.resize((WIDTH, height), Image.Resampling.LANCZOS)
-    for colours in (COLOURS, COLOURS // 2, COLOURS // 4):
+    picture = picture.resize((picture.width // 2, picture.height // 2), Image.Resampling.LANCZOS)
+    for colours in (256, 128, 64, 32):
         made = io.BytesIO()
         few = picture.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
         few.save(made, "PNG", optimize=True)
@@ -60,7 +59,7 @@ def draw(name: str) -> None:
     model, changed = models.load(name), SHORTER.get(name, {})
     result = model.run({**model.settings, **changed})
     raw = io.BytesIO()
-    result.figure().savefig(raw, format="png", dpi=130)
+    result.figure().savefig(raw, format="png", dpi=2 * DPI)
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / f"{name}.png").write_bytes(reduced(raw.getvalue()))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from docutils import nodes
 from latex2mathml.converter import convert
+from spacing import spaced
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
@@ -25,7 +26,7 @@ def formula(node: nodes.Element, display: str) -> str:
     text = re.sub(r"<[^>]*>", "", made)
     if "\\" in text or "&#x0005C;" in text:
         logger.warning("formula %r: a command is not understood", tex, location=node)
-    return made
+    return spaced(made)
 
 
 def inline(writer: Any, node: nodes.Element) -> None:

@@ -32,7 +32,9 @@ def entry(name: str, title: str, folder: Path) -> list[str]:
     words = (ast.get_docstring(ast.parse(source)) or "").split("\n\n")[0].replace("\n", " ")
     lines = [f"### {title}", "", re.sub(r"([*_`$\[\]<])", r"\\\1", words), ""]
     if (folder / f"{name}.png").exists():
-        lines += [f"```sh\n{command(name)}\n```", "", f"```{{image}} {name}.png\n:alt: {title}\n```", ""]
+        # Where pictures lie in the site that is built.
+        options = f":alt: {title}\n:target: ../_images/{name}.png"
+        lines += [f"```sh\n{command(name)}\n```", "", f"```{{image}} {name}.png\n{options}\n```", ""]
     return lines
 
 

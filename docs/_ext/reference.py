@@ -88,7 +88,8 @@ def generate(folder: Path) -> None:
     for title, names in groups(stub).items():
         things = {name: getattr(symdfi, name) for name in names}
         if all(isinstance(thing, ModuleType) for thing in things.values()):
-            pages += [module_page(folder, name, thing) for name, thing in things.items()]
+            found = [module_page(folder, name, thing) for name, thing in things.items()]
+            pages += [page for page in found if page]
             continue
         lines = [*titled(title[0].upper() + title[1:]), ".. autosummary::", "   :nosignatures:", ""]
         lines += [f"   symdfi.{name}" for name in names if name not in VALUES] + [""]
@@ -109,19 +110,21 @@ def generate(folder: Path) -> None:
         stale.unlink()
 
 
-def module_page(folder: Path, name: str, module: ModuleType) -> str:
-    """A page of what a module offers beyond the names that are public at the top."""
+def module_page(folder: Path, name: str, module: ModuleType) -> str | None:
+    """A page of what a module offers beyond the names that are public at the top, if it does."""
     public = set(symdfi.__all__)
-    lines = [*titled(f"symdfi.{name}"), f".. automodule:: symdfi.{name}", ""]
     own = [
         n for n, v in vars(module).items() if not n.startswith("_") and getattr(v, "__module__", "") == module.__name__
     ]
+    lines: list[str] = []
     for each in getattr(module, "__all__", own):
         thing = getattr(module, each)
         if each not in public and not isinstance(thing, ModuleType):
             lines += entry(f"symdfi.{name}", each, thing)
+    if not lines:
+        return None
     page = f"module-{name}"
-    write(folder / f"{page}.rst", lines)
+    write(folder / f"{page}.rst", [*titled(f"symdfi.{name}"), f".. automodule:: symdfi.{name}", "", *lines])
     return page
 
 
