@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import sys
 from importlib import import_module
 
@@ -20,6 +19,7 @@ from symdfi.cli import app
 from symdfi.dfi import DFI
 from symdfi.ep.quasi_newton import QuasiNewton
 from symdfi.running import EvolutionModel, Exact
+from tests.interrupts import interrupting
 
 SHORT = ["--set", "t_end=1", "--set", "dt=0.01"]
 
@@ -152,19 +152,6 @@ def test_numerical_failure_keeps_what_there_is(tmp_path):
 
 
 FEW = ["--set", "T=0.2", "--set", "dt=0.01", "--set", "dt_start=0.01", "--set", "saves=5"]
-
-
-def interrupting(function, calls):
-    """``function``, with Ctrl-C in the call after so many."""
-    left = [calls]
-
-    def wrapped(*args, **kwargs):
-        left[0] -= 1
-        if left[0] < 0:
-            signal.raise_signal(signal.SIGINT)
-        return function(*args, **kwargs)
-
-    return wrapped
 
 
 def test_ctrl_c_writes_what_there_is(tmp_path, monkeypatch):

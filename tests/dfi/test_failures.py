@@ -1,13 +1,12 @@
 """What goes wrong is named, with step, time and point, and what was computed is kept."""
 
-import signal
-
 import numpy as np
 import pytest
 import sympy as sp
 
 import symdfi as sd
 from symdfi.linalg import Cholesky
+from tests.interrupts import interrupting
 
 X = sp.Symbol("x")
 u = sp.Function("u")(sd.t, X)
@@ -195,30 +194,13 @@ def test_a_poor_ansatz_and_a_start_from_zero_are_no_failures():
     assert sd.evolve(deaf, [1.0, 0.0], (0, 1), 0.1, DFI).relative_residual.min() > 0.9
 
 
-def ctrl_c_after(calls):
-    """A stand-in that sends this process a SIGINT in the call after so many."""
-
-    def wrap(function):
-        left = [calls]
-
-        def wrapped(*args, **kwargs):
-            left[0] -= 1
-            if left[0] < 0:
-                signal.raise_signal(signal.SIGINT)
-            return function(*args, **kwargs)
-
-        return wrapped
-
-    return wrap
-
-
 @pytest.mark.parametrize("save_every", [1, 4, 100])
 def test_ctrl_c_in_evolve_keeps_the_solution_so_far(growth, monkeypatch, save_every):
     """And from its last motion it goes on as if it had not stopped."""
     theta0 = [0.1, 0.0]
     whole = sd.evolve(growth, theta0, (0, 0.5), 0.05, DFI)
     with monkeypatch.context() as patch:
-        patch.setattr(sd.DFI, "step", ctrl_c_after(6)(sd.DFI.step))
+        patch.setattr(sd.DFI, "step", interrupting(sd.DFI.step, 6))
         with pytest.raises(sd.Interrupted, match=r"interrupted after step 6 of 10 \(t = 0.3\)") as raised:
             sd.evolve(growth, theta0, (0, 0.5), 0.05, DFI, save_every=save_every)
     partial = raised.value.partial
@@ -230,7 +212,7 @@ def test_ctrl_c_in_evolve_keeps_the_solution_so_far(growth, monkeypatch, save_ev
 
 
 def test_ctrl_c_before_there_is_a_velocity(growth, monkeypatch):
-    monkeypatch.setattr(sd.DFI, "begin", ctrl_c_after(0)(sd.DFI.begin))
+    monkeypatch.setattr(sd.DFI, "begin", interrupting(sd.DFI.begin, 0))
     with pytest.raises(sd.Interrupted, match="after step 0") as raised:
         sd.evolve(growth, [0.1, 0.0], (0, 1), 0.1, DFI)
     assert raised.value.partial is None
@@ -245,7 +227,7 @@ def decay():
 def test_ctrl_c_in_a_fit_keeps_the_best_parameters(decay, monkeypatch, start, calls):
     target = 3 * sp.exp(-((2 * (X - 1)) ** 2)) + sp.sin(9 * X) / 9  # not reached: the fit would go on
     with monkeypatch.context() as patch:
-        patch.setattr(sd.Problem, "fit_rows", ctrl_c_after(calls)(sd.Problem.fit_rows))
+        patch.setattr(sd.Problem, "fit_rows", interrupting(sd.Problem.fit_rows, calls))
         with pytest.raises(sd.Interrupted, match="fit interrupted") as raised:
             sd.fit(decay, target, start=start, iterations=10_000)
     theta = raised.value.partial
@@ -257,7 +239,7 @@ def test_ctrl_c_in_a_fit_keeps_the_best_parameters(decay, monkeypatch, start, ca
 
 def test_ctrl_c_in_a_fit_without_a_start(decay, monkeypatch):
     target = 3 * sp.exp(-((2 * (X - 1)) ** 2)) + sp.sin(9 * X) / 9
-    monkeypatch.setattr(Cholesky, "solve", ctrl_c_after(30)(Cholesky.solve))
+    monkeypatch.setattr(Cholesky, "solve", interrupting(Cholesky.solve, 30))
     with pytest.raises(sd.Interrupted, match="at the relative error") as raised:
         sd.fit(decay, target)
     assert sd.fit_error(decay, raised.value.partial, target) <= 0.5
