@@ -42,7 +42,8 @@ def reduced(data: bytes) -> bytes:
     picture = picture.resize((picture.width // 2, picture.height // 2), Image.Resampling.LANCZOS)
     for colours in (256, 128, 64, 32):
         made = io.BytesIO()
-        few = picture.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        # The ends of a scale of colours are few, and kept.
+        few = picture.quantize(colours, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         few.save(made, "PNG", optimize=True)
         if len(made.getvalue()) <= MOST:
             return made.getvalue()
