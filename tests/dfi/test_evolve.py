@@ -8,8 +8,9 @@ import sympy as sp
 
 import symdfi as sd
 from symdfi import results
+from symdfi.models import heat
 
-X, Y = sp.symbols("x y")
+X = sp.Symbol("x")
 u = sp.Function("u")(sd.t, X)
 ADVECTION_DIFFUSION = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), -u.diff(X) + u.diff(X, 2) / 10))
 
@@ -87,13 +88,9 @@ def test_a_run_continued_from_theta_and_its_velocity(redundant):
 
 def test_heat_in_a_square():
     """V9, small: e^{−t/2} cos(x/2) cos(y/2), zero on the boundary of [−π, π]² by the ansatz."""
-    w = sp.Function("u")(sd.t, X, Y)
-    heat = sd.EvolutionEquation(sp.Eq(w.diff(sd.t), w.diff(X, 2) + w.diff(Y, 2)))
-    network = sd.mlp([X, Y], [6, 6])
-    walls = sp.cos(X / 2) * sp.cos(Y / 2)
-    ansatz = sd.Ansatz(walls * network.expr, [X, Y], network.parameters, network.start)
-    problem = sd.Problem(heat, ansatz, sd.Box([(-np.pi, np.pi)] * 2), sd.GaussLegendre(16), boundary="in the ansatz")
-    theta0 = sd.fit(problem, walls, tolerance=1e-8)
+    ansatz, grid = heat.walled(sd.mlp([heat.x, heat.y], [8, 8])), sd.GaussLegendre(16)
+    problem = sd.Problem(heat.EQUATION, ansatz, heat.SQUARE, grid, {"kappa": 1.0}, boundary="in the ansatz")
+    theta0 = sd.fit(problem, sp.cos(heat.x / 2) * sp.cos(heat.y / 2), tolerance=1e-8)
     solution = sd.evolve(problem, theta0, (0, 1), 0.02, sd.DFI(gamma=1e-10, mu=0.99, scheme="rk4"), save_every=10)
     points = np.random.default_rng(0).uniform(-np.pi, np.pi, (2000, 2))
     exact = np.exp(-0.5) * np.cos(points[:, 0] / 2) * np.cos(points[:, 1] / 2)

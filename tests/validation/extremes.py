@@ -1,6 +1,7 @@
 """Extreme inputs, and what a call may make of them: a right value or an error that names what is wrong.
 
-Draws are made by ``pick(values)``: hypothesis in the tests. ``SYMDFI_EXTREMES=3000`` makes that many of every verb.
+Draws are made by ``pick(values)``: hypothesis in the tests, a third of them where those that are slow are left out.
+``SYMDFI_EXTREMES=3000`` makes that many of every verb.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -88,14 +90,20 @@ def extremes(count: int) -> Callable[[Callable[[Pick], None]], Any]:
     """A test of a verb by ``count`` random calls."""
 
     def test(body: Callable[[Pick], None]) -> Any:
-        def run(data: Any) -> None:
+        def draw(data: Any) -> None:
             body(lambda values: data.draw(st.sampled_from(values)))
 
+        draw.__name__ = body.__name__
+
+        @pytest.mark.parametrize("count", [count // 3, pytest.param(count, marks=pytest.mark.slow)])
+        def run(count: int) -> None:
+            chosen = settings(
+                max_examples=MANY or count, derandomize=True, deadline=None, database=None,
+                phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck),
+            )  # fmt: skip
+            chosen(given(data=st.data())(draw))()
+
         run.__name__, run.__doc__ = body.__name__, body.__doc__
-        chosen = settings(
-            max_examples=MANY or count, derandomize=True, deadline=None, database=None,
-            phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck),
-        )  # fmt: skip
-        return chosen(given(data=st.data())(run))
+        return run
 
     return test

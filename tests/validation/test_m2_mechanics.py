@@ -149,7 +149,7 @@ def test_constraints(pick: Pick) -> None:
         all_finite(*found)
 
 
-@extremes(20)
+@extremes(60)
 def test_statements(pick: Pick) -> None:
     """Sizes, forces and parameters of what is stated. (Every number in a Lagrangian is another kernel.)"""
     size = pick(COUNTS)
