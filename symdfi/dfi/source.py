@@ -17,6 +17,7 @@ from symdfi.dfi.strips import Strips
 from symdfi.linalg import Normal, Source
 from symdfi.linalg.anchored.rows import Blocks, checked, raise_not_finite
 from symdfi.linalg.blas import own_threads
+from symdfi.linalg.lending import Lender
 from symdfi.linalg.subnormals import kept
 
 (_gemm,) = get_blas_funcs(("gemm",), dtype=np.float64)
@@ -27,9 +28,11 @@ _BLOCK = 2**16
 _FEWEST, _MOST = 256, 2048
 #: Groups of samples with sums of their own.
 _GROUPS = 16
-#: From so many parameters on threads take tiles of JᵀJ, of so many columns, and not groups of samples: a matrix each
-#: would be too much.
-_WIDE, _WIDTH = 1024, 192
+#: From so many parameters on threads take tiles of JᵀJ and not groups of samples: a matrix each would be too much.
+_WIDE = 1024
+#: Columns of a tile, at least and at most, and how many tiles there are between: each reads all columns to its right
+#: anew, so that few are best for one thread, many for many.
+_NARROWEST, _WIDEST, _TILES = 192, 384, 8
 #: Numbers in a chunk of J then, 64 MiB, and rows that go together in its product with a vector.
 _CHUNK_SIZE, _HEIGHT = 2**23, 256
 #: Rows of a block that Python handles.
@@ -67,10 +70,11 @@ class Evaluated(Protocol):
 
 @dataclass
 class Workspace:
-    """Sums by groups of samples, or a chunk of J, used again from solve to solve."""
+    """Sums by groups of samples, a chunk of J, and the matrices of normal equations, used again from solve to solve."""
 
     grams: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
     chunk: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
+    lender: Lender = field(default_factory=Lender)
 
     def of(self, groups: int, size: int) -> np.ndarray:
         if self.grams.shape != (groups, size):
@@ -140,7 +144,7 @@ class ProblemRows(Rows):
         if not sound.all():
             self._require_finite()
         for width in strips.widths:
-            gram = np.zeros((width, width))
+            gram = self.workspace.lender.matrix(width)  # of which nobody writes the upper triangle
             threads.run(loops.total, width, sums, place, gram)
             grams.append(gram.T)
             place += width**2
@@ -152,7 +156,8 @@ class ProblemRows(Rows):
         fields = self.problem.row_count // samples
         chunks = -(-self.problem.row_count // max(_FEWEST, _CHUNK_SIZE // p))
         step = -(-samples // chunks)
-        gram, gradient = np.zeros((p, p)), np.zeros(p)
+        gram, gradient = self.workspace.lender.matrix(p), np.zeros(p)
+        width = min(max(_NARROWEST, -(-p // _TILES)), _WIDEST)
         for start in range(0, samples, step):
             count = (min(start + step, samples) - start) * fields
             out = self.workspace.rows(count, p), np.empty(count)
@@ -163,8 +168,8 @@ class ProblemRows(Rows):
                 if target is not None and target.any():
                     tiles = -(-count // _HEIGHT)
                     threads.run(loops.subtract, tiles, _HEIGHT, flat, target, right, p, least=1)
-                tiles = -(-p // _WIDTH)
-                threads.run(loops.add, tiles, _WIDTH, flat, right, gram.reshape(-1), gradient, p, least=1)
+                tiles, first = -(-p // width), start == 0
+                threads.run(loops.add, tiles, width, flat, right, gram.reshape(-1), gradient, p, first, least=1)
             if not (sound and np.isfinite(np.einsum("ii->i", gram)).all()):
                 self._require_finite()
         return Normal(self.problem.row_count, (gram.T,), gradient)

@@ -23,15 +23,20 @@ class Table:
 
     def ratio(
         self, label: str, one: Callable, other: Callable, target: str, rounds: int = 15, scale: int = 1,
-        clock: Callable[[], float] = time.perf_counter,
+        clock: Callable[[], float] = time.perf_counter, apart: bool = False,
     ) -> float:  # fmt: skip
         """The median over ``rounds`` of time(one)/time(other), the two run in turn; ``scale`` calls a round. What runs
-        in one thread may be timed by its ``clock``, ``time.thread_time``, which stands still while others run."""
+        in one thread may be timed by its ``clock``, ``time.thread_time``, which stands still while others run.
+        ``apart`` is for threads that spin after a call, on the cores that the other one wants: they are waited for, and
+        what is timed follows a call of its own kind."""
         for call in (one, other):
             call()
         times = np.empty((rounds, 2))
         for row in times:
             for column, call in enumerate((one, other)):
+                if apart:
+                    _idle()
+                    call()
                 begin = clock()
                 for _ in range(scale):
                     call()
@@ -54,6 +59,15 @@ class Table:
         environment = {**os.environ, "SYMDFI_CACHE_DIR": str(cache)}
         done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
         return float(done.stdout.split()[-1])
+
+
+def _idle() -> None:
+    """Wait until no thread of this process runs. OpenBLAS's spin for some hundredths of a second."""
+    for _ in range(50):
+        before = time.process_time()
+        time.sleep(0.02)
+        if time.process_time() - before < 1e-3:
+            return
 
 
 def _time(seconds: float) -> str:

@@ -9,6 +9,7 @@ import sympy as sp
 import symdfi as sd
 from symdfi.compile.kernels import threads
 from symdfi.dfi.source import Division
+from symdfi.dfi.steppers import Solves
 from symdfi.linalg import LSMR, QR, SVD, Auto, Cholesky, Dual, RandomizedSVD, TruncatedSVD
 from symdfi.linalg.blas import one_blas_thread
 
@@ -197,3 +198,18 @@ def test_vectors_of_another_length_are_refused():
         Cholesky().solve(problem.source(theta, 0.0), v[:5], 1e-3)
     with pytest.raises(ValueError, match="theta has 5 entries"):
         problem.jtr(theta[:5], v, 0.0)
+
+
+@pytest.mark.parametrize(("count", "points"), [(20, 5000), (350, 1100)])
+def test_solutions_keep_their_factors_while_memory_is_used_again(count, points):
+    problem, theta, v = gaussians(count, points)
+    solves = Solves(problem)
+    found = []
+    for step in range(5):
+        solves.solve(Cholesky(), theta + 1e-3 * step, 0.0, v, 1e-3)
+        found.append(solves.last if step % 2 == 0 else None)  # every other is given back
+    for step, one in enumerate(found):
+        if one is not None:
+            alone = Cholesky().solve(problem.source(theta + 1e-3 * step, 0.0), v, 1e-3)
+            np.testing.assert_array_equal(one.spectrum.triangle, alone.spectrum.triangle)
+            assert one.effective_rank == alone.effective_rank

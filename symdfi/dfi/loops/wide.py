@@ -29,9 +29,10 @@ def subtract(start, stop, height, a, target, r, p):
     write(word)
 
 
-@jit(f"void(int64, int64, int64, {V}, {V}, {V}, {V}, int64)")
-def add(start, stop, width, a, r, gram, gradient, p):
-    """Add J^T J, its lower triangle, and J^T r, for the columns of tiles start..stop-1 of ``width`` parameters."""
+@jit(f"void(int64, int64, int64, {V}, {V}, {V}, {V}, int64, boolean)")
+def add(start, stop, width, a, r, gram, gradient, p, first):
+    """Add J^T J, its lower triangle, and J^T r, for the columns of tiles start..stop-1 of ``width`` parameters; to
+    zeros and not to what is in ``gram`` if they are the ``first``."""
     lower, plain, trans = np.array([LOWER], np.uint8), np.array([PLAIN], np.uint8), np.array([TRANSPOSED], np.uint8)
     stride, inner, step = np.array([p], np.int32), np.array([r.size], np.int32), np.array([1], np.int32)
     columns, rows = np.empty(1, np.int32), np.empty(1, np.int32)
@@ -39,20 +40,23 @@ def add(start, stop, width, a, r, gram, gradient, p):
     word = read()
     write(word | FLUSH)
     for tile in range(start, stop):
-        first, after = tile * width, min((tile + 1) * width, p)
-        columns[0], rows[0] = after - first, p - after
+        begin, after = tile * width, min((tile + 1) * width, p)
+        columns[0], rows[0] = after - begin, p - after
+        if first:
+            for column in range(begin, after):
+                gram[column * p + column : (column + 1) * p] = 0.0
         syrk(
-            lower.ctypes, plain.ctypes, columns.ctypes, inner.ctypes, one.ctypes, a[first:].ctypes, stride.ctypes,
-            one.ctypes, gram[first * p + first :].ctypes, stride.ctypes,
+            lower.ctypes, plain.ctypes, columns.ctypes, inner.ctypes, one.ctypes, a[begin:].ctypes, stride.ctypes,
+            one.ctypes, gram[begin * p + begin :].ctypes, stride.ctypes,
         )  # fmt: skip
         if after < p:
             gemm(
                 plain.ctypes, trans.ctypes, rows.ctypes, columns.ctypes, inner.ctypes, one.ctypes, a[after:].ctypes,
-                stride.ctypes, a[first:].ctypes, stride.ctypes, one.ctypes, gram[first * p + after :].ctypes,
+                stride.ctypes, a[begin:].ctypes, stride.ctypes, one.ctypes, gram[begin * p + after :].ctypes,
                 stride.ctypes,
             )  # fmt: skip
         gemv(
-            plain.ctypes, columns.ctypes, inner.ctypes, one.ctypes, a[first:].ctypes, stride.ctypes, r.ctypes,
-            step.ctypes, one.ctypes, gradient[first:].ctypes, step.ctypes,
+            plain.ctypes, columns.ctypes, inner.ctypes, one.ctypes, a[begin:].ctypes, stride.ctypes, r.ctypes,
+            step.ctypes, one.ctypes, gradient[begin:].ctypes, step.ctypes,
         )  # fmt: skip
     write(word)

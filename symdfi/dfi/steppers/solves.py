@@ -72,8 +72,8 @@ class Solves:
             return lambda gammas: [float(np.linalg.norm(solve(gamma))) for gamma in gammas]
         with flushed():
             formed = rows.normal(None)
-        self._formed = theta, time, Formed(rows, formed)
-        return lambda gammas: minimiser_norms(formed.grams, formed.gradient, gammas)
+        self._formed = theta, time, Formed(rows, formed, self.workspace.lender)
+        return lambda gammas: minimiser_norms(formed.grams, formed.gradient, gammas, self.workspace.lender)
 
     def allowed(self, theta: np.ndarray, time: float, v: np.ndarray) -> np.ndarray:
         """The part of v among the velocities that there are."""

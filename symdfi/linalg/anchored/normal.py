@@ -10,6 +10,7 @@ from scipy.linalg import get_blas_funcs, get_lapack_funcs
 from symdfi.errors import SingularMatrixError
 from symdfi.linalg.anchored.rows import zero_jacobian
 from symdfi.linalg.cholesky import cholesky
+from symdfi.linalg.lending import Lender
 from symdfi.linalg.spectrum import Array, BlockFactor, TriangularFactor, largest_eigenvalue
 
 (_symv,) = get_blas_funcs(("symv",), dtype=np.float64)
@@ -74,7 +75,7 @@ def solved(factor: TriangularFactor | BlockFactor, right: Array) -> Array:
     return np.concatenate([solved(*one) for one in zip(factor.parts, np.split(right, ends[:-1]), strict=True)])
 
 
-def minimiser_norms(grams: Sequence[Array], gradient: Array, gammas: Sequence[float]) -> list[float]:
+def minimiser_norms(grams: Sequence[Array], gradient: Array, gammas: Sequence[float], lender: Lender) -> list[float]:
     """||(G + gamma sigma_1^2 I)^-1 gradient|| for several gamma, of diagonal blocks of G = J^T J that stay as they
     are."""
     square = max(_sigma_max(gram) for gram in grams) ** 2
@@ -82,6 +83,6 @@ def minimiser_norms(grams: Sequence[Array], gradient: Array, gammas: Sequence[fl
         return [0.0] * len(gammas)
     norms = []
     for gamma in gammas:
-        factor = factorised_blocks([gram.copy(order="F") for gram in grams], gamma * square, False)
+        factor = factorised_blocks([lender.copied(gram) for gram in grams], gamma * square, False)
         norms.append(float(np.linalg.norm(solved(factor, gradient))))
     return norms

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.linalg import block_diag, get_blas_funcs
 
 from symdfi.linalg.anchored.rows import Blocks, Rows, checked, finite, raise_not_finite, real, residual, stacked
+from symdfi.linalg.lending import Lender
 from symdfi.linalg.spectrum import Array
 from symdfi.linalg.subnormals import kept
 
@@ -212,6 +213,7 @@ class Formed(Source):
 
     source: Source
     normals: Normal
+    lender: Lender
 
     def shape(self) -> tuple[int, int]:
         return self.normals.n, self.normals.gradient.size
@@ -226,7 +228,7 @@ class Formed(Source):
         return self.source.whole()
 
     def normal(self, target: Array | None) -> Normal:
-        grams = tuple(gram.copy(order="F") for gram in self.normals.grams)
+        grams = tuple(self.lender.copied(gram) for gram in self.normals.grams)
         return Normal(self.normals.n, grams, self.gradient(target, self.shape()))
 
     def residuals(self, target: Array | None, n: int) -> Array:
