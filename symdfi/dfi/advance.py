@@ -158,7 +158,7 @@ def advance(run: Run, kept: Checkpoint | None, on_step: Callable[[int, float, An
                     moved = replace(moved, samples=(sampled.points, sampled.weights))
                 if not (np.isfinite(moved.theta).all() and np.isfinite(moved.velocity).all()):
                     raise DivergenceError("theta is not finite after the step")
-                strayed = record.took(motion, used, moved, time, h, solves)
+                strayed = record.took(motion, used, moved, time, run.start + step * h, h, solves)
                 if (step - 1) % run.save_every == 0:
                     record.add(step - 1, time, motion, used, solves)
                 if strayed is not None and strayed.fault:

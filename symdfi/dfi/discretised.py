@@ -111,12 +111,12 @@ class Discretised:
         threads.run(loop, count, kernel.function, *at, *more, least=1)
 
     def for_loops(self, theta: np.ndarray) -> tuple[object, ...]:
-        """What compiled loops over whole steps take (``dfi.loops``): the kernels of rows, tangents and values, sizes of
-        the ansatz, points and √w solved on, the same fresh, ones, and the equation's parameters."""
-        kernels = self.kernels.rows, self.kernels.tangent, self.kernels.value
+        """What compiled loops over whole steps take (``dfi.loops``): the kernels of rows, tangents and arrivals, sizes
+        of the ansatz, points and √w solved on, the same fresh, and the equation's parameters."""
+        kernels = self.kernels.rows, self.kernels.tangent, self.kernels.arrival
         sizes = [self._sizes_for(kernel, theta) for kernel in kernels]
-        functions, ones = (kernel.function for kernel in kernels), np.ones_like(self._fresh_root)
-        return *functions, sizes[-1], self.points, self._root, self.fresh_points, self._fresh_root, ones, self.params
+        functions = (kernel.function for kernel in kernels)
+        return *functions, sizes[-1], self.points, self._root, self.fresh_points, self._fresh_root, self.params
 
     def _sizes_for(self, kernel: CompiledKernel, theta: np.ndarray) -> np.ndarray:
         """The sizes of the ansatz for a θ that fits it."""
@@ -261,6 +261,18 @@ class Discretised:
             params=params,
         )  # fmt: skip
         return moved, rhs
+
+    def arrival(
+        self, theta: np.ndarray, velocity: np.ndarray, time: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """√w û, J v and f, (n F,) each, on points independent of those solved on: by one sweep."""
+        points, params = self._given(theta, time, fresh=True)
+        value, moved, rhs = (np.empty(self._fresh_root.size) for _ in range(3))
+        self.run(
+            self.kernels.arrival, points, self._fresh_root, theta, time, velocity, self._by_sample(value),
+            self._by_sample(moved), self._by_sample(rhs), params=params,
+        )  # fmt: skip
+        return value, moved, rhs
 
     def linearised(
         self, theta: np.ndarray, time: float, samples: slice = slice(None), fresh: bool = True

@@ -52,8 +52,8 @@ def evolve(
     ``initial`` is the initial value u₀, anything that ``fit`` takes: of it the error bound holds ‖û − u₀‖, measured on
     independent points. The θ that ``fit`` gives knows its own. Without either û(·; θ₀) is itself the initial value.
 
-    Residuals, what the steps stray, effective ranks and shares of the null space cost a few hundredths of a step, and a
-    good part of a cheap one (Euler's); ``measure_every`` takes them every so many steps only, several steps measured
+    Residuals, what the steps stray, effective ranks and shares of the null space cost a few hundredths of a step, up to
+    a tenth of a cheap one (Euler's); ``measure_every`` takes them every so many steps only, several steps measured
     together as one path, which the error bound holds as well. ``spectrum`` adds the singular values of J, whose cost is
     that of many steps.
 

@@ -80,6 +80,17 @@ class ProblemKernels:
         return builder.build()
 
     @functools.cached_property
+    def arrival(self) -> CompiledKernel:
+        """√w û, J v and f, where a straight step ends."""
+        builder = self._builder(Group("velocity", self._directions))
+        values = self._fields(builder)
+        fields = [at[()] for at in values.values()]
+        builder.output("value", self._weighted(builder, fields), per_sample=True)
+        self._write_tangent(builder, fields)
+        builder.output("rhs", self._weighted(builder, self.equation.with_values(values)), per_sample=True)
+        return builder.build()
+
+    @functools.cached_property
     def tangent(self) -> CompiledKernel:
         """J v and f without J, for residuals."""
         builder = self._builder(Group("velocity", self._directions))

@@ -116,19 +116,19 @@ class Record:
     # Steps
 
     def took(
-        self, motion: Motion, velocity: np.ndarray, moved: Motion, time: float, h: float, solves: Solves
+        self, motion: Motion, velocity: np.ndarray, moved: Motion, time: float, end: float, h: float, solves: Solves
     ) -> StepError | None:
-        """A step from ``motion``, where the velocity is ``velocity``, to ``moved``: its measurement, with the steps
-        before it that were not, where it is due."""
+        """A step of length h from ``motion`` at ``time``, where the velocity is ``velocity``, to ``moved`` at ``end``:
+        its measurement, with the steps before it that were not, where it is due."""
         before = self._path
         path = before or Path(motion, velocity, time, 0.0, 0)
         self._path = replace(path, length=path.length + h, steps=path.steps + 1)
         if self._path.steps < self.every:
             return None
-        found = self._along(self._path, moved, solves)
+        found = self._along(self._path, moved, end, solves)
         if found.fault and before is not None:
             # One cubic may be too coarse for several steps: they have a fault if the last of them, alone, has one.
-            step = StepMeter(solves.problem, motion.theta).measure(motion, velocity, moved, time, h)
+            step = StepMeter(solves.problem).measure(motion, velocity, moved, time, h)
             if step.fault:
                 self._path = before
                 return step
@@ -136,11 +136,11 @@ class Record:
         self._path = None
         return found if before is None else None
 
-    def _along(self, path: Path, moved: Motion, solves: Solves) -> StepError:
-        """What the steps up to ``moved`` stray as one path."""
+    def _along(self, path: Path, moved: Motion, end: float, solves: Solves) -> StepError:
+        """What the steps up to ``moved``, at ``end``, stray as one path."""
         if self._meter is None or self._meter[0] is not solves.problem:
-            self._meter = solves.problem, StepMeter(solves.problem, path.motion.theta)
-        return self._meter[1].measure(path.motion, path.velocity, moved, path.time, path.length)
+            self._meter = solves.problem, StepMeter(solves.problem)
+        return self._meter[1].measure(path.motion, path.velocity, moved, path.time, path.length, end)
 
     def _keep(self, path: Path, found: StepError) -> None:
         """A single step with a fault is none. Of several, what they stray is a bound even where their path is poor."""
@@ -150,7 +150,8 @@ class Record:
     def _close(self, moved: Motion, solves: Solves) -> None:
         """Measure the steps up to ``moved`` that were not."""
         if self._path is not None:
-            self._keep(self._path, self._along(self._path, moved, solves))
+            end = self._path.time + self._path.length
+            self._keep(self._path, self._along(self._path, moved, end, solves))
             self._path = None
 
     def ran(self, run: SmallRun, first: int, start: float, h: float, save_every: int) -> None:

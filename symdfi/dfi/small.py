@@ -135,11 +135,11 @@ def euler(
     shape = count(first + steps), theta.size
     thetas, velocities, residuals = np.empty(shape), np.empty(shape), np.empty((shape[0], 7))
     measured, done = np.empty((steps, 6)), np.zeros(1, np.int64)
-    before = problem.weighted(theta)
+    before, _, driven = problem.arrival(theta, velocity, start + first * h)
     with one_blas_thread():
         cache.load_module("symdfi.dfi.loops.euler").advance(
-            *problem.for_loops(theta), theta, velocity, previous, before, start, first, h, gamma, least, mu, save_every,
-            thetas, velocities, residuals, measured, done,
+            *problem.for_loops(theta), theta, velocity, previous, before, driven, start, first, h, gamma, least, mu,
+            save_every, thetas, velocities, residuals, measured, done,
         )  # fmt: skip
     made = int(done[0])
     end = replace(motion, theta=theta, velocity=velocity, previous=previous if made else motion.previous)

@@ -87,7 +87,7 @@ def test_against_its_blas_calls(table, name) -> None:
 def test_diagnostics(table, part) -> None:
     """What is measured of every step, and of a saved one, as a part of Euler's step, the cheapest there is."""
     p, theta, _ = gaussian_problem(100, 2000)
-    step, meter = stepping(p, theta), StepMeter(p, theta)
+    step, meter = stepping(p, theta), StepMeter(p)
     taken = step()
     motion = Motion(theta, np.zeros(theta.size))
     spectrum = sd.Cholesky().solve(p.source(theta, 0.0), taken.velocity, EPSILON / H).spectrum

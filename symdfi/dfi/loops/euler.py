@@ -17,13 +17,12 @@ potrf, potrs = lapack.potrf, lapack.potrs
 
 I, V, M = "int64[::1]", "float64[::1]", "float64[:, ::1]"
 ROWS = _normal.ROWS
-#: As ``ROWS``, for the values of û: (start, stop, sizes, points, roots, theta, params, t, values).
-VALUES = f"FunctionType(void(int64, int64, {I}, {M}, {M}, {V}, {V}, float64, {M}))"
 #: As ``ROWS``, for J v and f: (start, stop, sizes, points, roots, theta, params, t, v, J v, f).
 TANGENTS = f"FunctionType(void(int64, int64, {I}, {M}, {M}, {V}, {V}, float64, {V}, {M}, {M}))"
+#: As ``TANGENTS``, for û too: (start, stop, sizes, points, roots, theta, params, t, v, û, J v, f).
+ARRIVALS = f"FunctionType(void(int64, int64, {I}, {M}, {M}, {V}, {V}, float64, {V}, {M}, {M}, {M}))"
 LOWER, PLAIN, TRANSPOSED = ord("L"), ord("N"), ord("T")
 EPS = 2.0**-52
-GAUSS = (0.5 - 0.5 / np.sqrt(3), 0.5 + 0.5 / np.sqrt(3))
 #: Why a run stopped: it did not; the rows are not finite; rounding errors have eaten a pivot, or a good part of the
 #: digits; theta is not finite.
 DONE, NOT_FINITE, SINGULAR, DIVERGED = 0, 1, 2, 3
@@ -78,47 +77,33 @@ def solve(rows, sizes, points, roots, theta, params, t, target, gamma, least, ja
     return verdict
 
 
-@jit(
-    f"void({TANGENTS}, {VALUES}, {I}, {M}, {M}, {M}, {V}, {V}, {V}, {V}, {V}, float64, float64, {V}, {V}, {V}, {M}, "
-    f"{M}, {M}, {V})"
-)
-def measure(
-    tangents, values, sizes, points, roots, ones, params, theta, velocity, moved, after, t, h, before, path, along,
-    rates, sides, now, out,
-):  # fmt: skip
-    """``StepMeter.measure`` of a step from theta to ``moved``, with the velocities at both ends: residual, defect,
-    unresolved, moved, rate, size into ``out``; ``before`` is what û was and becomes what it is."""
-    n, p, fields = points.shape[0], theta.size, roots.shape[1]
-    residual, rate = 0.0, 0.0
-    for k in range(2):
-        s = GAUSS[k]
-        for i in range(p):
-            d, a, b = moved[i] - theta[i], h * velocity[i], h * after[i]
-            path[i] = theta[i] + (3 * s**2 - 2 * s**3) * d + (s - 2 * s**2 + s**3) * a + (s**3 - s**2) * b
-            along[i] = (6 * (s - s**2) * d + (1 - 4 * s + 3 * s**2) * a + (3 * s**2 - 2 * s) * b) / h
-        own, side = rates[k * n : (k + 1) * n], sides[k * n : (k + 1) * n]
-        tangents(0, n, sizes, points, roots, path, params, t + h * s, along, own, side)
-        missed, size = 0.0, 0.0
-        for i in range(n):
-            for f in range(fields):
-                missed += (own[i, f] - side[i, f]) ** 2
-                size += side[i, f] ** 2
-        residual += np.sqrt(missed)
-        rate += np.sqrt(size)
-    values(0, n, sizes, points, ones, moved, params, 0.0, now)
+@jit(f"void({ARRIVALS}, {I}, {M}, {M}, {V}, {V}, {V}, float64, float64, {V}, {V}, {M}, {M}, {M}, {V})")
+def measure(arrivals, sizes, points, roots, params, v, moved, t, h, before, driven, now, rates, sides, out):
+    """``StepMeter.measure`` of a straight step along v that arrives at ``moved`` at the time t: residual, defect,
+    unresolved, moved, rate, size into ``out``; ``before`` and ``driven`` are what û and f were and become what they
+    are."""
+    n, fields = points.shape[0], roots.shape[1]
+    arrivals(0, n, sizes, points, roots, moved, params, t, v, now, rates[:n], sides[:n])
+    missed, missed_then, size, size_then = 0.0, 0.0, 0.0, 0.0
     defect, unresolved, length, largest, last = 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(n):
         for f in range(fields):
-            value = roots[i, f] * now[i, f]
-            step = value - before[i * fields + f]
-            defect += (step - 0.5 * h * (sides[i, f] + sides[n + i, f])) ** 2
-            unresolved += (step - 0.5 * h * (rates[i, f] + rates[n + i, f])) ** 2
+            k = i * fields + f
+            value, rate, side = now[i, f], rates[i, f], sides[i, f]
+            step = value - before[k]
+            missed += (2 * step / h - rate - driven[k]) ** 2
+            missed_then += (rate - side) ** 2
+            size += driven[k] ** 2
+            size_then += side**2
+            defect += (step - 0.5 * h * (driven[k] + side)) ** 2
+            unresolved += (step - h * rate) ** 2
             length += step**2
-            last += before[i * fields + f] ** 2
+            last += before[k] ** 2
             largest += value**2
-            before[i * fields + f] = value
-    out[0], out[1], out[2] = 0.5 * h * residual, np.sqrt(defect), np.sqrt(unresolved)
-    out[3], out[4], out[5] = np.sqrt(length), 0.5 * h * rate, np.sqrt(max(last, largest))
+            before[k], driven[k] = value, side
+    out[0], out[1], out[2] = 0.5 * h * (np.sqrt(missed) + np.sqrt(missed_then)), np.sqrt(defect), np.sqrt(unresolved)
+    out[3], out[4] = np.sqrt(length), 0.5 * h * (np.sqrt(size) + np.sqrt(size_then))
+    out[5] = np.sqrt(max(last, largest))
 
 
 @jit(f"void({TANGENTS}, {I}, {M}, {M}, {V}, {V}, float64, {V}, {M}, {M}, {V})")
@@ -166,24 +151,25 @@ def effective_rank(factor, gamma):
 
 
 @exact(
-    f"int64({ROWS}, {TANGENTS}, {VALUES}, {I}, {M}, {M}, {M}, {M}, {M}, {V}, {V}, {V}, {V}, {V}, float64, int64, "
+    f"int64({ROWS}, {TANGENTS}, {ARRIVALS}, {I}, {M}, {M}, {M}, {M}, {V}, {V}, {V}, {V}, {V}, {V}, float64, int64, "
     f"float64, float64, float64, float64, int64, {M}, {M}, {M}, {M}, {I})"
 )
 def advance(
-    rows, tangents, values, sizes, points, roots, fresh, fresh_roots, ones, params, theta, velocity, previous, before,
-    t, first, h, gamma, least, mu, every, out_theta, out_velocity, out_saved, out_step, done,
+    rows, tangents, arrivals, sizes, points, roots, fresh, fresh_roots, params, theta, velocity, previous, before,
+    driven, t, first, h, gamma, least, mu, every, out_theta, out_velocity, out_saved, out_step, done,
 ):  # fmt: skip
     """Euler steps in place, v = argmin ||J v - f||^2 + gamma ||v - mu v_n||^2 and theta + h v, from t + ``first`` h on.
 
     A row of ``out_step`` each: its measurement. Of every ``every``-th a row of theta at its beginning, of the velocity
     there, and of ``out_saved``: ||J v - f|| and ||f|| on the points solved on, the same on fresh ones, effective rank,
     ||v - v_n|| and the share of v that the data do not decide.
-    ``before`` holds sqrt(w) û at fresh points. ``done`` counts the steps; returns why it stopped, theta being where.
+    ``before`` and ``driven`` hold sqrt(w) û and f at fresh points. ``done`` counts the steps; returns why it stopped,
+    theta being where.
     """
     n, m, p, fields = points.shape[0], fresh.shape[0], theta.size, roots.shape[1]
     jacobian, right, gram = np.empty((n, fields * p)), np.empty((n, fields)), np.empty((p, p))
-    path, along, target, v, moved = np.empty(p), np.empty(p), np.empty(p), np.empty(p), np.empty(p)
-    most = max(n, 2 * m)
+    target, v, moved = np.empty(p), np.empty(p), np.empty(p)
+    most = max(n, m)
     rates, sides, now = np.empty((most, fields)), np.empty((most, fields)), np.empty((m, fields))
     for step in range(out_step.shape[0]):
         time = t + (first + step) * h
@@ -197,8 +183,8 @@ def advance(
         if not (finite(moved) and finite(v)):
             return DIVERGED
         measure(
-            tangents, values, sizes, fresh, fresh_roots, ones, params, theta, v, moved, v, time, h, before, path, along,
-            rates, sides, now, out_step[step],
+            arrivals, sizes, fresh, fresh_roots, params, v, moved, t + (first + step + 1) * h, h, before, driven, now,
+            rates, sides, out_step[step],
         )  # fmt: skip
         if (first + step) % every == 0:
             row = (first + step) // every - (first + every - 1) // every
