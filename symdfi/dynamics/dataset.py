@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def dataset_of(motion: Any) -> xr.Dataset:
-    """A ``Trajectory``, see its ``dataset``. Names that are taken, "time", "energy" and "member", get an underscore
-    where a coordinate has them; the attribute ``symbol`` has its own."""
+    """A ``Trajectory``, see its ``dataset``. Names that are taken, "time", "energy", "work" and "member", get an
+    underscore where a coordinate has them; the attribute ``symbol`` has its own."""
     import xarray as xr  # slow to import
 
     system, batch = motion.system, motion.batch
@@ -27,8 +27,8 @@ def dataset_of(motion: Any) -> xr.Dataset:
     # Extents are the sizes of dimensions.
     others = [p for p in (*system.parameters, *sorted(system.counts, key=str)) if name_of(p) in numbers]
     variables = [x for x, _ in states] + others
-    names = distinct(map(name_of, variables), ["time", "energy", *members])
-    axes = Families(["time", "energy", *members, *names])
+    names = distinct(map(name_of, variables), ["time", "energy", "work", *members])
+    axes = Families(["time", "energy", "work", *members, *names])
     labels = dict(zip(map(name_of, variables), names, strict=True))
     data: dict[str, Any] = {}
     for x, role in states:
@@ -37,6 +37,9 @@ def dataset_of(motion: Any) -> xr.Dataset:
     data["energy"] = (*members, "time"), motion.energy, {
         "role": "energy", "long_name": "energy", "conserved": system.conserves_energy,
     }  # fmt: skip
+    if not system.conserves_energy and motion.work is not None:
+        own = {"role": "work", "long_name": "work done by dissipation, forces and drives"}
+        data["work"] = (*members, "time"), motion.work, own
     for p in others:
         value = np.asarray(numbers[name_of(p)])
         value = value if value.dtype.kind in "fiu" else value.astype(float)

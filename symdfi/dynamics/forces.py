@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 import sympy as sp
 from sympy.core.relational import Relational
 
+from symdfi.compile.kernels.groups import shape_of
 from symdfi.compile.passes.autodiff import adjoint, gradient_loops, needed, tangent
 from symdfi.compile.program.loops import Assignment, Loop, Variable, hull, ranges, variables
 from symdfi.compile.program.lower import Program
@@ -41,6 +42,33 @@ class Sweep:
         """v·∂L/∂v − L."""
         along = tangent(self.program, self.lagrangian.target, {v: v for v in self.system.velocities})
         return self.program.assign((sp.S.Zero if along is None else along) - self.lagrangian.target)
+
+    @functools.cached_property
+    def power(self) -> Assignment:
+        """v·(Q − ∂R/∂v) − ∂L/∂t, what the energy changes by besides the inputs."""
+        system, total = self.system, sp.S.Zero
+        rows = zip(system.velocities, system.indices, system.external_forces, strict=True)
+        for v, indices, force in rows:
+            at = v[indices] if indices else v
+            limits = [(k, 0, extent - 1) for k, extent in zip(indices, shape_of(v), strict=True)]
+            total += sp.Sum(at * force, *limits) if limits else at * force
+        parts = [self.program.assign(normalise(total)).target]
+        dissipation = self.program.assign(normalise(system.dissipation)).target
+        for target, moves in (
+            (dissipation, {v: v for v in system.velocities}),
+            (self.lagrangian.target, {t: sp.S.One}),
+        ):
+            along = tangent(self.program, target, moves)
+            parts.append(sp.S.Zero if along is None else -along)
+        return self.program.assign(sp.Add(*parts))
+
+    @functools.cached_property
+    def felt_inputs(self) -> list[Assignment]:
+        """−∂L/∂a, what the energy changes by with the inputs a."""
+        found = adjoint(self.program, self.lagrangian.target, self.system.inputs)
+        loops = map(gradient_loops, self.system.inputs)
+        bars = (-(found[a] if found[a] is not None else sp.S.Zero) for a in self.system.inputs)
+        return [self.program.assign(bar, own) for bar, own in zip(bars, loops, strict=True)]
 
     @functools.cached_property
     def momenta(self) -> list[Assignment]:

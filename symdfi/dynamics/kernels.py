@@ -147,6 +147,11 @@ class Kernels:
         return self._swept(lambda sweep: [sweep.energy])
 
     @functools.cached_property
+    def power_kernel(self) -> CompiledKernel:
+        """v·(Q − ∂R/∂v) − ∂L/∂t, then −∂L/∂a by the inputs."""
+        return self._swept(lambda sweep: [sweep.power, *sweep.felt_inputs])
+
+    @functools.cached_property
     def lagrangian_kernel(self) -> CompiledKernel:
         return self._swept(lambda sweep: [sweep.lagrangian])
 

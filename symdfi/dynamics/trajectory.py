@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from symdfi.archive import Missing
 from symdfi.archive.result import Result
 from symdfi.compile.kernels.groups import shape_of
+from symdfi.dynamics.balance import work
 from symdfi.dynamics.dataset import dataset_of
 from symdfi.dynamics.dense import Interpolant
 from symdfi.dynamics.events import Occurrences
@@ -99,6 +100,24 @@ class Trajectory(Result):
             change = np.where(ended, 0.0, np.abs(self.energy - first)).max(axis=-1)
             drift = change / np.where(first[..., 0], np.abs(first[..., 0]), 1.0)
         return drift if self.batch else float(drift)
+
+    @functools.cached_property
+    def work(self) -> np.ndarray | None:
+        """The work W (..., s) that dissipation, forces, inputs and all else that changes with time have done until the
+        saved times: of an exact motion E − W is constant. It is an integral by splines of degree 5 through the saved
+        states, as exact as they are close; None where the work is not known, as that of nonholonomic constraints."""
+        return work(self, None if self.resumption is None else self.resumption.inputs)
+
+    @property
+    def energy_balance(self) -> Any:
+        """max |E − W − E(0)| / max |E|, ``(...)``: how far the energy is from what the ``work`` makes of it; NaN where
+        that is not known."""
+        if self.work is None:
+            return np.full(self.batch, np.nan) if self.batch else np.nan
+        with np.errstate(over="ignore", invalid="ignore"):
+            off = np.nanmax(np.abs(self.energy - self.work - self.energy[..., :1]), axis=-1)
+            found = off / (np.nanmax(np.abs(self.energy), axis=-1) + (off == 0))
+        return found if self.batch else float(found)
 
     def member(self, *index: int) -> Trajectory:
         """The motion of one member of the ensemble, up to where it has ended. ``IndexError`` for an index that the

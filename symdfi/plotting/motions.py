@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,9 @@ def plot_trajectory(dataset: Any, path: tuple[np.ndarray, np.ndarray] | None = N
             continue
         for k, index in enumerate(np.ndindex(dataset[name].shape[1:])):
             lines.append((greek(dataset[name].long_name, index), q[:, k], v[:, k]))
-    panels = len(maps) + 1 + bool(lines) + (path is not None or bool(lines))
+    energy, conserved = dataset["energy"].values, bool(dataset["energy"].attrs.get("conserved", True))
+    work = dataset["work"].values if dataset.get("work") is not None and not conserved else None
+    panels = len(maps) + 1 + (work is not None) + bool(lines) + (path is not None or bool(lines))
     figure = Figure(figsize=(4.4 * panels, 3.8), layout="constrained")
     axes = iter(figure.subplots(1, panels, squeeze=False)[0])
     if lines:
@@ -55,7 +57,7 @@ def plot_trajectory(dataset: Any, path: tuple[np.ndarray, np.ndarray] | None = N
         draw_lines(axis, [(label, q, v) for label, q, v in lines], across, "velocity", "phase plane")
         if len(lines) == 1:
             axis.set(ylabel=greek(dataset[velocities[0]].long_name))
-    _draw_energy(next(axes), time, dataset["energy"].values, bool(dataset["energy"].attrs.get("conserved", True)))
+    draw_energy(axes, time, energy, conserved, work)
     return described(figure, dataset)
 
 
@@ -86,13 +88,15 @@ def plot_modes(
     unit: str = "time",
     *,
     conserved: bool = True,
+    work: np.ndarray | None = None,
 ) -> Any:
     """The energies (s, k) of the ``modes`` with these numbers against time, and the total energy: its error where it is
-    ``conserved``."""
+    ``conserved``, else what the ``work`` done makes of it."""
     from symdfi.figures import Figure
 
-    figure = Figure(figsize=(11, 3.8), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(2, 1))
+    work = None if conserved else work
+    figure = Figure(figsize=(11 if work is None else 14.5, 3.8), layout="constrained")
+    left, *right = figure.subplots(1, 2 + (work is not None), width_ratios=(2, 1, 1)[: 2 + (work is not None)])
     for mode, energy in zip(modes, energies.T, strict=True):
         left.plot(time, energy, lw=1, label=f"mode {mode}")
     left.set(
@@ -103,22 +107,24 @@ def plot_modes(
         ylim=(0, 1.05 * max(energies.max(), _LOWEST)),
     )
     legend(left, energies.shape[1])
-    _draw_energy(right, time, total, conserved, unit)
+    draw_energy(iter(right), time, total, conserved, work, unit)
     return figure
 
 
 @styled
 def plot_space_time(
-    time: np.ndarray, values: np.ndarray, total: np.ndarray, title: str, *, conserved: bool = True
-) -> Any:
+    time: np.ndarray, values: np.ndarray, total: np.ndarray, title: str, *, conserved: bool = True,
+    work: np.ndarray | None = None,
+) -> Any:  # fmt: skip
     """Values on a lattice (s, n) as a map over site and time, and the total energy: its error where it is
-    ``conserved``."""
+    ``conserved``, else what the ``work`` done makes of it."""
     from symdfi.figures import Figure
 
-    figure = Figure(figsize=(10, 4.2), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    work = None if conserved else work
+    figure = Figure(figsize=(10 if work is None else 14, 4.2), layout="constrained")
+    left, *right = figure.subplots(1, 2 + (work is not None))
     _draw_elements(figure, left, time, values, "site", title)
-    _draw_energy(right, time, total, conserved)
+    draw_energy(iter(right), time, total, conserved, work)
     return figure
 
 
@@ -130,6 +136,29 @@ def _draw_elements(figure: Any, axis: Any, time: np.ndarray, values: np.ndarray,
 def draw_elements(figure: Any, axis: Any, time: np.ndarray, values: np.ndarray) -> None:
     """The elements (s, n) of an array as a map over their numbers and time."""
     figure.colorbar(draw_map(figure, axis, np.arange(values.shape[1]), time, values, whole=True), ax=axis)
+
+
+def draw_energy(
+    axes: Iterator[Any], time: np.ndarray, energy: np.ndarray, conserved: bool, work: np.ndarray | None,
+    unit: str = "time",
+) -> None:  # fmt: skip
+    """How far the energy is off where it is conserved; where it is not, what it is, and beside it, if the ``work`` is
+    known, how far it is from what that makes of it."""
+    if work is None:
+        _draw_energy(next(axes), time, energy, conserved, unit)
+        return
+    axis = next(axes)
+    lines = (("E", energy, "tab:blue"), ("work W", work, "tab:orange"), ("E − W", energy - work, "tab:gray"))
+    for label, values, color in lines:
+        axis.plot(time, values, lw=0.8, color=color, label=label)
+    axis.set(xlabel=unit, title="energy, and the work done")
+    legend(axis, 3)
+    axis = next(axes)
+    off, scale = energy - work - energy[0], float(np.abs(energy).max()) or 1.0
+    axis.plot(time, off / scale, lw=0.8, color="tab:gray")
+    axis.axhline(0.0, lw=0.5, color="black")
+    axis.set(xlabel=unit, ylabel="(E − W − E₀) / max |E|", title="error of the balance")
+    axis.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
 
 
 def _draw_energy(axis: Any, time: np.ndarray, energy: np.ndarray, conserved: bool = True, unit: str = "time") -> None:

@@ -169,13 +169,12 @@ class MechanicsModel:
 
     def _result(self, s: Settings, trajectory: Trajectory, errors: dict[str, float] | None) -> RunResult:
         members = [("members", " × ".join(map(str, trajectory.batch)))] if trajectory.batch else []
-        conserved = trajectory.system.conserves_energy
         rows = [
             *members,
             ("degrees of freedom", str(trajectory.q.shape[-1])),
             ("time", f"{trajectory.t[0]:g} to {trajectory.t[-1]:g}, {trajectory.t.size} states saved"),
             ("method", trajectory.method),
-            *([("energy drift", f"{np.max(trajectory.energy_drift):.3e}")] if conserved else []),
+            *_energy(trajectory),
             *((name, f"{value:.6g}") for name, value in (errors or {}).items()),
         ]
         if errors == {}:
@@ -186,6 +185,15 @@ class MechanicsModel:
             self, s, rows, trajectory.dataset.assign_attrs(errors or {}), lambda: self.picture(shown),
             lambda: film(shown), trajectory,
         )  # fmt: skip
+
+
+def _energy(trajectory: Trajectory) -> list[tuple[str, str]]:
+    """How far the energy is off: from what it was, or from what the work done makes of it, where that is known."""
+    if trajectory.system.conserves_energy:
+        return [("energy drift", f"{np.max(trajectory.energy_drift):.3e}")]
+    if trajectory.work is None:
+        return []
+    return [("error of the energy balance", f"{np.max(trajectory.energy_balance):.3e}")]
 
 
 def _of(system: Lagrangian, found: Trajectory, file: Path) -> Trajectory:

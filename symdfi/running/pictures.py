@@ -86,7 +86,10 @@ class VelocityField:
 
     def __call__(self, trajectory: Trajectory) -> Figure:
         conserved = trajectory.system.conserves_energy
-        return plot_space_time(trajectory.t, trajectory.v, trajectory.energy, self.title, conserved=conserved)
+        work = None if conserved else trajectory.work
+        return plot_space_time(
+            trajectory.t, trajectory.v, trajectory.energy, self.title, conserved=conserved, work=work
+        )
 
     def film(self, trajectory: Trajectory) -> Film:
         """The velocities side by side."""
@@ -106,13 +109,14 @@ class ModeEnergies:
 
     def __call__(self, trajectory: Trajectory) -> Figure:
         frequencies, energies = self.modes(trajectory)
+        conserved = trajectory.system.conserves_energy
         periods = trajectory.t * frequencies[0] / (2 * np.pi)
         # Those that ever hold most: with the first mode excited, the lowest ones.
         most = np.sort(np.argsort(-energies.max(axis=0), kind="stable")[:5])
         return plot_modes(
             periods, energies[:, most], (most + 1).tolist(), trajectory.energy,
             "energy of the strongest modes", "periods of the first mode",
-            conserved=trajectory.system.conserves_energy,
+            conserved=conserved, work=None if conserved else trajectory.work,
         )  # fmt: skip
 
 
