@@ -67,8 +67,9 @@ class Sweep:
         """−∂L/∂a, what the energy changes by with the inputs a."""
         found = adjoint(self.program, self.lagrangian.target, self.system.inputs)
         loops = map(gradient_loops, self.system.inputs)
-        bars = (-(found[a] if found[a] is not None else sp.S.Zero) for a in self.system.inputs)
-        return [self.program.assign(bar, own) for bar, own in zip(bars, loops, strict=True)]
+        bars = (found[a] for a in self.system.inputs)
+        felt = (sp.S.Zero if bar is None else -bar for bar in bars)
+        return [self.program.assign(bar, own) for bar, own in zip(felt, loops, strict=True)]
 
     @functools.cached_property
     def momenta(self) -> list[Assignment]:

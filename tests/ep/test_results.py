@@ -8,6 +8,7 @@ import sympy as sp
 import xarray as xr
 
 import symdfi as sd
+from symdfi.ep.nudging import nudged
 from symdfi.errors import CheckpointError
 
 q, qdot = sd.coordinates("q")
@@ -100,3 +101,44 @@ def test_a_training_in_plain_xarray(tmp_path):
         assert set(data.data_vars) == {"loss", "gradient_norm", "skipped", "omega", "best_omega"}
         assert data["omega"].units == "1/s" and data.attrs["seed"] == 7 and "FixedEnds" in data.attrs["boundary"]
         assert "Adam" in data.attrs["optimizer"] and data.attrs["symdfi_version"]
+
+
+n, e, i = *sp.symbols("n e", integer=True, positive=True), sp.Symbol("i", integer=True)
+x, u = sd.coordinates("x", n)
+k, K = sp.IndexedBase("k", shape=(n,)), sp.IndexedBase("K", shape=(e,))
+left, right = (sp.IndexedBase(sp.Symbol(name, integer=True), shape=(e,)) for name in "lr")
+GRAPH = sd.Lagrangian(
+    sp.Sum(u[i] ** 2 / 2 - k[i] * x[i] ** 2 / 2 - x[i] ** 4 / 8, (i, 0, n - 1)) + f * x[0]
+    - sp.Sum(K[i] * (x[left[i]] - x[right[i]]) ** 2 / 2, (i, 0, e - 1)), x, u, inputs=[f],
+)  # fmt: skip
+
+
+def test_an_orbit_that_is_iterated_with(tmp_path, monkeypatch):
+    """Solved by GMRES: its preconditioner is made again of the path it was made of."""
+    for name, value in (("discrete._LISTED", 2), ("iterated.LEAST", 2), ("iterated.FILL", 0)):
+        monkeypatch.setattr(f"symdfi.ep.{name}", value)
+    rng = np.random.default_rng(0)
+    one = rng.integers(20, size=40)
+    params = {k: rng.uniform(4.5, 5.5, 20), K: rng.uniform(0.5, 2, 40), left: one, right: (one + 7) % 20}
+    trainer = sd.EPTrainer(GRAPH, sd.Cost(x[n - 1] ** 2 / 2), sd.Periodic(5.0), 40, [k, K])
+    free = trainer.free(params, {f: wave})
+    assert free.solved_by.startswith("GMRES")
+    found = again(free, tmp_path)
+    assert found.solved_by.startswith("GMRES") and found.cost == free.cost
+    there, here = trainer.response(found), trainer.response(free)
+    for name, values in here.items():
+        scale = np.abs(values).max()
+        np.testing.assert_allclose(there[name], values, rtol=0, atol=1e4 * np.finfo(float).eps / free.rcond * scale)
+
+
+@pytest.mark.parametrize("beta", [1e-2, 1e-2 + 2e-2j])
+@pytest.mark.parametrize("boundary", [sd.FixedEnds(0.1, 0.3, 1.0), sd.Periodic(5.0)])
+def test_nudged_orbits(tmp_path, boundary, beta):
+    """Of real and of complex β, each with the factors of its own path."""
+    free = sd.EPTrainer(DRIVEN, COST, boundary, 40, [omega]).free(PARAMS, {f: wave}, {y: 0.2})
+    one = nudged(free, beta)
+    found = again(one, tmp_path)
+    assert found.beta == beta and found.q.dtype == one.q.dtype and found != free
+    np.testing.assert_array_equal(nudged(again(free, tmp_path), beta).q, one.q)
+    with xr.open_dataset(again(one, tmp_path).save(tmp_path / "again.nc")) as data:
+        assert {"q", "omega"} <= set(data.data_vars) | {name[:-3] for name in data.data_vars}
