@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import numpy as np
@@ -91,8 +92,15 @@ def test_diagnostics(table, part) -> None:
     taken = step()
     motion = Motion(theta, np.zeros(theta.size))
     spectrum = sd.Cholesky().solve(p.source(theta, 0.0), taken.velocity, EPSILON / H).spectrum
+    steps = itertools.count()
+
+    def measure() -> None:
+        """As in a run, where a step begins at the time at which the last one ended."""
+        k = next(steps)
+        meter.measure(motion, taken.velocity, taken.motion, k * H, H, (k + 1) * H)
+
     parts = {
-        "measuring a step": lambda: meter.measure(motion, taken.velocity, taken.motion, 0.0, H),
+        "measuring a step": measure,
         "residuals of a saved step": lambda: [
             p.residual(theta, taken.velocity, 0.0, fresh=fresh) for fresh in (True, False)
         ],
