@@ -86,7 +86,8 @@ def test_trajectories_of_any_names(names, tmp_path) -> None:
     np.testing.assert_array_equal(run[v], run.v)
     np.testing.assert_array_equal(run.dataset["energy"], run.energy)
     loaded = load(run.save(tmp_path / "run.nc"))
-    assert sum("time" in loaded[name].dims for name in loaded.variables) == 4  # with the times themselves
+    # The state, the energy and the work, with the times themselves.
+    assert sum("time" in loaded[name].dims for name in loaded.variables) == 5
     run.plot().savefig(tmp_path / "run.png")
 
 
