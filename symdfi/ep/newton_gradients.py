@@ -109,7 +109,7 @@ class NewtonGradients:
             *functions, given, self.plan.arrays, setting.steps, setting.h, self.system.has_action, estimates,
             setting.frame.periodic, rule.shares_ends, tolerance, iterations, signals, paths, thetas, said, codes,
         )  # fmt: skip
-        loop = cache.load_module("symdfi.ep.loops.newton_gradients").gradients
+        loop = cache.entry(cache.load_module("symdfi.ep.loops.newton_gradients").gradients)
         if is_worker():
             loop(0, count, *arguments)
         else:

@@ -10,9 +10,12 @@ import pytest
 import sympy as sp
 
 import symdfi as sd
+from symdfi.ep import frame
 from symdfi.ep.batches import Batches, Packing
 from symdfi.ep.direct import ByLeaps, ByNewton
+from symdfi.ep.frame import TwoPoint
 from symdfi.ep.samples import Samples
+from symdfi.linalg import FrontalLU
 
 n = sp.Symbol("n", integer=True, positive=True)
 i = sp.Symbol("i", integer=True)
@@ -72,6 +75,31 @@ def test_as_step_by_step(d: int, system, cost, rule, boundary: str) -> None:
     assert again.path is not None and np.abs(again.path - free.q).max() < room * np.abs(free.q).max()
     assert loss == pytest.approx(free.cost, rel=room)
     assert apart(found, trainer.response(free)) < room
+
+
+@pytest.mark.parametrize("boundary", ["periodic", "fixed ends"])
+@pytest.mark.parametrize("system", [CHAIN, DAMPED])
+@pytest.mark.parametrize("d", [1, 3])
+def test_segments_as_fronts(monkeypatch, d: int, system, boundary: str) -> None:
+    """Long paths of few coordinates are eliminated in segments side by side: the same as front by front."""
+    given = [BOUNDARIES[boundary](d), 90, [c, k, g, m] if d > 1 else [k, g, m]]
+    times = sd.EPTrainer(system, TERMINAL, *given).times
+    values = springs(d), {f: 2 * np.cos(RATE * times)}, {y: 0.3 * np.sin(RATE * times)}
+    plans, found = [], []
+    for largest in (7, 0):
+        monkeypatch.setattr(frame, "_SEGMENTED", largest)
+        frame._plan.cache_clear()
+        trainer = sd.EPTrainer(system, TERMINAL, *given)
+        found.append(trainer.gradient(*values))
+        way, free = trainer._direct, trainer.free(*values)
+        assert isinstance(way, ByNewton) and isinstance(free.linear, TwoPoint)
+        assert isinstance(free.linear.factor, FrontalLU)
+        plans.append(way.newton.plan.arrays[0].size)
+        room = 1e3 * np.finfo(float).eps / free.rcond**0.5
+        assert found[0][0] == pytest.approx(found[-1][0], rel=room)
+        assert apart(found[0][1], trainer.response(free)) < room
+    frame._plan.cache_clear()
+    assert plans == [4, 3]
 
 
 def batch_of(trainer: sd.EPTrainer, params: dict, data: dict, executor=None, warm=None):

@@ -11,6 +11,7 @@ from scipy.sparse import csc_array, random_array
 from symdfi.ep.blocks import Blocks, Pattern
 from symdfi.ep.frame import Ring
 from symdfi.linalg import BlockTridiagonalLU, FrontalLU, Plan
+from symdfi.linalg.frontal import segmented
 
 EPS = np.finfo(float).eps
 
@@ -105,3 +106,66 @@ def test_what_is_not_finite_or_singular_is_not_safe(value: float) -> None:
     sparse = csc_array(np.ones((9, 9)))
     sparse.data[:] = matrix.T.reshape(-1)
     assert not FrontalLU(Plan.of(sparse), sparse.data, 9).is_safe
+
+
+def neighbours(nodes: int, d: int, symmetric: bool, closed: bool, seed: int) -> np.ndarray:
+    """Blocks that meet their neighbours, of diagonals of both signs that are large enough for pivots."""
+    rng = np.random.default_rng(seed)
+    found = np.zeros((nodes, d, nodes, d))
+    for k in range(nodes):
+        found[k, :, k] = rng.normal(size=(d, d))
+        if k + 1 < nodes or closed:
+            found[k, :, (k + 1) % nodes] = rng.normal(size=(d, d))
+            found[(k + 1) % nodes, :, k] = rng.normal(size=(d, d))
+    matrix = found.reshape(nodes * d, -1)
+    matrix = matrix + matrix.T if symmetric else matrix
+    return matrix + np.diag(rng.choice([-1, 1], nodes * d) * (1 + np.abs(matrix).sum(axis=0) / 2))
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+@pytest.mark.parametrize("closed", [True, False])
+@pytest.mark.parametrize(("nodes", "d"), [(64, 1), (65, 3), (79, 2), (80, 7), (200, 1), (95, 4)])
+def test_segments_side_by_side(nodes: int, d: int, closed: bool, symmetric: bool) -> None:
+    matrix = neighbours(nodes, d, symmetric, closed, seed=nodes + d)
+    sparse = csc_array(matrix)
+    sparse.sort_indices()
+    plan = segmented(sparse, d)
+    assert plan is not None
+    lu, fronts = (FrontalLU(own, sparse.data, nodes, closed) for own in (plan, Plan.of(sparse)))
+    assert lu.is_safe and lu.is_symmetric == symmetric
+    assert lu.rcond == pytest.approx(fronts.rcond, rel=1e3 * EPS / lu.rcond)
+    b, room = np.random.default_rng(1).normal(size=(nodes, d, 2)), 1e2 * EPS / lu.rcond
+    for found, A in ((lu.solve(b), matrix), (lu.solve_transposed(b), matrix.T)):
+        expected = np.linalg.solve(A, b.reshape(nodes * d, 2)).reshape(b.shape)
+        assert np.abs(found - expected).max() < room * np.abs(expected).max()
+    again = pickle.loads(pickle.dumps(lu))
+    assert np.array_equal(again.solve(b), lu.solve(b))
+    # Numbers of any size are no less safe: what fills up the lanes says nothing.
+    tiny = FrontalLU(plan, 1e-30 * sparse.data, nodes, closed)
+    assert tiny.is_safe and tiny.rcond == pytest.approx(lu.rcond, rel=1e3 * EPS / lu.rcond)
+
+
+def test_segments_have_no_pivot_that_vanishes() -> None:
+    """Anywhere: eliminated beside others, or among what the segments leave."""
+    for place in (0, 1, 17, 40, 63, 79):
+        for shift in (0.0, 1e-13):
+            matrix = neighbours(80, 2, True, True, seed=3)
+            matrix[2 * place : 2 * place + 2] = matrix[:, 2 * place : 2 * place + 2] = 0.0
+            own, (one, other) = 2 * place, (2 * place, 2 * place + 1)
+            matrix[own, own], matrix[one, other], matrix[other, one] = shift, 1.0, 1.0
+            pattern = csc_array(np.abs(neighbours(80, 2, True, True, seed=3)) > 0, dtype=float)
+            pattern.sort_indices()
+            columns = np.repeat(np.arange(160), np.diff(pattern.indptr))
+            plan = segmented(pattern, 2)
+            assert plan is not None
+            assert not FrontalLU(plan, matrix[pattern.indices, columns], 80, True).is_safe
+
+
+def test_what_is_no_row_of_neighbours_has_no_segments() -> None:
+    for nodes, d in ((63, 2), (20, 3)):
+        assert segmented(csc_array(neighbours(nodes, d, True, True, 0)), d) is None  # too short
+    matrix = neighbours(80, 2, True, True, 0)
+    assert segmented(csc_array(matrix), 3) is None
+    assert segmented(csc_array(matrix), 1) is None
+    matrix[10, 50] = 1.0
+    assert segmented(csc_array(matrix), 2) is None

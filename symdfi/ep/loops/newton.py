@@ -9,10 +9,11 @@ second derivative stands in the matrix (−1: nowhere), which of the matrix's di
 block's entries are kept; what the given momenta are in the equations.
 """
 
+# pyright: reportCallIssue=false
 import numpy as np
 
 from symdfi.compile.kernels import cache
-from symdfi.compile.source.runtime import borrowing, jit
+from symdfi.compile.source.runtime import borrowing, jit, stack
 
 _nodes = cache.load_module("symdfi.ep.loops.nodes")
 _frontal = cache.load_module("symdfi.linalg.frontal.elimination")
@@ -40,10 +41,21 @@ HELD = 2**14
 @borrowing(f"float64({V})")
 def size(x):
     """The largest magnitude, of what is finite; else infinite."""
-    largest, total = 0.0, 0.0
+    # Sixteen at a time: one after the other, each would wait for the comparison before it.
+    most, total, whole = stack(16), 0.0, x.size // 16
+    for j in range(16):
+        most[j] = 0.0
+    for k in range(whole):
+        for j in range(16):
+            own = abs(x[U(16 * k + j)])
+            most[U(j)] = own if own > most[U(j)] else most[U(j)]
+    for i in range(16 * whole, x.size):
+        most[0] = max(most[0], abs(x[i]))
     for i in range(x.size):
-        largest = max(largest, abs(x[i]))
         total += 0.0 * x[i]
+    largest = 0.0
+    for j in range(16):
+        largest = max(largest, most[j])
     return largest if total == 0.0 else np.inf
 
 

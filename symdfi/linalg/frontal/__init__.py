@@ -2,5 +2,6 @@
 
 from symdfi.linalg.frontal.factors import FrontalLU
 from symdfi.linalg.frontal.plan import Plan
+from symdfi.linalg.frontal.segmented import segmented
 
-__all__ = ["FrontalLU", "Plan"]
+__all__ = ["FrontalLU", "Plan", "segmented"]

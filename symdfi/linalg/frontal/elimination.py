@@ -11,7 +11,11 @@ unknowns k are eliminated, and pivots D,
 
 import numpy as np
 
+from symdfi.compile.kernels import cache
 from symdfi.compile.source.runtime import borrowing, jit
+
+_segments = cache.load_module("symdfi.linalg.frontal.segments")
+factor_segments, solve_segments = _segments.factor, _segments.solve
 
 I, V = "int64[::1]", "float64[::1]"
 PLAN = f"UniTuple({I}, 14)"
@@ -107,6 +111,8 @@ def is_symmetric(plan, values):
 def factor(plan, values, symmetric, upper, lower, inverse):
     """The factors of A, whose entries are the ``values`` by columns; ``upper`` and ``lower`` are one array if it is
     ``symmetric``. Returns a bound of the entries of |L| |D⁻¹ U|: what rounding is relative to."""
+    if plan[0].size > 3:
+        return factor_segments(plan, values, symmetric, upper, lower)
     head, first, parent, places, _, relative, spans, above, below, at, stored = plan[:11]
     total, growth, waiting, k, top = first.size - 1, 0.0, np.empty(first.size, np.int64), 0, 0
     pile, one = np.empty(head[1] if symmetric else 2 * head[1]), np.empty(head[2] ** 2)
@@ -237,6 +243,9 @@ def behind(upper, here, width, pivots, inverse, room):
 @jit(f"void({PLAN}, {V}, {V}, {V}, {V}, {V})")
 def solve(plan, upper, lower, inverse, b, x):
     """x = A⁻¹ b; Aᵀ's with ``upper`` and ``lower`` exchanged."""
+    if plan[0].size > 3:
+        solve_segments(plan, upper, lower, b, x)
+        return
     head, first, _, places, rows = plan[:5]
     stored, order = plan[10], plan[11]
     y, room = np.empty(order.size), np.empty(head[2])

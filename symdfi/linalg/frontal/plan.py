@@ -67,7 +67,7 @@ class Plan:
         places = _ends(width)
         rows, relative = np.empty(places[-1], np.int64), np.full(places[-1], -1)
         loops.members(*permuted, first, up, places, rows)
-        entries = _paired(inner, columns, order)
+        entries = paired(inner, columns, order)
         by_front = np.argsort(owner[entries[0]], kind="stable")
         low, high, above, below = (np.ascontiguousarray(own[by_front]) for own in entries)
         at = np.empty(low.size, np.int64)
@@ -119,7 +119,7 @@ def _permuted(pattern: csc_array, order: Integers) -> tuple[Integers, Integers]:
     return found.indptr.astype(np.int64), found.indices.astype(np.int64)
 
 
-def _paired(rows: Integers, columns: Integers, order: Integers) -> NDArray[np.int64]:
+def paired(rows: Integers, columns: Integers, order: Integers) -> NDArray[np.int64]:
     """Places (low, high) in the order of elimination, low ≤ high, with which value is there above the diagonal and
     which below, −1 for none."""
     place = np.empty(order.size, np.int64)
