@@ -118,10 +118,12 @@ def test_an_orbit_that_is_iterated_with(tmp_path, monkeypatch):
     for name, value in (("discrete._LISTED", 2), ("iterated.LEAST", 2), ("iterated.FILL", 0)):
         monkeypatch.setattr(f"symdfi.ep.{name}", value)
     rng = np.random.default_rng(0)
-    one = rng.integers(20, size=40)
-    params = {k: rng.uniform(4.5, 5.5, 20), K: rng.uniform(0.5, 2, 40), left: one, right: (one + 7) % 20}
-    trainer = sd.EPTrainer(GRAPH, sd.Cost(x[n - 1] ** 2 / 2), sd.Periodic(5.0), 40, [k, K])
-    free = trainer.free(params, {f: wave})
+    one = rng.integers(30, size=60)
+    other = (one + 1 + rng.integers(29, size=60)) % 30
+    params = {k: rng.uniform(4.5, 5.5, 30), K: rng.uniform(0.5, 2, 60), left: one, right: other}
+    trainer = sd.EPTrainer(GRAPH, sd.Cost(x[n - 1] ** 2 / 2), sd.Periodic(2 * np.pi / 1.3), 40, [k, K])
+    trainer.discrete._remembered.clear()
+    free = trainer.free(params, {f: lambda time: 3 * np.cos(1.3 * time)})
     assert free.solved_by.startswith("GMRES")
     found = again(free, tmp_path)
     assert found.solved_by.startswith("GMRES") and found.cost == free.cost
