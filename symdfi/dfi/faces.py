@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
@@ -18,9 +19,12 @@ from symdfi.symbolic.ansatz import Ansatz
 from symdfi.symbolic.decay import decays
 from symdfi.symbolic.evolution import EvolutionEquation
 from symdfi.symbolic.given import Lookup, expression
+from symdfi.symbolic.periodic import is_periodic
 
 #: What a user says of an ansatz that fulfils the conditions of the remaining faces for every θ.
 IN_THE_ANSATZ = "in the ansatz"
+#: û at two ends is the same up to so much of its size.
+_SAME = 1e-6
 _WAYS = 'sd.Dirichlet(...), sd.Neumann(...), sd.BoundaryCondition(Eq(...)), a list of them, or "in the ansatz"'
 
 
@@ -141,6 +145,51 @@ def _asking(
         pairs = zip(orders, ansatz.exprs, strict=True)
         if not all(decays(expr, x) for order, expr in pairs if order):
             yield from (face for face in faces if face not in held)
+
+
+def check_periodic(problem: Any, boundary: Condition | Sequence[Condition] | None) -> None:
+    """``SymbolicError`` where an axis is periodic, the equation has derivatives along it, and û is not the same at its
+    two ends, whatever θ is.
+
+    û is if its symbols tell so; where it falls to 0 far from where it lies, the box is a window; else it is evaluated
+    at both ends with three θ at random. What the user says to be in the ansatz is taken as said.
+    """
+    given = boundary if isinstance(boundary, list | tuple) else (boundary,)
+    equation, ansatz, box = problem.equation, problem.ansatz, problem.domain
+    if IN_THE_ANSATZ in given:
+        return
+    for axis, (x, (low, high)) in enumerate(zip(ansatz.variables, box.bounds, strict=True)):
+        orders = [order_of(equation, field, x) for field in equation.fields]
+        pairs = [(f, expr) for f, order, expr in zip(equation.fields, orders, ansatz.exprs, strict=True) if order]
+        if not box.periodic[axis] or not any(orders):
+            continue
+        if all(is_periodic(expr, x, high - low) or decays(expr, x) for _, expr in pairs):
+            continue
+        if (off := _apart(problem, axis)) > _SAME:
+            raise SymbolicError(
+                f"the axis {x} is periodic, and the ansatz is not: û at {x} = {low:g} and {high:g} differ by "
+                f"{off:.0%} of its size for θ at random. Give it the period, sd.mlp([{x}], ..., "
+                f"period=[{high - low:g}]) or sd.fourier, or functions of sin and cos of 2*pi*{x}/{high - low:g}; "
+                f'or say by boundary="{IN_THE_ANSATZ}" that û fulfils it for every θ that occurs'
+            )
+
+
+def _apart(problem: Any, axis: int) -> float:
+    """max |û(low) − û(high)| / max |û| at the two ends of an axis, for θ at random: the least of three, 0 where û is
+    not finite."""
+    rng, box = np.random.default_rng(0), problem.domain
+    low, high = (np.where(np.isfinite(ends), ends, 0.0) for ends in np.transpose(box.bounds))
+    inside = low + (high - low) * rng.random((8, box.dim))
+    ends = [inside.copy(), inside.copy()]
+    for points, end in zip(ends, box.bounds[axis], strict=True):
+        points[:, axis] = end
+    found = []
+    for _ in range(3):
+        theta = rng.normal(size=problem.ansatz.count)
+        one, other, middle = (np.asarray(problem.values(theta, points)) for points in (*ends, inside))
+        size = max(np.abs(one).max(), np.abs(other).max(), np.abs(middle).max())
+        found.append(np.abs(one - other).max() / size if 0 < size < np.inf else 0.0)
+    return float(min(found))
 
 
 def order_of(equation: EvolutionEquation, field: AppliedUndef, x: sp.Symbol) -> int:

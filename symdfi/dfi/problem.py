@@ -14,7 +14,7 @@ from sympy.core.function import AppliedUndef
 
 from symdfi.dfi.discretised import Discretised
 from symdfi.dfi.domain import Box
-from symdfi.dfi.faces import Condition, conditions
+from symdfi.dfi.faces import Condition, check_periodic, conditions
 from symdfi.dfi.given import field_scales, parameter_values
 from symdfi.dfi.kernels import ProblemKernels
 from symdfi.dfi.sampling import Quadrature, Rule
@@ -61,7 +61,8 @@ class Problem(Rebuilt, Discretised):
     ``params`` gives numbers for the equation's parameters, by symbol or name. Kernels are compiled when first
     used and shared by all steppers. Wherever θ is asked for, values by parameter, ``{a: [...], "w": [...]}``, do too.
 
-    Raises ``SymbolicError`` where equation, ansatz and domain do not fit, ``ValueError`` for a missing parameter or one
+    Raises ``SymbolicError`` where equation, ansatz and domain do not fit, as on a periodic axis an ansatz that is not
+    the same at its two ends; ``ValueError`` for a missing parameter or one
     that is not finite, and for a quadrature whose points or weights are not.
     """
 
@@ -108,6 +109,7 @@ class Problem(Rebuilt, Discretised):
         super().__init__(equation, ansatz, domain, quadrature, kernels, numbers, scales, held, said)
         #: The problem that this one is, at other samples.
         self._origin: Problem | None = None
+        check_periodic(self, boundary)
 
     def __repr__(self) -> str:
         size = f"{len(self.points)} points"

@@ -9,6 +9,7 @@ import sympy as sp
 
 import symdfi as sd
 from symdfi.dfi.lifting import Lifting, in_doubt
+from symdfi.symbolic.periodic import is_periodic
 
 X, Y, k = sp.symbols("x y k")
 u, v = sp.Function("u")(sd.t, X), sp.Function("v")(sd.t, X, Y)
@@ -185,3 +186,39 @@ def test_the_example_of_the_docstring_runs():
     runner = doctest.DocTestRunner()
     runner.run(example)
     assert runner.failures == 0 and runner.tries > 0
+
+
+def test_a_periodic_axis_asks_for_a_periodic_ansatz():
+    """Read from the symbols, or seen at both ends; what falls to 0 is as on free space, and nothing is asked where the
+    equation has no derivatives along the axis."""
+    a, b = sp.IndexedBase("a", shape=(3,)), sp.IndexedBase("b", shape=(3,))
+    k = sp.Symbol("k", integer=True)
+    heat = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), u.diff(X, 2)))
+    waves = sd.Ansatz(sp.Sum(a[k] * sp.cos(k * X) + b[k] * sp.exp(sp.sin(X)), (k, 0, 2)), [X], [a, b])
+
+    def problem(ansatz, length, equation=heat, **more):
+        return sd.Problem(equation, ansatz, sd.Box([(0, length)], periodic=True), sd.Grid(32), **more)
+
+    net = sd.mlp([X], [3, 3])
+    for ansatz in (net, waves, sd.mlp([X], [3, 3], period=[1.5])):
+        with pytest.raises(sd.SymbolicError, match=r"the axis x is periodic, and the ansatz is not: û at x = 0 and 2"):
+            problem(ansatz, 2)
+    assert problem(sd.mlp([X], [3, 3], period=[2.0]), 2).domain.periodic == (True,)
+    assert problem(waves, 2 * sp.pi) and problem(waves, 4 * sp.pi) and problem(sd.gaussians([X], 2), 2)
+    assert problem(net, 2, boundary="in the ansatz")
+    assert problem(net, 2, sd.EvolutionEquation(sp.Eq(u.diff(sd.t), -u)))
+    # Not told by the symbols, but by the values.
+    assert problem(sd.Ansatz(a[0] * (X * (2 - X)) ** 2 + a[1], [X], [a]), 2)
+
+
+@pytest.mark.parametrize(
+    ("expr", "found"),
+    [
+        (sp.sin(2 * sp.pi * X / 3), True), (sp.cos(sp.pi * X), False), (sp.exp(2 * sp.I * sp.pi * X / 3), True),
+        (sp.sin(4.1887902047863905 * X + 1), True), (sp.tanh(sp.cos(4 * sp.pi * X / 3)), True), (sp.exp(-X**2), False),
+        (sp.sin(sp.Symbol("w") * X), False), (sp.sin(2 * sp.pi * sp.Symbol("m", integer=True) * X / 3), True),
+        (X * sp.sin(2 * sp.pi * X / 3), False), (sp.Integer(1), True),
+    ],
+)  # fmt: skip
+def test_periods_that_symbols_tell(expr, found):
+    assert is_periodic(expr, X, 3.0) is found
