@@ -48,30 +48,42 @@ def distinct(names: Iterable[str], taken: Iterable[str]) -> list[str]:
 
 
 class Families:
-    """Names of dimensions: one for all axes of an extent, as arrays declare it, none of them ``taken``.
+    """Names of dimensions: one for all axes that belong together, none of them ``taken``.
 
-    An extent that is a symbol names its own; one that is a number k is ``index_k``; further axes of an array with the
-    same extent have a number.
+    An extent that is a symbol names its own. Of an extent that is a number k the axes that are ``related``, by a
+    representative each (``symbolic.families``), are one dimension: ``index_k`` is that of the first, ``index_k_x`` that
+    of others, x the array that is met first. Further axes of an array in the same dimension have a number.
     """
 
-    def __init__(self, taken: Iterable[str]) -> None:
-        self._taken, self._known = set(taken), {}
+    def __init__(self, taken: Iterable[str], related: Mapping[tuple[str, int], tuple[str, int]] | None = None) -> None:
+        self._taken, self._known, self._related = set(taken), {}, related or {}
+        self._firsts: dict[str, tuple[str, int]] = {}
 
-    def of(self, extents: Sequence[Any]) -> tuple[str, ...]:
+    def of(self, array: str, extents: Sequence[Any]) -> tuple[str, ...]:
         """The dimensions of an array that is declared with these extents."""
-        shown = [f"{extent}" if not f"{extent}".isdigit() else f"index_{extent}" for extent in extents]
+        shown = [self._family(array, axis, f"{extent}") for axis, extent in enumerate(extents)]
         found = []
-        for k, name in enumerate(shown):
-            earlier = shown[:k].count(name)
-            found.append(self._named(f"{name}_{earlier + 1}" if earlier else name))
+        for k, family in enumerate(shown):
+            earlier = shown[:k].count(family)
+            found.append(self._named(family, earlier))
         return tuple(found)
 
-    def _named(self, name: str) -> str:
-        if name not in self._known:
+    def _family(self, array: str, axis: int, extent: str) -> tuple[str, Any, str]:
+        """What an axis is of, and the name that it asks for."""
+        if not extent.isdigit():
+            return extent, None, extent
+        root = self._related.get((array, axis), (array, axis))
+        first = self._firsts.setdefault(extent, root)
+        known = next((family for family, _ in self._known if family[:2] == (extent, root)), None)
+        return known or (extent, root, f"index_{extent}" + (f"_{array}" if root != first else ""))
+
+    def _named(self, family: tuple[str, Any, str], earlier: int) -> str:
+        if (family, earlier) not in self._known:
+            name = f"{family[2]}_{earlier + 1}" if earlier else family[2]
             (own,) = distinct([re.sub(r"\W+", "_", name).strip("_") or "index"], self._taken)
             self._taken.add(own)
-            self._known[name] = own
-        return self._known[name]
+            self._known[family, earlier] = own
+        return self._known[family, earlier]
 
 
 def provenance() -> dict[str, str]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from symdfi.compile.kernels.groups import shape_of
 from symdfi.results import Families, distinct, labelled, shown
+from symdfi.symbolic.families import families
 from symdfi.symbolic.given import name_of
 
 if TYPE_CHECKING:
@@ -28,12 +29,12 @@ def dataset_of(motion: Any) -> xr.Dataset:
     others = [p for p in (*system.parameters, *sorted(system.counts, key=str)) if name_of(p) in numbers]
     variables = [x for x, _ in states] + others
     names = distinct(map(name_of, variables), ["time", "energy", "work", *members])
-    axes = Families(["time", "energy", "work", *members, *names])
+    axes = Families(["time", "energy", "work", *members, *names], families(system))
     labels = dict(zip(map(name_of, variables), names, strict=True))
     data: dict[str, Any] = {}
     for x, role in states:
         own = {"role": role, "symbol": name_of(x), "long_name": name_of(x)}
-        data[labels[name_of(x)]] = (*members, "time", *axes.of(shape_of(x))), motion[x], own
+        data[labels[name_of(x)]] = (*members, "time", *axes.of(name_of(x), shape_of(x))), motion[x], own
     data["energy"] = (*members, "time"), motion.energy, {
         "role": "energy", "long_name": "energy", "conserved": system.conserves_energy,
     }  # fmt: skip
@@ -48,7 +49,7 @@ def dataset_of(motion: Any) -> xr.Dataset:
         if extra > 0:
             value = np.broadcast_to(value, (*batch, *value.shape[extra:]))
         own = {"role": "parameter", "symbol": name_of(p), "long_name": name_of(p)}
-        data[labels[name_of(p)]] = (*(members if extra > 0 else ()), *axes.of(shape_of(p))), value, own
+        data[labels[name_of(p)]] = (*(members if extra > 0 else ()), *axes.of(name_of(p), shape_of(p))), value, own
     sizes = [f"{s} = {numbers[name_of(s)]}" for s in sorted(system.sizes, key=str) if name_of(s) in numbers]
     attributes: dict[str, Any] = {"kind": "Trajectory", "method": motion.method}
     if motion.resumption is not None:

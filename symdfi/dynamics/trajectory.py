@@ -233,9 +233,9 @@ class Trajectory(Result):
 
     @functools.cached_property
     def dataset(self) -> xr.Dataset:
-        """The trajectory as an ``xarray.Dataset``: a variable a coordinate, a velocity and a parameter, and the energy;
-        the axes of an ensemble come first, and axes of one extent are one dimension. Attributes are the settings, when
-        it was made and by which versions."""
+        """The trajectory as an ``xarray.Dataset``: a variable a coordinate, a velocity and a parameter, and the energy
+        (with the ``work`` where that changes it); the axes of an ensemble come first, and axes that the Lagrangian runs
+        over with one index are one dimension. Attributes are the settings, when it was made and by which versions."""
         return dataset_of(self)
 
     def plot(self) -> Figure:

@@ -16,6 +16,7 @@ from symdfi.archive.result import Result
 from symdfi.compile.kernels.groups import shape_of
 from symdfi.plotting import plot_training
 from symdfi.results import Families, distinct, labelled, provenance
+from symdfi.symbolic.families import Axis, families
 from symdfi.symbolic.given import name_of
 
 if TYPE_CHECKING:
@@ -105,14 +106,15 @@ class Training(Result):
         others = [name for name in self.params if name not in self.trained]
         labels = distinct([*self.trained, *others], [*data, "epoch"])
         best = distinct((f"best_{x}" for x in labels[: len(self.trained)]), [*data, *labels])
-        families, extents = Families([*data, *labels, *best, "epoch"]), self._extents
+        extents, related = self._declared
+        families = Families([*data, *labels, *best, "epoch"], related)
         for names, roles, values in (
             (dict(zip(labels, [*self.trained, *others], strict=True)), ("parameter", "given"), self.params),
             (dict(zip(best, self.trained, strict=False)), ("best", "best"), self.best),
         ):
             for label, name in names.items():
                 value = np.asarray(values[name])
-                axes = families.of(extents.get(name, value.shape))
+                axes = families.of(name, extents.get(name, value.shape))
                 role = roles[name not in self.trained]
                 data[label] = (axes, value, {"role": role, "symbol": name, "long_name": name})
         attributes = {
@@ -125,12 +127,13 @@ class Training(Result):
         return labelled(xr.Dataset(data, {"epoch": epochs}, attributes), self.labels)
 
     @property
-    def _extents(self) -> dict[str, tuple[Any, ...]]:
-        """Of the parameters as they are declared, where that is known."""
+    def _declared(self) -> tuple[dict[str, tuple[Any, ...]], dict[Axis, Axis]]:
+        """The extents of the parameters as they are declared, and which of their axes belong together, where that is
+        known."""
         trainer = None if self.resumption is None else self.resumption.trainer
         if trainer is None or isinstance(trainer, Missing):
-            return {}
-        return {name_of(p): shape_of(p) for p in trainer.system.parameters}
+            return {}, {}
+        return {name_of(p): shape_of(p) for p in trainer.system.parameters}, families(trainer.system)
 
     def plot(self) -> Figure:
         """A figure of the loss and the gradient's norm, and of the samples skipped where there are some, against the

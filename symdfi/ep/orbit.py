@@ -24,6 +24,7 @@ from symdfi.errors import SymbolicError
 from symdfi.plotting import plot_orbit
 from symdfi.results import Families, distinct, labelled, provenance, shown
 from symdfi.showing import shortened
+from symdfi.symbolic.families import families
 from symdfi.symbolic.given import name_of
 from symdfi.symbolic.indexed import Variable
 
@@ -178,17 +179,17 @@ class Orbit(Result):
         shapes = system.shapes(setting)
         names = [name for name, _, _ in setting.places]
         labels = distinct([*names, *shapes], ["time"])
-        families = Families(["time", *labels])
+        axes = Families(["time", *labels], families(system.system))
         extents = {name_of(x): shape_of(x) for x in (*system.system.coordinates, *system.kernels.differentiable)}
         data: dict[str, Any] = {}
         for name, label in zip(names, labels, strict=False):
             own = {"role": "coordinate", "symbol": name, "long_name": name}
-            data[label] = (("time", *families.of(extents[name])), self[name], own)
+            data[label] = (("time", *axes.of(name, extents[name])), self[name], own)
         start = 0
         for (name, shape), label in zip(shapes.items(), labels[len(names) :], strict=True):
             stop = start + int(np.prod(shape, dtype=int))
             own = {"role": "parameter", "symbol": name, "long_name": name}
-            data[label] = (families.of(extents[name]), setting.params[start:stop].reshape(shape), own)
+            data[label] = (axes.of(name, extents[name]), setting.params[start:stop].reshape(shape), own)
             start = stop
         attributes: dict[str, Any] = {
             "kind": "Orbit", "boundary": type(setting.boundary).__name__, "T": setting.boundary.T,
