@@ -143,3 +143,19 @@ def test_plain_xarray_keeps_every_variable(tmp_path):
         )
         assert data.attrs["dt"] == 1 / 16 and data.attrs["domain"] == "[-5, 5]" and data.attrs["seed"] == "none"
         assert data.attrs["date_created"] and data.attrs["numba_version"]
+
+
+@pytest.mark.parametrize("scheme", ["rk43", "tr-bdf2"])
+def test_steps_that_follow_their_errors_go_on(scheme, tmp_path):
+    """What chooses the steps is part of the run, and of its file."""
+    x = sp.Symbol("x")
+    w = sp.Function("w")(sd.t, x)
+    problem = sd.Problem(
+        sd.EvolutionEquation(sp.Eq(w.diff(sd.t), -w.diff(x))), sd.gaussians([x], 2), sd.Box([(-8, 8)]), sd.Grid(60)
+    )
+    theta = [1.0, 0.5, 1.0, 0.8, -2.0, 1.0]
+    whole, half = (
+        sd.evolve(problem, theta, (0, end), 0.1, sd.dfi.Adaptive(sd.DFI(scheme=scheme), rtol=1e-5)) for end in (1, 0.5)
+    )
+    found = sd.load(half.save(tmp_path / "run.nc"))
+    assert found == half and found.resume(1.0) == whole
