@@ -176,8 +176,11 @@ def check_periodic(problem: Any, boundary: Condition | Sequence[Condition] | Non
 
 def _apart(problem: Any, axis: int) -> float:
     """max |û(low) − û(high)| / max |û| at the two ends of an axis, for θ at random: the least of three, 0 where û is
-    not finite."""
-    rng, box = np.random.default_rng(0), problem.domain
+    not finite. Sizes that are symbols are 2."""
+    rng, box, ansatz = np.random.default_rng(0), problem.domain, problem.ansatz
+    if len(ansatz.sizes) > 1:
+        return 0.0  # no θ tells them, as whoever evaluates û will be told
+    length = ansatz.length(dict.fromkeys(ansatz.sizes, 2))
     low, high = (np.where(np.isfinite(ends), ends, 0.0) for ends in np.transpose(box.bounds))
     inside = low + (high - low) * rng.random((8, box.dim))
     ends = [inside.copy(), inside.copy()]
@@ -185,7 +188,7 @@ def _apart(problem: Any, axis: int) -> float:
         points[:, axis] = end
     found = []
     for _ in range(3):
-        theta = rng.normal(size=problem.ansatz.count)
+        theta = rng.normal(size=length)
         one, other, middle = (np.asarray(problem.values(theta, points)) for points in (*ends, inside))
         size = max(np.abs(one).max(), np.abs(other).max(), np.abs(middle).max())
         found.append(np.abs(one - other).max() / size if 0 < size < np.inf else 0.0)

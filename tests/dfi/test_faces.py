@@ -209,6 +209,17 @@ def test_a_periodic_axis_asks_for_a_periodic_ansatz():
     assert problem(net, 2, sd.EvolutionEquation(sp.Eq(u.diff(sd.t), -u)))
     # Not told by the symbols, but by the values.
     assert problem(sd.Ansatz(a[0] * (X * (2 - X)) ** 2 + a[1], [X], [a]), 2)
+    # Sizes that are symbols; where θ does not tell them, nothing is evaluated, here or later.
+    n, m = sp.symbols("n m", integer=True, positive=True)
+    c, w = sp.IndexedBase("c", shape=(n,)), sp.IndexedBase("w", shape=(n,))
+    free = sd.Ansatz(sp.Sum(c[k] * sp.sin(w[k] * X), (k, 0, n - 1)), [X], [c, w])
+    with pytest.raises(sd.SymbolicError, match="differ by"):
+        problem(free, 2)
+    assert problem(free, 2, boundary="in the ansatz")
+    assert problem(sd.Ansatz(sp.Sum(c[k] * (X * (2 - X)) ** k, (k, 0, n - 1)), [X], [c]), 2)
+    d = sp.IndexedBase("d", shape=(m,))
+    two = sp.Sum(c[k] * X**k, (k, 0, n - 1)) * sp.Sum(d[k] * X**k, (k, 0, m - 1))
+    assert problem(sd.Ansatz(two, [X], [c, d]), 2)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ a, b, w = (sp.IndexedBase(name, shape=(n,)) for name in "abw")
 WAVES = sd.Ansatz(sp.Sum(a[i] * sp.sin(w[i] * X + b[i]), (i, 0, n - 1)) + c, [X], [a, w, b, c])
 BELLS = sd.gaussians([X], 2)
 PROBLEMS = [
-    sd.Problem(equation, ansatz, sd.Box([(-1, 1)], periodic=True), sd.Grid(24), params={nu: 0.01})
+    sd.Problem(equation, ansatz, sd.Box([(-1, 1)], periodic=True), sd.Grid(24), {nu: 0.01}, boundary="in the ansatz")
     for equation in (HEAT, BURGERS) for ansatz in (WAVES, BELLS)
 ]  # fmt: skip
 WORDS = (
