@@ -31,6 +31,11 @@ def again(result, tmp_path):
     return found
 
 
+def closeness(orbit):
+    """Of what comes of equations factorised anew: BLAS may round otherwise where an array lies elsewhere in memory."""
+    return 1e3 * np.finfo(float).eps / (orbit.rcond if np.isfinite(orbit.rcond) else 1.0)
+
+
 @pytest.mark.parametrize(
     ("system", "boundary", "steps", "more"),
     [
@@ -47,10 +52,12 @@ def again(result, tmp_path):
 def test_orbits(tmp_path, system, boundary, steps, more):
     orbit = sd.extremize(system, boundary, steps, PARAMS, **more)
     found = again(orbit, tmp_path)
-    np.testing.assert_array_equal(found.rcond, orbit.rcond)
+    close = closeness(orbit)
+    np.testing.assert_allclose(found.rcond, orbit.rcond, rtol=close)
     assert (found.value, found.cost, found.solved_by) == (orbit.value, orbit.cost, orbit.solved_by)
     push = np.ones(orbit.q.shape)
-    np.testing.assert_array_equal(found.linear.adjoint(push), orbit.linear.adjoint(push))
+    wanted = orbit.linear.adjoint(push)
+    np.testing.assert_allclose(found.linear.adjoint(push), wanted, rtol=0, atol=close * np.abs(wanted).max())
     if steps:
         assert orbit != sd.extremize(system, boundary, steps, {omega: 1.31}, **more)
 
@@ -58,7 +65,8 @@ def test_orbits(tmp_path, system, boundary, steps, more):
 def test_an_orbit_from_a_file_gives_the_gradient(tmp_path):
     orbit = TRAINER.free(PARAMS, {f: 0.1}, {y: 0.2})
     found = again(orbit, tmp_path)
-    assert TRAINER.response(found) == TRAINER.response(orbit) and found.cost == orbit.cost
+    np.testing.assert_allclose(TRAINER.response(found)["omega"], TRAINER.response(orbit)["omega"], closeness(orbit))
+    assert found.cost == orbit.cost
     with xr.open_dataset(tmp_path / "run.nc") as data:
         assert set(data.data_vars) == {"q", "omega"} and set(data.coords) == {"time"} and data["omega"] == 1.3
         assert data.attrs["boundary"] == "FixedEnds" and data.attrs["date_created"] and data.attrs["python_version"]
@@ -141,6 +149,7 @@ def test_nudged_orbits(tmp_path, boundary, beta):
     one = nudged(free, beta)
     found = again(one, tmp_path)
     assert found.beta == beta and found.q.dtype == one.q.dtype and found != free
-    np.testing.assert_array_equal(nudged(again(free, tmp_path), beta).q, one.q)
+    close = closeness(free) * np.abs(one.q).max()
+    np.testing.assert_allclose(nudged(again(free, tmp_path), beta).q, one.q, rtol=0, atol=close)
     with xr.open_dataset(again(one, tmp_path).save(tmp_path / "again.nc")) as data:
         assert {"q", "omega"} <= set(data.data_vars) | {name[:-3] for name in data.data_vars}
