@@ -291,6 +291,7 @@ def test_the_version():
 
 def test_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("SYMDFI_CACHE_DIR", str(tmp_path))
+    monkeypatch.delenv("SYMDFI_CACHE_SIZE", raising=False)
     found = invoke("cache", "info")
     assert found.exit_code == 0
     assert str(tmp_path) in found.stdout
