@@ -48,7 +48,7 @@ test-portable: $(VENV)/.installed-test
 	$(PY) tests/portability.py --workers $(JOBS) $(ARGS)
 
 validation: $(VENV)/.installed-test
-	$(PY) -m pytest -m slow tests/validation $(ARGS)
+	$(PY) -m pytest -m slow tests $(ARGS)
 
 fuzz: $(VENV)/.installed-test
 	$(PY) -m tests.fuzz $(if $(ARGS),$(ARGS),expressions 0 200)

@@ -374,31 +374,26 @@ def check_derivative(energy: sp.Expr, variable: sp.IndexedBase, names: tuple[sp.
                 close(walk(formula, env).v, expected[place], (energy, variable[place], N, formula))
 
 
-@pytest.mark.parametrize("count", [8, pytest.param(30, marks=pytest.mark.slow)])
+def few_or_many(few: int, many: int) -> pytest.MarkDecorator:
+    """Numbers of examples: those of every run, and those of one that has time."""
+    return pytest.mark.parametrize("count", [few, pytest.param(many, marks=pytest.mark.slow)])
+
+
+def hold(check, count: int, *drawn: st.SearchStrategy) -> None:
+    settings(fast, max_examples=count)(given(*drawn)(check))()
+
+
+@few_or_many(8, 30)
 def test_reverse_sweep(count):
-    @settings(fast, max_examples=count)
-    @given(energies())
-    def holds(energy):
-        check_reverse(energy, "python")
-
-    holds()
+    hold(lambda energy: check_reverse(energy, "python"), count, energies())
 
 
-@pytest.mark.parametrize("count", [10, pytest.param(30, marks=pytest.mark.slow)])
+@few_or_many(10, 30)
 def test_derivative_by_a_free_index(count):
-    @settings(fast, max_examples=count)
-    @given(energies(), st.sampled_from([x, y, z, u, w]), st.permutations(NAMES))
-    def holds(energy, variable, names):
-        check_derivative(energy, variable, tuple(names))
-
-    holds()
+    variables, names = st.sampled_from([x, y, z, u, w]), st.permutations(NAMES).map(tuple)
+    hold(check_derivative, count, energies(), variables, names)
 
 
-@pytest.mark.parametrize("count", [1, pytest.param(3, marks=pytest.mark.slow)])
+@few_or_many(1, 3)
 def test_compiled(count):
-    @settings(fast, max_examples=count)
-    @given(energies())
-    def holds(energy):
-        check_reverse(energy, "compiled")
-
-    holds()
+    hold(lambda energy: check_reverse(energy, "compiled"), count, energies())
