@@ -42,6 +42,21 @@ def test_of_arrays_whose_size_they_tell_and_of_ensembles():
     )
 
 
+@pytest.mark.parametrize("length", [sp.Symbol("n"), sp.Symbol("n", real=True), sp.Symbol("n", integer=True)])
+def test_the_length_of_a_state_tells_the_side_of_squares(length):
+    j = sp.Symbol("j", integer=True)
+    (h, hd), (g, gd) = sd.coordinates("h", (length, length)), sd.coordinates("g", (length, length))
+    everywhere = (i, 0, length - 1), (j, 0, length - 1)
+    plates = sd.Lagrangian(
+        sp.Sum((hd[i, j] ** 2 + gd[i, j] ** 2) / 2 - h[i, j] * g[j, i], *everywhere), [h, g], [hd, gd]
+    )
+    heights, flat = np.arange(18.0), np.zeros(18)
+    swapped = -heights.reshape(2, 3, 3)[::-1].transpose(0, 2, 1).ravel()
+    np.testing.assert_array_equal(plates.compile().acceleration(heights, flat), swapped)
+    with pytest.raises(ValueError, match=r"has shape \(17,\), expected \(2\*n\*\*2,\)"):
+        plates.compile().acceleration(heights[1:], flat[1:])
+
+
 def test_functions_of_time_and_boundary_conditions():
     p, r = sp.Function("p")(sd.t), sp.Function("r")(sd.t)
     swing = sd.Lagrangian(p.diff(sd.t) ** 2 / 2 + r.diff(sd.t) ** 2 / 2 - k * (p - r) ** 2 / 2, [p, r])

@@ -262,7 +262,10 @@ def solve_sizes(pending: list[tuple], known: dict[sp.Symbol, int]) -> dict[sp.Sy
             symbols = sorted(left.free_symbols, key=str)
             if len(symbols) == 1:
                 line = affine(left, symbols[0])
-                solution = sp.solve(left - length, symbols[0]) if line is None else [(length - line[1]) / line[0]]
+                if line is None:  # a size is positive, whether its symbol says so or not: n**2 = 25 has one solution
+                    solution = [k for k in sp.solve(left - length, symbols[0]) if k.is_positive]
+                else:
+                    solution = [(length - line[1]) / line[0]]
                 if len(solution) != 1 or not solution[0].is_Integer:
                     raise ValueError(f"{name} has shape {own}, expected {_show(shape)}")
                 if solution[0] < 1:  # what is proved of indices is proved for sizes of at least one
