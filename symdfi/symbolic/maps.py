@@ -256,12 +256,13 @@ def without_fractions(difference: sp.Expr) -> sp.Expr:
 
 
 def of_integers(expr: sp.Expr) -> sp.Expr:
-    """``expr`` with remainders of integers: a/d mod b is (a mod d*b)/d. What is divided is rounded otherwise."""
+    """``expr`` with remainders of integers: a/d mod b is (a mod d*b)/d, also of a size d, as where SymPy makes n*((a/n)
+    mod 1) of a mod n. What is divided is rounded otherwise."""
     expr = expr.xreplace({node: sp.Mod(node.args[0], 1, evaluate=False) for node in expr.atoms(sp.frac)})
     found = {}
     for node in expr.atoms(sp.Mod):
         parts = [sp.together(arg).as_numer_denom() for arg in node.args]
-        common = sp.ilcm(*(denominator for _, denominator in parts))
+        common = sp.lcm(*(denominator for _, denominator in parts))
         if common != 1:
             whole = (sp.expand(numerator * common / denominator) for numerator, denominator in parts)
             found[node] = sp.Mod(*whole, evaluate=False) / common

@@ -412,3 +412,18 @@ def test_remainders_of_remainders():
     energy = sp.Sum(sp.Piecewise((x[sp.Mod(j, n)], sp.Ne(sp.Mod(2 * j, 3), 1)), (0, True)), (j, 0, n - 1))
     f = sd.compile({"d": (sd.derivative(energy, x[i]), (i, 0, n - 1))}, [x])
     np.testing.assert_array_equal(f.python(x=np.ones(7))["d"], [1, 1, 0, 1, 1, 0, 1])
+
+
+def test_remainders_that_sympy_divides_by_a_size():
+    """Mod((n - 1)**2 + n - 1, n) is to SymPy n*Mod(((n - 1)**2 + n - 1)/n, 1)."""
+    size = sp.Symbol("n", integer=True, positive=True)
+    places = sp.Mod((size - 1) ** 2 + size - 1, size), sp.Mod(size * i + (size + 1) ** 2 - 1, size * 2)
+    assert places[0].has(sp.Mod(((size - 1) ** 2 + size - 1) / size, 1))
+    w = sp.IndexedBase("w", shape=(2 * size,))
+    f = sd.compile({"y": w[places[0]], "z": (w[places[1]], (i, 0, size - 1))}, [w])
+    for count in (1, 2, 5):
+        values = f.python(w=np.arange(2.0 * count))
+        assert values["y"] == 0
+        np.testing.assert_array_equal(
+            values["z"], [(count * k + (count + 1) ** 2 - 1) % (2 * count) for k in range(count)]
+        )
