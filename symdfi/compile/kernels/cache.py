@@ -5,7 +5,8 @@ Python, the compiler flags and the CPU. The directory is prepared aside and move
 processes that compile the same kernel at once both succeed, and what is in place never changes. It is only
 read if its source is the expected one and every other file has the checksum written with it; anything else
 (truncated, foreign) is removed and built again, not executed. The root is created for the user alone. Where the
-cache outgrows its limit, the kernels that were used last the longest ago are removed.
+cache outgrows its limit, the kernels that were used last the longest ago are removed: a process looks when it adds
+its first kernel, and then whenever it has added a sixteenth of the limit.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import functools
 import hashlib
 import importlib.util
 import json
+import math
 import os
 import re
 import shutil
@@ -38,6 +40,9 @@ _HEADER = "from symdfi.compile.source.runtime import compiled_names\n\nglobals()
 _MANIFEST = "manifest.json"
 #: Seconds after which a directory that is being built or removed belongs to no one any more.
 _ABANDONED = 24 * 3600.0
+#: A process looks through the cache, which takes time in proportion to what is there, once for this part of the limit
+#: that it adds, and leaves this part of it free.
+_FREE = 1 / 16
 
 
 def directory() -> Path:
@@ -146,13 +151,25 @@ def _load(source: str, root: Path) -> ModuleType:
             sums = {p.relative_to(aside).as_posix(): _digest(p) for p in sorted(aside.rglob("*")) if p.is_file()}
             (aside / _MANIFEST).write_text(json.dumps(sums), encoding="utf-8")
             os.rename(aside, final)
-            prune(root, limit())
+            _make_room(root, final)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return module
 
 
+def _make_room(root: Path, kernel: Path) -> None:
+    """Prune after a new kernel, if this process has not looked yet or has added enough since."""
+    most = limit()
+    added = _added[root] + size(kernel) if root in _added else math.inf
+    if added > _FREE * most:
+        prune(root, int((1 - _FREE) * most))
+        added = 0
+    _added[root] = added
+
+
 _loaded: dict[tuple[str, Path], ModuleType] = {}
+#: Bytes that this process has added to a cache since it last looked through it.
+_added: dict[Path, float] = {}
 _loading = threading.RLock()
 
 forks.wait_for(_loading, global_compiler_lock)
@@ -213,7 +230,7 @@ def clear() -> int:
 
 def size(path: Path) -> int:
     """Bytes in one cache entry."""
-    return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+    return sum(os.stat(os.path.join(folder, file)).st_size for folder, _, files in os.walk(path) for file in files)
 
 
 @functools.cache

@@ -84,6 +84,30 @@ def test_a_kernel_read_again_is_the_last_used(root, monkeypatch):
     assert cache.load(KERNEL.format(2.0)).f(1.0) == 3.0  # loaded is loaded
 
 
+def test_a_process_looks_through_the_cache_for_every_sixteenth_of_the_limit(root, monkeypatch):
+    looks = []
+    prune = cache.prune
+    monkeypatch.setattr(cache, "prune", lambda root, limit: looks.append(limit) or prune(root, limit))
+    cache.load(KERNEL.format(10.0))
+    assert looks == [15 * 2**26]  # its first kernel
+    monkeypatch.setenv("SYMDFI_CACHE_SIZE", str(72 * cache.size(next(root.iterdir()))))  # all have this size, nearly
+    counts = []
+    for k in range(9):
+        cache.load(KERNEL.format(11.0 + k))
+        counts.append(len(looks))
+    assert counts[3] == 1 and counts[-1] == 2
+
+
+def test_a_process_leaves_the_cache_within_its_limit(root, monkeypatch):
+    for age in range(8):
+        entry(root, f"k_{age}", 10_000, 10.0 + age)
+    monkeypatch.setenv("SYMDFI_CACHE_SIZE", "100k")
+    for k in range(9):
+        cache.load(KERNEL.format(20.0 + k))
+        assert sum(map(cache.size, root.iterdir())) <= 100 * 2**10
+    assert not (root / "k_7").exists()
+
+
 def test_gone_while_it_is_loaded(root, monkeypatch):
     """Another process prunes between the check of a kernel and its execution: it is compiled again."""
     cache.load(KERNEL.format(4.0))
