@@ -56,15 +56,16 @@ class EPTrainer(Rebuilt):
     """Gradients of C by the parameters ``trainable`` of a Lagrangian system, without backpropagation in time.
 
     ``boundary`` is any of ``Periodic``, ``FixedEnds``, ``InitialState``, ``AtRest``, ``Autonomous``, ``LimitCycle`` and
-    ``Static``, ``rule`` the discretisation (``Midpoint()`` by default) on ``steps`` intervals, and ``nudging`` a
-    scheme: the infinitesimal nudge by default, exact for any dissipation, or what models an experiment, ``OneSided``,
-    ``Centered``, ``Holomorphic``, ``Echo``, ``GainFlippedEcho``, ``Reciprocal`` or ``Convolution`` (see ``schemes``).
+    ``Static``, ``rule`` the discretisation (``Midpoint()`` by default) on ``steps`` intervals (none for ``Static`` and
+    the rule ``Fourier``), and ``nudging`` a scheme: the infinitesimal nudge by default, exact for any dissipation, or
+    what models an experiment, ``OneSided``, ``Centered``, ``Holomorphic``, ``Echo``, ``GainFlippedEcho``,
+    ``Reciprocal`` or ``Convolution`` (see ``schemes``).
     Inputs and targets are constants, arrays over the times at which the rule samples (times, *shape), or functions of
     time. Signs: see ``symdfi.ep``. Rules and nudgings with their usual settings may be called by name, "trapezoidal",
     "centered".
 
     Raises ``SymbolicError`` for a parameter that neither system nor cost holds or that is an index array, and for
-    any other boundary condition.
+    any other boundary condition, ``TypeError`` where no parameter is named.
     """
 
     def __init__(
@@ -72,8 +73,8 @@ class EPTrainer(Rebuilt):
         system: Lagrangian,
         cost: Cost,
         boundary: Boundary,
-        steps: int | None,
-        trainable: Sequence[Variable | str],
+        steps: int | None = None,
+        trainable: Sequence[Variable | str] = (),
         nudging: Nudging | str | None = None,
         *,
         rule: Rule | str | None = None,
@@ -87,10 +88,12 @@ class EPTrainer(Rebuilt):
         if isinstance(trainable, sp.Symbol | sp.IndexedBase | str):
             raise TypeError(f"trainable is {trainable}: give a list, [{trainable}]")
         self.trainable = tuple(name_of(p) for p in trainable)
+        known = [name_of(p) for p in self.discrete.kernels.differentiable]
+        if not self.trainable:
+            raise TypeError(f"no parameter is to be trained: give trainable=[...], of {', '.join(sorted(known))}")
         # What calls with the same keys and shapes share, and how their gradients are found directly.
         self._bound: tuple[Bound, Setting] | None = None
         self._direct: Direct | None = None
-        known = [name_of(p) for p in self.discrete.kernels.differentiable]
         for name in self.trainable:
             if name not in known:
                 raise SymbolicError(

@@ -98,10 +98,12 @@ class Experiment:
     checkpoint: Path | None = None
 
     def train(
-        self, data: Data, epochs: int, *, optimizer: Optimizer | None = None, batch: int | None = None, seed: int = 0,
-        gradient: Gradient = None, patience: int | None = None,
+        self, data: Data | None = None, epochs: int = 100, *, optimizer: Optimizer | str | None = None,
+        batch: int | None = None, seed: int = 0, gradient: Gradient = None, patience: int | None = None,
     ) -> Training:  # fmt: skip
-        """``EPTrainer.train`` from the parameters on, or gone on with from where the ``checkpoint`` has it."""
+        """``EPTrainer.train`` from the parameters on, by default on the one orbit with its inputs and targets, or gone
+        on with from where the ``checkpoint`` has it."""
+        data = [{**self.inputs, **self.targets}] if data is None else data
         if self.checkpoint is not None and self.checkpoint.exists():
             return self.trainer.resume(self.checkpoint, data, epochs, optimizer=optimizer, gradient=gradient)
         return self.trainer.train(
@@ -204,7 +206,12 @@ class PropagationModel:
             trainer = sd.EPTrainer(system, cost, boundary, s["steps"], trainable=[k], nudging=nudging(s))
             return sd.Experiment(trainer, {k: s["k"]}, inputs={f: np.sin}, targets={y: 0.5})
 
-        MODEL = sd.PropagationModel(build=build, defaults={"k": 1.0, "T": 5.0, "steps": 100})
+        def train(s, experiment):  # on this one orbit; on more by data, {f: (samples, times), y: (samples,)}
+            return experiment.train(epochs=s["epochs"], optimizer=sd.Adam(0.05))
+
+        MODEL = sd.PropagationModel(
+            build=build, train=train, defaults={"k": 1.0, "T": 5.0, "steps": 100, "epochs": 20}
+        )
     """
 
     name: str = ""

@@ -75,6 +75,28 @@ def test_the_file_that_a_docstring_shows(of, tmp_path):
     assert invoke("show", "own.py").exit_code == 0
 
 
+EQUILIBRIUM = """\
+import sympy as sp
+import symdfi as sd
+
+q, v = sd.coordinates("q")
+k, f, y = sp.symbols("k f y")
+system = sd.Lagrangian(v**2 / 2 - k * q**2 / 2 + f * q, q, v, parameters=[k], inputs=[f])
+trainer = sd.EPTrainer(system, sd.Cost((q - y) ** 2 / 2, targets=[y]), sd.Static(), trainable=[k])
+MODEL = sd.PropagationModel(
+    build=sd.Experiment(trainer, {k: 1.0}, inputs={f: 1.0}, targets={y: 0.5}),
+    train=lambda s, experiment: experiment.train(epochs=30, optimizer="lbfgs"),
+)
+"""
+
+
+def test_training_on_one_equilibrium(tmp_path):
+    (tmp_path / "own.py").write_text(EQUILIBRIUM)
+    found = invoke("run", "own.py", "--out", "out")
+    assert found.exit_code == 0, found.output
+    assert abs(sd.load("out/training.nc").best["k"] - 2) < 1e-6  # q = f/k = y
+
+
 def test_the_shortest(tmp_path):
     (tmp_path / "own.py").write_text(files.SHORTEST)
     found = invoke("run", "own.py", "--set", "t_end=1", "--out", "out")
