@@ -5,6 +5,7 @@ Whatever is not as it was is left to ``Reader``, which reads everything, and say
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -58,6 +59,13 @@ class Bound:
         return cls(
             _keys(params, inputs, targets), tuple(kept), tuple(read), frozenset(map(name_of, system.system.inputs))
         )
+
+    @functools.cached_property
+    def drives(self) -> list[tuple[str, slice | int]]:
+        """The inputs that are given over the times, each with its place in a row."""
+        _, *signals = self.keys
+        places = zip(map(name_of, itertools.chain(*signals)), self.signals, strict=True)
+        return [(name, column) for name, (column, _, varies) in places if varies and name in self.inputs]
 
     def read(
         self, params: Mapping[Any, Any], inputs: Signals | None, targets: Signals | None, packed: np.ndarray,
@@ -144,9 +152,8 @@ class Bound:
         try:
             if not self.read(params, inputs, targets, packed, signals[:-1]):
                 return None
-            for key, (column, _, varies) in zip([*(inputs or {}), *(targets or {})], self.signals, strict=True):
-                if varies and name_of(key) in self.inputs:
-                    like.boundary.check_signal(name_of(key), signals[:-1, column], None, like.rule_times)
+            for name, column in self.drives:
+                like.boundary.check_signal(name, signals[:-1, column], None, like.rule_times)
         except (AttributeError, TypeError, ValueError):
             return None
         if not (np.isfinite(packed).all() and np.isfinite(signals).all()):

@@ -17,6 +17,7 @@ import numpy as np
 from symdfi.ep.bound import Bound, Place, Slots, places_of
 from symdfi.ep.discrete import DiscreteSystem
 from symdfi.ep.leaps import Alone, Apart, Leaps
+from symdfi.ep.newton_gradients import Alone as NewtonAlone
 from symdfi.ep.newton_gradients import NewtonGradients
 from symdfi.ep.setting import Setting, Signals
 
@@ -162,6 +163,38 @@ class ByNewton(Direct):
 
     newton: NewtonGradients
 
+    @property
+    def _alone(self) -> tuple[Slots, NewtonAlone]:
+        """Where this thread writes what is given for a sample, and what finds its gradient then."""
+        try:
+            return self._threads.alone
+        except AttributeError:
+            own = NewtonAlone(self.newton)
+            self._threads.alone = Slots(self.bound, own.params, own.signals), own
+            return self._threads.alone
+
+    @functools.cached_property
+    def _threads(self) -> threading.local:
+        return threading.local()
+
+    def gradient(self, params: Mapping[Any, Any], sample: Sample) -> tuple[bool, Found | None]:
+        if self.newton.setting.frame.periodic and self.newton.system.has_time:
+            return super().gradient(params, sample)  # which checks the period
+        (slots, own), (inputs, targets, guess) = self._alone, sample
+        if not slots.read(params, inputs, targets):
+            return False, None
+        setting = self.newton.setting
+        try:
+            for name, column in self.bound.drives:
+                setting.boundary.check_signal(name, own.signals[:, column], None, setting.rule_times)
+        except ValueError:
+            return False, None  # and is raised again where it is read anew
+        if not own.fits:
+            return super().gradient(params, sample)
+        path = self._begun(guess)
+        told = None if path is None else own.found(path)
+        return True, None if told is None else Found(*told, self.places, path)
+
     def gradients(
         self, params: Mapping[Any, Any], samples: Sequence[Sample]
     ) -> tuple[np.ndarray, list[Found | None] | Several]:
@@ -193,10 +226,10 @@ class ByNewton(Direct):
 
     def _begun(self, path: np.ndarray | None) -> np.ndarray | None:
         """The path that the search begins at. None for one of another shape, or that is not finite."""
+        if path is None:
+            return self.newton.start.copy()
         setting = self.newton.setting
         nodes, d = setting.rule.n_nodes(setting.steps), setting.places.n_dof
-        if path is None:
-            return self.newton.start
         if not isinstance(path, np.ndarray) or path.shape != (nodes, d) or path.dtype != float:
             return None
         return setting.frame.placed(path) if np.isfinite(path).all() else None

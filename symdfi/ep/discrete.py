@@ -187,9 +187,9 @@ class DiscreteSystem(Rebuilt):
             found = rule.assembled(h, parts)
         else:
             count = rule.degree + 1
-            found = np.empty((steps, count * count, pattern.size))
+            found = np.empty((count * count, steps, pattern.size))
             self.loops.couple(*flat, rule.couplings.reshape(4, -1, count * count), h, at, found)
-            found = found.reshape(steps, count, count, pattern.size)
+            found = found.reshape(count, count, steps, pattern.size).transpose(2, 0, 1, 3)
         if weights[1] and len(setting.weights) > setting.points:
             found[-1, -1] += flat[0][setting.points :, at].sum(axis=0)
         return Blocks(pattern, found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -64,19 +65,22 @@ class NewtonGradients:
 
     def for_parameters(self, params: np.ndarray) -> NewtonGradients | None:
         """For other parameters, which may be zero where those of the setting are not."""
-        if np.array_equal(params != 0, self._zeros):
+        if (params != 0).tobytes() == self._zeros:
             return self
         return NewtonGradients.of(self.system, replace(self.setting, params=params))
 
     @functools.cached_property
-    def _zeros(self) -> np.ndarray:
-        return self.setting.params != 0
+    def _zeros(self) -> bytes:
+        return (self.setting.params != 0).tobytes()
 
     @functools.cached_property
     def _places(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Which unknown each number of a path is; where entries go; what is held; the momenta that are given."""
         setting, frame = self.setting, self.setting.frame
-        slots, held = frame.slots(setting.steps, setting.rule.degree + 1, self.pattern)
+        count = setting.rule.degree + 1
+        slots, held = frame.slots(setting.steps, count, self.pattern)
+        slots = np.where(slots < 0, self.plan.arrays[13].size, slots).reshape(setting.steps, count * count, -1)
+        slots = np.ascontiguousarray(slots.transpose(1, 0, 2)).reshape(-1)
         nodes = setting.rule.n_nodes(setting.steps)
         momenta = frame.fold(np.zeros((nodes, setting.places.n_dof)), 1.0)
         numbers = 1.0 + np.arange(momenta.size).reshape(momenta.shape)
@@ -90,42 +94,73 @@ class NewtonGradients:
         times = setting.rule.node_times(setting.steps, 1.0)
         return setting.frame.placed(setting.boundary.guess(setting.places, times))
 
-    def found(
-        self, params: np.ndarray, signals: np.ndarray, paths: np.ndarray, tolerance: float = 1e-12,
-        iterations: int = 100,
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
-        """Of samples with ``signals`` (samples, rows, width), from ``paths`` (samples, nodes, d) on, which become the
-        orbits: whether there is anything to be told, C, and dC/dθ (samples, parameters)."""
-        setting, rule, kernels, count = self.setting, self.setting.rule, self.system.kernels, len(signals)
+    @functools.cached_property
+    def _watched(self) -> int:
+        """How many inputs there are, the first of the signals, one of which must vary, where an orbit may else be
+        shifted in time; −1 where none may be."""
+        may_shift = self.setting.frame.periodic and not self.system.has_time
+        return self.system.input_count(self.setting) if may_shift else -1
+
+    def arguments(self, params: np.ndarray, tolerance: float = 1e-12, iterations: int = 100) -> tuple[Any, ...]:
+        """What the loop takes of all samples."""
+        setting, rule, kernels = self.setting, self.setting.rule, self.system.kernels
         unknown, slots, held, momenta = self._places
         given = (
             setting.sizes, setting.ints, params, setting.times, setting.weights, rule.values, rule.slopes, rule.weights,
             rule.couplings.reshape(4, len(rule.places), -1), unknown, slots, held, self.pattern.at, momenta,
         )  # fmt: skip
-        thetas, said, codes = np.empty((count, params.size)), np.empty((count, 6)), np.empty(count, np.int64)
         functions = (kernels.slope.function, kernels.blocks.function, kernels.pull.function, kernels.reading.function)
         estimates = setting.steps >= 4 and rule.order == 2 and self.system.has_action
-        arguments = (
+        return (
             *functions, given, self.plan.arrays, setting.steps, setting.h, self.system.has_action, estimates,
-            setting.frame.periodic, rule.shares_ends, tolerance, iterations, signals, paths, thetas, said, codes,
+            setting.frame.periodic, rule.shares_ends, self._watched, tolerance, iterations,
         )  # fmt: skip
+
+    def found(
+        self, params: np.ndarray, signals: np.ndarray, paths: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of samples with ``signals`` (samples, rows, width), from ``paths`` (samples, nodes, d) on, which become the
+        orbits: whether there is anything to be told, C, and dC/dθ (samples, parameters)."""
+        count = len(signals)
+        thetas, said, codes = np.empty((count, params.size)), np.empty((count, 6)), np.empty(count, np.int64)
+        arguments = (*self.arguments(params), signals, paths, thetas, said, codes)
         loop = cache.entry(cache.load_module("symdfi.ep.loops.newton_gradients").gradients)
         if is_worker():
             loop(0, count, *arguments)
         else:
             threads.run(loop, count, *arguments, least=1)
-        return (codes == 0) & ~self._are_shifted(signals, paths), said[:, 5], thetas
+        return codes == 0, said[:, 5], thetas
 
-    def _are_shifted(self, signals: np.ndarray, paths: np.ndarray) -> np.ndarray:
-        """Whether each is an orbit that may be shifted in time (see ``symdfi.ep.newton``)."""
-        if not self.setting.frame.periodic or self.system.has_time:
-            return np.zeros(len(signals), bool)
-        drives = signals[:, : self.setting.points, : self.system.input_count(self.setting)]
-        is_driven = (drives != drives[:, :1]).any(axis=(1, 2))
-        if is_driven.all():
-            return ~is_driven
-        moves = np.ptp(paths, axis=1).max(axis=1) > 1e-6 * np.abs(paths).max(axis=(1, 2))
-        return moves & ~is_driven
+
+class Alone:
+    """Gradients of one sample after the other, by one thread: ``params`` and ``signals``, a row for each time of the
+    rule, are to be written."""
+
+    def __init__(self, newton: NewtonGradients) -> None:
+        setting = newton.setting
+        self._newton, self.params = newton, setting.params.copy()
+        self._rows = np.zeros((len(setting.rule_times) + 1, setting.signals.shape[1]))
+        self.signals, count = self._rows[:-1], len(setting.sampled)
+        self._sampled = None if np.array_equal(setting.sampled, np.arange(count)) else setting.sampled
+        self._given = self._rows[None, :count] if self._sampled is None else np.empty((1, count, self._rows.shape[1]))
+        self._said, self._code = np.empty((1, 6)), np.empty(1, np.int64)
+        self._function = cache.load_module("symdfi.ep.loops.newton_gradients").gradients  # kept, and with it the call
+        self._call, self._arguments = cache.entry(self._function), newton.arguments(self.params)
+
+    @property
+    def fits(self) -> bool:
+        """Whether those parameters are zero that the setting's are."""
+        return self._newton.for_parameters(self.params) is self._newton
+
+    def found(self, path: np.ndarray) -> tuple[float, np.ndarray] | None:
+        """C and dC/dθ for ``params`` and ``signals``, from a ``path`` on, which becomes the orbit. None where there is
+        nothing to be told."""
+        self._rows[-1] = self._rows[-2]
+        if self._sampled is not None:
+            np.take(self._rows, self._sampled, axis=0, out=self._given[0])
+        theta = np.empty((1, self.params.size))
+        self._call(0, 1, *self._arguments, self._given, path[None], theta, self._said, self._code)
+        return (self._said[0, 5].item(), theta[0]) if self._code[0] == 0 else None
 
 
 def structure(system: DiscreteSystem, setting: Setting) -> Pattern:

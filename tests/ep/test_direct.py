@@ -218,6 +218,31 @@ def test_derivatives_that_are_zero_for_a_while() -> None:
         assert loss == pytest.approx(free.cost, rel=1e-13) and apart(found, trainer.response(free)) < 1e-11
 
 
+@pytest.mark.parametrize("rule", [sd.Midpoint(), sd.Trapezoidal()])
+def test_one_sample_after_the_other(rule) -> None:
+    """What was found is the caller's, and what is given the next time is read anew: also of an L that holds the time,
+    which is to be periodic at every call."""
+    trainer = sd.EPTrainer(CHAIN, RUNNING, sd.Periodic(T), 16, [k, c], rule=rule)
+    w = sp.Symbol("w")
+    clock = sd.Lagrangian((KINETIC - POTENTIAL).subs(f, 2 * sp.cos(w * sd.t)), x, u)
+    timed = sd.EPTrainer(clock, RUNNING, sd.Periodic(T), 16, [k, c], rule=rule)
+    shape, params = 2 * np.cos(RATE * trainer.times), springs(3)
+    first = trainer.gradient(params, {f: shape}, {y: 0.1 * shape})
+    kept = {name: values.copy() for name, values in first[1].items()}
+    harder = {**params, k: 2 * params[k]}
+    for given, share in ((harder, 1.0), (params, 0.5), (params, 1.0)):
+        loss, found = trainer.gradient(given, {f: share * shape}, {y: 0.1 * shape})
+        fresh = sd.EPTrainer(CHAIN, RUNNING, sd.Periodic(T), 16, [k, c], rule=rule)
+        again, other = fresh.gradient(given, {f: share * shape}, {y: 0.1 * shape})
+        assert loss == again and apart(found, other) == 0
+    assert loss == first[0] and apart(kept, first[1]) == 0 and apart(found, kept) == 0
+    for _ in range(2):
+        loss, found = timed.gradient({**params, w: RATE}, {}, {y: 0.1 * shape})
+        assert loss == pytest.approx(first[0], rel=1e-11) and apart(found, kept) < 1e-10
+    with pytest.raises(ValueError, match="not periodic"):
+        timed.gradient({**params, w: 1.1 * RATE}, {}, {y: 0.1 * shape})
+
+
 def test_what_is_not_given_as_before() -> None:
     trainer = sd.EPTrainer(CHAIN, RUNNING, sd.Periodic(T), 16, [k, c])
     shape = 2 * np.cos(RATE * trainer.times)

@@ -5,15 +5,16 @@ those that are not found here are left to them, who say why.
 
 ``given`` are of all samples the sizes, index arrays and parameters; times and quadrature weights at the points; values,
 slopes, weights and couplings of the rule; which unknown each number of a path is (−1: none, it is held), where each
-second derivative stands in the matrix (−1: nowhere), which of the matrix's diagonal is of what is held, and which of a
-block's entries are kept; what the given momenta are in the equations.
+second derivative stands in the matrix (after its last entry: nowhere), by pairs of an interval's nodes and then
+intervals, which of the matrix's diagonal is of what is held, and which of a block's entries are kept; what the given
+momenta are in the equations.
 """
 
 # pyright: reportCallIssue=false
 import numpy as np
 
 from symdfi.compile.kernels import cache
-from symdfi.compile.source.runtime import borrowing, jit, stack
+from symdfi.compile.source.runtime import borrowing, jit, restricted, stack
 
 _nodes = cache.load_module("symdfi.ep.loops.nodes")
 _frontal = cache.load_module("symdfi.linalg.frontal.elimination")
@@ -34,8 +35,8 @@ FOUND, STRAY, LOST = 0, 1, 2
 EPS = 2.0**-52
 #: As in ``symdfi.ep.newton`` and ``symdfi.linalg.frontal.factors``.
 ROUNDED, ALIKE, RCOND, GROWTH = 1e-3, 1e-13, 1e-14, 1e6
-#: So many numbers of blocks are held at once: what lies in a cache.
-HELD = 2**14
+#: So many numbers of blocks are held at once: what lies, with as many made of them, in the nearest cache.
+HELD = 2**11
 
 
 @borrowing(f"float64({V})")
@@ -117,22 +118,22 @@ def strays(qq, qv, vq, vv, kept):
 
 @borrowing(f"void({I}, {V}, {V})")
 def add_entries(slots, entries, values):
+    restricted()
     for e in range(entries.size):
-        k = slots[e]
-        if k >= 0:
-            values[U(k)] += entries[e]
+        values[U(slots[e])] += entries[e]
 
 
 @jit(f"boolean({BLOCKS}, {GIVEN}, int64, {M}, {M}, float64, {V})")
 def matrix(blocks, given, steps, signals, path, h, values):
-    """The ``values`` of the action's Hessian. False where an entry is not zero that is not kept."""
+    """The ``values`` of the action's Hessian, and after them what is no entry of it. False where an entry is not zero
+    that is not kept."""
     sizes, ints, params, times, _, at, slopes, _, couplings, _, slots, held, kept, _ = given
     d, count, pairs = path.shape[1], at.shape[0], couplings.shape[2]
     chunk = max(1, min(steps, HELD // (4 * d * d * count)))
     q, v = np.empty((chunk * count, d)), np.empty((chunk * count, d))
-    parts, out = np.empty((4, chunk * count, d * d)), np.empty((chunk, pairs, kept.size))
+    parts, out = np.empty((4, chunk * count, d * d)), np.empty(chunk * pairs * kept.size)
     values[:] = 0.0
-    largest, entry = 0.0, 0
+    largest = 0.0
     for first in range(0, steps, chunk):
         own = min(chunk, steps - first)
         rows, begin, m = own * count, first * count, at.shape[1] - 1
@@ -144,10 +145,12 @@ def matrix(blocks, given, steps, signals, path, h, values):
         )  # fmt: skip
         if kept.size < d * d and strays(qq, qv, vq, vv, kept) != 0:
             return False
-        couple(qq, qv, vq, vv, couplings, h, kept, out[:own])
-        entries = out[:own].reshape(-1)
-        add_entries(slots[entry : entry + entries.size], entries, values)
-        entry += entries.size
+        width = own * kept.size
+        entries = out[: pairs * width]
+        couple(qq, qv, vq, vv, couplings, h, kept, entries.reshape((pairs, own, kept.size)))
+        for pair in range(pairs):
+            entry = (pair * steps + first) * kept.size
+            add_entries(slots[entry : entry + width], entries[pair * width : (pair + 1) * width], values)
         if held.size > 0:
             largest = max(largest, size(entries))
     for k in range(held.size):

@@ -10,8 +10,9 @@ _frontal = cache.load_module("symdfi.linalg.frontal.elimination")
 search, fold, spread, size = _newton.search, _newton.fold, _newton.spread, _newton.size
 solve, solve_refined, PLAN = _frontal.solve, _frontal.solve_refined, _frontal.PLAN
 SLOPE, PULL, BLOCKS, GIVEN, FACTORS = _newton.SLOPE, _newton.PULL, _newton.BLOCKS, _newton.GIVEN, _newton.FACTORS
-FOUND, LOST = _newton.FOUND, _newton.LOST
+FOUND, LOST, HELD = _newton.FOUND, _newton.LOST, _newton.HELD
 
+U = np.uint64
 I, V, M, T = "int64[::1]", "float64[::1]", "float64[:, ::1]", "float64[:, :, ::1]"
 READING = f"FunctionType(void({_newton.STATES}, {M}, {M}, {M}))"
 #: As in ``symdfi.ep.newton``.
@@ -74,6 +75,28 @@ def length(x):
     for i in range(x.size):
         total += (x[i] / largest) ** 2
     return largest * np.sqrt(total)
+
+
+@borrowing(f"boolean({M}, int64, int64)")
+def is_steady(signals, inner, count):
+    """Whether the first ``count`` signals are the same at all ``inner`` points."""
+    for row in range(1, inner):
+        for j in range(count):
+            if signals[row, j] != signals[0, j]:
+                return False
+    return True
+
+
+@borrowing(f"boolean({M})")
+def moves(path):
+    """Whether a path does not rest."""
+    widest = 0.0
+    for i in range(path.shape[1]):
+        low, high = path[0, i], path[0, i]
+        for node in range(path.shape[0]):
+            low, high = min(low, path[node, i]), max(high, path[node, i])
+        widest = max(widest, high - low)
+    return widest > 1e-6 * size(path.reshape(path.size))
 
 
 @borrowing(f"void({I}, {V}, float64, {M})")
@@ -146,29 +169,44 @@ def softness(pull, given, plan, steps, signals, path, h, periodic, shares_ends, 
     return abs(fine - coarse) * own * abs(along)
 
 
+@borrowing(f"void({M}, {V})")
+def add_rows(rows, total):
+    """``total`` = the sum of the rows."""
+    total[:] = 0.0
+    for row in range(rows.shape[0]):
+        for j in range(total.size):
+            total[U(j)] += rows[U(row), U(j)]
+
+
 @jit(
     f"void(int64, int64, {SLOPE}, {BLOCKS}, {PULL}, {READING}, {GIVEN}, {PLAN}, int64, float64, boolean, boolean, "
-    f"boolean, boolean, float64, int64, {T}, {T}, {M}, {M}, {I})"
+    f"boolean, boolean, int64, float64, int64, {T}, {T}, {M}, {M}, {I})"
 )
 def gradients(
     start, stop, slope, blocks, pull, reading, given, plan, steps, h, symmetric, estimates, periodic, shares_ends,
-    tolerance, iterations, signals, paths, thetas, said, codes,
+    watched, tolerance, iterations, signals, paths, thetas, said, codes,
 ):  # fmt: skip
     """Of the samples ``start`` … ``stop`` − 1 the orbits, from ``paths`` on, and dC/dθ. ``said``, a row a sample:
-    as of ``search``, then the grid's error, where it ``estimates`` that, and C."""
-    sizes, ints, params, times, weights, values, _, _, _, unknown, _, _, _, _ = given
-    rows, d, n, inner = signals.shape[1], paths.shape[2], plan[11].size, steps * values.shape[0]
+    as of ``search``, then the grid's error, where it ``estimates`` that, and C. LOST are orbits that may be shifted in
+    time (see ``symdfi.ep.newton``), where none of the ``watched`` first signals varies (−1: there are none), too."""
+    sizes, ints, params, times, weights, at, _, _, _, unknown, _, _, _, _ = given
+    rows, d, n, inner = signals.shape[1], paths.shape[2], plan[11].size, steps * at.shape[0]
     stored = plan[10][plan[10].size - 1]
-    upper, inverse, entries = np.empty(stored), np.empty(n), np.empty(plan[13].size)
+    upper, inverse, entries = np.empty(stored), np.empty(n), np.empty(plan[13].size + 1)
     lower = upper if symmetric else np.empty(stored)
     factors, width = (entries, upper, lower, inverse), signals.shape[2]
     q, v, out, direction = np.empty((rows, d)), np.empty((rows, d)), np.empty((rows, 2 * d)), np.empty((rows, 2 * d))
     left, right, nodes = np.empty((rows, d)), np.empty((rows, d)), np.empty(paths.shape[1:])
-    push, found, value, own = np.empty(n), np.empty(n), np.empty((1, 1)), np.empty((rows, width))
+    push, found, own = np.empty(n), np.empty(n), np.empty((rows, width))
+    at_once = max(1, min(rows, HELD // max(params.size, 1)))
+    parts, values = np.empty((at_once, params.size)), np.empty((at_once, 1))
     for b in range(start, stop):
         path = paths[b]
         own[:] = signals[b]
         weigh(own, inner, 1.0, 0.0, 0.0, 0.0)
+        if not (size(params) < np.inf and size(own.reshape(-1)) < np.inf):
+            codes[b] = LOST
+            continue
         codes[b] = search(
             slope, blocks, given, plan, steps, own, h, symmetric, tolerance, iterations, path, factors, said[b]
         )  # fmt: skip
@@ -176,6 +214,8 @@ def gradients(
             said[b, 4] = softness(pull, given, plan, steps, own, path, h, periodic, shares_ends, factors)
             if not said[b, 4] < GRID_ERROR:
                 codes[b] = LOST
+        if codes[b] == FOUND and watched >= 0 and is_steady(own, inner, watched) and moves(path):
+            codes[b] = LOST
         if codes[b] != FOUND:
             continue
         weigh(own, inner, 0.0, 1.0, 0.0, 1.0)
@@ -185,21 +225,23 @@ def gradients(
         if not size(push) < np.inf:
             codes[b] = LOST
             continue
-        solve_refined(plan, entries, upper, lower, inverse, not symmetric, push, found)
+        solve_refined(plan, entries, upper, lower, inverse, True, push, found)
         unfold(unknown, found, -1.0, nodes)
         spread(given, steps, nodes, h, left, right)
         direction[:, :d], direction[:, d:] = left, right
-        theta = thetas[b : b + 1]
-        theta[:], value[0, 0] = 0.0, 0.0
         for row in range(rows):
             share = weights[row]
             own[row, width - 3] = share if row < inner else 0.0
             own[row, width - 2] = share if row < inner else 0.0
             own[row, width - 1] = 0.0 if row < inner else share
+        parts[:], values[:] = 0.0, 0.0
+        for first in range(0, rows, parts.shape[0]):
+            last = min(first + parts.shape[0], rows)
             reading(
-                0, 1, sizes, ints, q[row : row + 1], v[row : row + 1], params, own[row : row + 1],
-                times[row : row + 1], direction[row : row + 1], theta, value,
+                0, last - first, sizes, ints, q[first:last], v[first:last], params, own[first:last], times[first:last],
+                direction[first:last], parts[: last - first], values[: last - first],
             )  # fmt: skip
-        said[b, 5] = value[0, 0]
-        if not (abs(value[0, 0]) < np.inf and size(thetas[b]) < np.inf):
+        add_rows(parts, thetas[b])
+        said[b, 5] = np.sum(values)
+        if not (abs(said[b, 5]) < np.inf and size(thetas[b]) < np.inf):
             codes[b] = LOST

@@ -57,16 +57,24 @@ def gather(rows, steps, values, slopes, weights, h, total):
 
 @borrowing(f"void({M}, {M}, {M}, {M}, {T}, float64, int64[::1], {T})")
 def couple(qq, qv, vq, vv, couplings, h, places, out):
-    """The derivatives of the equations of an interval's nodes by them, (steps, pairs of nodes, kept entries)."""
+    """The derivatives of the equations of an interval's nodes by them, (pairs of nodes, steps, kept entries)."""
     restricted()
-    count, pairs, full = couplings.shape[1], couplings.shape[2], places.size == qq.shape[1]
-    for k in range(out.shape[0]):
+    count, pairs, steps, kept = couplings.shape[1], couplings.shape[2], out.shape[1], places.size
+    if count == 1 and kept == qq.shape[1]:  # all entries of all intervals in one loop
+        one, two, three, four = qq.reshape(qq.size), qv.reshape(qv.size), vq.reshape(vq.size), vv.reshape(vv.size)
+        flat = out.reshape(out.size)
         for c in range(pairs):
+            a, b, f, g = h * couplings[0, 0, c], couplings[1, 0, c], couplings[2, 0, c], couplings[3, 0, c] / h
+            for e in range(steps * kept):
+                flat[U(c * steps * kept + e)] = (a * one[U(e)] + b * two[U(e)]) + (f * three[U(e)] + g * four[U(e)])
+        return
+    for c in range(pairs):
+        for k in range(steps):
             for s in range(count):
                 row = U(k * count + s)
                 a, b = h * couplings[0, s, c], couplings[1, s, c]
                 f, g = couplings[2, s, c], couplings[3, s, c] / h
-                for e in range(places.size):
-                    at = U(e) if full else U(places[e])
+                for e in range(kept):
+                    at = U(places[e])
                     own = (a * qq[row, at] + b * qv[row, at]) + (f * vq[row, at] + g * vv[row, at])
-                    out[U(k), U(c), U(e)] = own if s == 0 else out[U(k), U(c), U(e)] + own
+                    out[U(c), U(k), U(e)] = own if s == 0 else out[U(c), U(k), U(e)] + own

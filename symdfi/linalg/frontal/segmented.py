@@ -41,11 +41,12 @@ def segmented(pattern: csc_array, d: int) -> Plan | None:
     _, _, one, other = paired(row, column, own)
     n, wide = LANES * d, 3 * d * LANES
     stored = (m + 1) * d * wide + d * d * LANES + m * d * LANES + n * n + n
-    operations = LANES * m * sum((3 * d - k) ** 2 for k in range(d)) / 2 + n**3 / 6
+    operations = LANES * m * sum((3 * d - k) ** 2 for k in range(d)) / 2 + n * (3 * d) ** 2 / 2
     none = np.empty(0, np.int64)
+    upper, lower = np.flatnonzero(above >= 0), np.flatnonzero(below >= 0)
     arrays = (
-        np.array([size, d, m, live]), above, below, at, blank, none, none, one, other, none, np.array([stored]), own,
-        pattern.indptr, pattern.indices,
+        np.array([size, d, m, live]), above[upper], below[lower], at, blank, upper, lower, one, other, none,
+        np.array([stored]), own, pattern.indptr, pattern.indices,
     )  # fmt: skip
     return Plan(tuple(np.ascontiguousarray(x, dtype=np.int64) for x in arrays), stored, float(operations))
 

@@ -80,16 +80,51 @@ def squares(row, begin, stop, total):
             total[U(lane)] += row[U(j * LANES + lane)] ** 2
 
 
+@inlined(f"float64({V}, int64, int64)")
+def row_squares(triangle, begin, stop):
+    total = 0.0
+    for j in range(begin, stop):
+        total += triangle[U(j)] ** 2
+    return total
+
+
+@borrowing(f"void({I}, {I}, {V}, {V})")
+def fill(places, which, values, triangle):
+    restricted()
+    for k in range(places.size):
+        triangle[U(places[k])] = values[U(which[k])]
+
+
+@inlined("UniTuple(int64, 2)(int64, int64, int64)")
+def meets(t, d, n):
+    """Of a row among those of the separators: it ends with the next one of these, and goes on at the last one."""
+    near = min((t // d + 2) * d, n)
+    return near, max(near, n - d)
+
+
+@borrowing(f"void({V}, {V}, {V}, int64, int64)")
+def reduce_separators(own, other, inverse, t, d):
+    """Takes row t of one triangle off the rows behind it, ``other`` the multipliers."""
+    n = inverse.size
+    near, far = meets(t, d, n)
+    for r in range(t + 1, near):
+        share = other[U(t * n + r)] * inverse[t]
+        take_row(own[r * n + r : r * n + near], own[t * n + r : t * n + near], share)
+        take_row(own[r * n + far : (r + 1) * n], own[t * n + far : (t + 1) * n], share)
+    for r in range(far, n):
+        share = other[U(t * n + r)] * inverse[t]
+        take_row(own[r * n + r : (r + 1) * n], own[t * n + r : (t + 1) * n], share)
+
+
 @borrowing(f"void({V}, {V}, {V}, int64, boolean)")
-def eliminate(upper, lower, inverse, n, symmetric):
-    """All of a matrix of n unknowns, from rows of n."""
+def eliminate(upper, lower, inverse, d, symmetric):
+    """All of the matrix of the separators."""
+    n = inverse.size
     for t in range(n):
         inverse[t] = 1.0 / upper[U(t * n + t)]
-        for r in range(t + 1, n):
-            a, b = lower[U(t * n + r)] * inverse[t], upper[U(t * n + r)] * inverse[t]
-            take_row(upper[r * n + r : (r + 1) * n], upper[t * n + r : (t + 1) * n], a)
-            if not symmetric:
-                take_row(lower[r * n + r : (r + 1) * n], lower[t * n + r : (t + 1) * n], b)
+        if not symmetric:
+            reduce_separators(lower, upper, inverse, t, d)
+        reduce_separators(upper, lower, inverse, t, d)
 
 
 @borrowing(f"void({V}, {V}, {V}, {V}, int64, int64, boolean)")
@@ -117,7 +152,7 @@ def join(rows, left, upper, lower, d, m, symmetric):
 @jit(f"float64({PLAN}, {V}, boolean, {V}, {V})")
 def factor(plan, values, symmetric, upper, lower):
     """As ``elimination.factor``."""
-    head, above, below, _, blank = plan[:5]
+    head, above, below, _, blank, of_above, of_below = plan[:7]
     d, m, live = head[1], head[2], head[3]
     n, wide = LANES * d, 3 * d * LANES
     a = (m + 1) * d * wide
@@ -125,15 +160,11 @@ def factor(plan, values, symmetric, upper, lower):
     c = b + m * d * LANES
     e = c + n * n
     upper[:] = 0.0
-    for k in range(above.size):
-        if above[k] >= 0:
-            upper[U(above[k])] = values[k]
+    fill(above, of_above, values, upper)
     upper[blank] = 1.0
     if not symmetric:
         lower[:] = 0.0
-        for k in range(below.size):
-            if below[k] >= 0:
-                lower[U(below[k])] = values[k]
+        fill(below, of_below, values, lower)
         lower[blank] = 1.0
     inverse, share = upper[b:c], np.empty(LANES)
     one, other, most, total = np.empty(LANES), np.empty(LANES), np.zeros(LANES), np.zeros(LANES)
@@ -157,15 +188,16 @@ def factor(plan, values, symmetric, upper, lower):
     join(upper[:a], upper[a:b], upper[c:e], lower[c:e], d, m, symmetric)
     if not symmetric:
         join(lower[:a], lower[a:b], lower[c:e], upper[c:e], d, m, symmetric)
-    eliminate(upper[c:e], lower[c:e], upper[e:], n, symmetric)
+    eliminate(upper[c:e], lower[c:e], upper[e:], d, symmetric)
     if not symmetric:
         lower[b:c], lower[e:] = inverse, upper[e:]
     growth, whole = np.max(most), np.sum(total)
     for t in range(n):
-        size, apart = 0.0, 0.0
-        for j in range(t, n):
-            size += upper[c + t * n + j] ** 2
-            apart += lower[c + t * n + j] ** 2
+        near, far = meets(t, d, n)
+        size = row_squares(upper[c:e], t * n + t, t * n + near) + row_squares(upper[c:e], t * n + far, (t + 1) * n)
+        apart = size
+        if not symmetric:
+            apart = row_squares(lower[c:e], t * n + t, t * n + near) + row_squares(lower[c:e], t * n + far, (t + 1) * n)
         own = np.sqrt(size * apart) * abs(upper[e + t])
         growth = max(growth, own)
         whole += own
@@ -202,30 +234,37 @@ def behind(upper, inverse, z, ends, share, d, m):
         row = k * 3 * d
         for lane in range(LANES * opaque(1)):
             share[U(lane)] = z[U(k * LANES + lane)]
-        for j in range(t + 1, 2 * d):
+        for j in range(t + 1, d):
             here, at = (k - t + j) * LANES, (row + j) * LANES
             for lane in range(LANES * opaque(1)):
                 share[U(lane)] -= z[U(here + lane)] * upper[U(at + lane)]
-        for j in range(d):
-            here, at = j * LANES, (row + 2 * d + j) * LANES
+        for j in range(d):  # two at once: each waits for the one before it
+            here, at, own, end = (k - t + d + j) * LANES, (row + d + j) * LANES, j * LANES, (row + 2 * d + j) * LANES
             for lane in range(LANES * opaque(1)):
-                share[U(lane)] -= ends[U(here + lane)] * upper[U(at + lane)]
+                one, other = z[U(here + lane)] * upper[U(at + lane)], ends[U(own + lane)] * upper[U(end + lane)]
+                share[U(lane)] -= one + other
         for lane in range(LANES * opaque(1)):
             z[U(k * LANES + lane)] = share[U(lane)] * inverse[U(k * LANES + lane)]
 
 
-@borrowing(f"void({V}, {V}, {V}, {V})")
-def substitute(upper, lower, inverse, x):
+@borrowing(f"void({V}, {V}, {V}, {V}, int64)")
+def substitute(upper, lower, inverse, x, d):
     """A⁻¹ x of the separators."""
     restricted()
     n = x.size
     for t in range(n):
         a = x[t] * inverse[t]
-        for j in range(t + 1, n):
+        near, far = meets(t, d, n)
+        for j in range(t + 1, near):
+            x[U(j)] -= a * lower[U(t * n + j)]
+        for j in range(far, n):
             x[U(j)] -= a * lower[U(t * n + j)]
     for t in range(n - 1, -1, -1):
         a = x[t]
-        for j in range(t + 1, n):
+        near, far = meets(t, d, n)
+        for j in range(t + 1, near):
+            a -= upper[U(t * n + j)] * x[U(j)]
+        for j in range(far, n):
             a -= upper[U(t * n + j)] * x[U(j)]
         x[t] = a * inverse[t]
 
@@ -250,7 +289,7 @@ def solve(plan, upper, lower, b, x):
         for r in range(d):
             separators[p * d + r] += ends[r * LANES + p]
             separators[q * d + r] += segments[last + r * LANES + p]
-    substitute(upper[two:three], lower[two:three], upper[three:], separators)
+    substitute(upper[two:three], lower[two:three], upper[three:], separators, d)
     for p in range(LANES * opaque(1)):
         q = (p + 1) % LANES
         for r in range(d):
