@@ -112,7 +112,7 @@ class Bound:
         self, params: Mapping[Any, Any], samples: Sequence[tuple[Signals | None, Signals | None]], packed: np.ndarray,
         rows: np.ndarray,
     ) -> bool:  # fmt: skip
-        """All at once, if all are arrays of numbers, one for each time, given by the same keys."""
+        """All at once, if all are rows of numbers, one for each time, given by the same keys."""
         inputs, targets = samples[0]
         if not self.reads(params, inputs, targets, packed, rows[0]):
             return False
@@ -125,11 +125,16 @@ class Bound:
                 column, shape, varies = next(columns)
                 if not varies or len(shape) > 2:
                     return False
-                for row, given in zip(rows[:, :, column], each, strict=True):
-                    value = given.get(key)
-                    if type(value) is not np.ndarray or value.dtype is not _FLOAT or value.shape != shape:
+                try:
+                    values = [given[key] for given in each]
+                    if set(map(len, values)) != {rows.shape[1]}:
                         return False
-                    row[...] = value
+                    together = np.concatenate(values)
+                except (KeyError, TypeError, ValueError):
+                    return False
+                if together.dtype is not _FLOAT or together.shape[1:] != shape[1:]:
+                    return False
+                rows[:, :, column] = together.reshape(len(values), *shape)
         return True
 
     def reads(

@@ -186,6 +186,20 @@ def test_samples_that_are_given_otherwise() -> None:
         assert whole.solved == 20 and whole.loss == other.loss and np.array_equal(whole.gradient, other.gradient)
 
 
+def test_rows_of_numbers_of_any_kind() -> None:
+    """Samples side by side: lists, whole numbers and doubles are the same; what is no row of numbers finds nothing."""
+    trainer = sd.EPTrainer(CHAIN, RUNNING, sd.InitialState([0.1, 0.2], [0.0, 0.0], T), 16, [k, c], rule="trapezoidal")
+    row, params = np.arange(17.0) % 4, {**springs(2), m: 1.0}
+    kinds = [row, row.tolist(), row.astype(int), row.astype(np.float32), row.astype(np.longdouble)]
+    for given in (kinds[:4], kinds):
+        found = list(trainer.directly(params, [({f: own}, {y: own}, None) for own in given]))
+        for own in found:
+            assert own is not None and own.cost == found[0].cost and np.array_equal(own.theta, found[0].theta)
+    for bad in (row[1:], row[:, None], row + 1j, ["a"] * 17, None, np.nan * row):
+        first, other = trainer.directly(params, [({f: row}, {y: row}, None), ({f: bad}, {y: row}, None)])
+        assert first is not None and first.cost == found[0].cost and other is None
+
+
 def test_samples_that_fail_say_why() -> None:
     """One has no orbit within the steps of the search, one a free phase, as nothing drives it."""
     d = 2
