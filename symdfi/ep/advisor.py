@@ -17,8 +17,9 @@ from symdfi.ep.gain import LARGEST, damped_like_its_mass, too_much
 from symdfi.ep.mirror import SEARCHED, TOLERANCE, Mirror, mirrors
 from symdfi.ep.probe import Probe, not_reciprocal
 from symdfi.ep.rules import Midpoint
+from symdfi.ep.setting import PARAMS
 from symdfi.pickling import Bare
-from symdfi.symbolic.given import name_of
+from symdfi.symbolic.given import by_name, mapping, name_of
 
 #: Intervals of the grid at whose points inputs are drawn.
 _STEPS = 4
@@ -79,7 +80,8 @@ def schemes(system: Lagrangian, boundary: Boundary, params: Mapping[Any, Any] | 
     Raises ``SymbolicError`` for what is no boundary condition, ``ValueError`` for a missing index array or size.
     """
     check_boundary(boundary)
-    probe = _probe(discretised(system), boundary, boundary.with_sizes(system, params))
+    discrete, given = discretised(system), None if params is None else mapping(params, *PARAMS)
+    probe = _probe(discrete, boundary, boundary.with_sizes(system, given))
     if isinstance(boundary, Static):
         rows = _of_equilibria(probe)
     elif boundary.is_marched:
@@ -91,7 +93,7 @@ def schemes(system: Lagrangian, boundary: Boundary, params: Mapping[Any, Any] | 
 
 def _probe(discrete: DiscreteSystem, boundary: Boundary, params: Mapping[Any, Any]) -> Probe:
     kernels, rng = discrete.kernels, np.random.default_rng(0)
-    compiled, named = kernels.compiled, {name_of(key): value for key, value in params.items()}
+    compiled, named = kernels.compiled, by_name(params, *PARAMS)
     total = count_of(kernels.nudged.coordinates).subs({s: named.get(s.name, s) for s in kernels.nudged.sizes})
     told = boundary.n_dof if boundary.n_dof is not None else int(total) if total.is_Integer else None
     if told is None:

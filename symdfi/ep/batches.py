@@ -20,12 +20,12 @@ from symdfi.ep.nudging import Nudging
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.rules import Rule
 from symdfi.ep.samples import Samples
-from symdfi.ep.setting import Signals
+from symdfi.ep.setting import PARAMS, Signals
 from symdfi.errors import ConvergenceError, DivergenceError, SingularMatrixError
 from symdfi.linalg.blas import own_threads
 from symdfi.numbers import finite_reals
 from symdfi.pickling import Once
-from symdfi.symbolic.given import name_of
+from symdfi.symbolic.given import by_name, name_of
 from symdfi.workers import blocks, run
 
 
@@ -67,7 +67,7 @@ class Packing:
     """Parameters by name as one θ, and back; those that are not trained are kept."""
 
     def __init__(self, params: Mapping[Any, Any], trainable: Sequence[str]) -> None:
-        self.given = {name_of(key): value for key, value in params.items()}
+        self.given = by_name(params, *PARAMS)
         self.names = tuple(trainable)
         if not self.names:
             raise ValueError("there is nothing to train: no parameter is trainable")

@@ -25,7 +25,7 @@ from symdfi.ep.branch import Branch, Point
 from symdfi.ep.homotopy import Equations, Homotopy, equations
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.search import size
-from symdfi.ep.setting import Signals
+from symdfi.ep.setting import Signals, merged
 from symdfi.errors import ConvergenceError, DivergenceError, SingularMatrixError, SymbolicError
 from symdfi.linalg import SparseChainLU
 from symdfi.linalg.blas import one_blas_thread
@@ -62,6 +62,8 @@ def continuation(
     orbit; ``ValueError`` for bad input; ``ConvergenceError`` where the branch is lost, with what there is of it as
     ``partial``; ``CompileError`` for a function without a form in complex arithmetic.
     """
+    if not isinstance(orbit, Orbit):
+        raise TypeError(f"the orbit is a {type(orbit).__name__}: give an orbit, as sd.extremize(...) returns it")
     if orbit.setting.boundary.is_marched:
         raise SymbolicError(
             "a trajectory given by its beginning is the only one: it has no folds; solve it anew instead"
@@ -72,7 +74,7 @@ def continuation(
     if isinstance(orbit.beta, complex):
         raise ValueError("a complex orbit is not led on: begin with a real one")
     nudge = float(orbit.beta) if beta is None else real(beta, "beta")
-    homotopy = Homotopy.of(orbit, params or {}, {**(inputs or {}), **(targets or {})}, nudge, boundary)
+    homotopy = Homotopy.of(orbit, params, merged(inputs, targets), nudge, boundary)
     walk = _Walk(equations(homotopy, orbit), float(np.sqrt(np.mean(orbit.q**2))))
     return _followed(walk, step, points)
 

@@ -119,4 +119,6 @@ def _scalar(expr: sp.Expr, what: str) -> sp.Expr:
         expr = given.expression(expr, what)
     if not isinstance(expr, sp.Expr) or expr.is_Matrix:
         raise SymbolicError(f"{what} is a scalar expression, not {expr!r}")
+    if expr.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
+        raise SymbolicError(f"{what} has no finite value: {expr}")
     return expr

@@ -32,6 +32,7 @@ from symdfi.ep.kernels import PointKernels
 from symdfi.ep.setting import Reader, Setting
 from symdfi.errors import DivergenceError
 from symdfi.pickling import Rebuilt
+from symdfi.showing import shortened
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.given import name_of
 
@@ -320,9 +321,16 @@ class DiscreteSystem(Rebuilt):
         return {name_of(x): shape(x, setting.extents) for x in (*self.system.inputs, *self.kernels.targets)}
 
 
-@functools.lru_cache(maxsize=32)
 def discretised(system: Lagrangian, cost: Cost | None = None) -> DiscreteSystem:
-    """The discrete system of a Lagrangian system and a cost, derived once for all boundaries, rules and calls."""
+    """The discrete system of a Lagrangian system and a cost, derived once for all boundaries, rules and calls.
+    ``TypeError`` for what is no system."""
+    if not isinstance(system, Lagrangian):
+        raise TypeError(f"the system is {shortened(repr(system), 100)}: give a sd.Lagrangian(L, q, v)")
+    return _derived(system, cost)
+
+
+@functools.lru_cache(maxsize=32)
+def _derived(system: Lagrangian, cost: Cost | None) -> DiscreteSystem:
     return DiscreteSystem(system, cost)
 
 

@@ -18,10 +18,11 @@ from symdfi.ep.march import march
 from symdfi.ep.newton import newton
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.rules import Rule, rule_of
-from symdfi.ep.setting import Setting, Signals
+from symdfi.ep.setting import PARAMS, Setting, Signals
 from symdfi.errors import SymbolicError
 from symdfi.linalg.blas import one_blas_thread
 from symdfi.numbers import count, finite_reals, real
+from symdfi.symbolic.given import mapping
 
 
 def extremize(
@@ -106,7 +107,7 @@ def read(
     rule = boundary.rule(rule_of(rule))
     steps = _steps(boundary, rule, steps)
     boundary.check_system(system.system, rule)
-    params = boundary.with_sizes(system.system, params)
+    params = boundary.with_sizes(system.system, None if params is None else mapping(params, *PARAMS))
     if guess is not None and np.ndim(guess) > 2:
         params = with_sizes(system.system, "a node of the guess", np.shape(guess)[1:], params)
     told = None if guess is None or guess.ndim < 2 else np.prod(guess.shape[1:], dtype=int).item()

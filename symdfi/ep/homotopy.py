@@ -34,7 +34,7 @@ class Homotopy:
 
     @classmethod
     def of(
-        cls, orbit: Orbit, params: Mapping[Any, Any], signals: Signals, beta: float, boundary: Boundary | None
+        cls, orbit: Orbit, params: Mapping[Any, Any] | None, signals: Signals, beta: float, boundary: Boundary | None
     ) -> Homotopy:
         """From an orbit to what is to be changed. ``ValueError`` for what is unknown, misshapen or may not change."""
         system, one = orbit.system, orbit.setting

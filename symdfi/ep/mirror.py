@@ -13,7 +13,7 @@ drawn at random, which for analytic expressions is right with probability one.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,8 @@ class Mirror:
     def read(cls, given: Any, d: int) -> Mirror:
         """From a matrix (d, d), or from d signs. ``ValueError`` for what is no signed permutation that is its own
         inverse."""
+        if isinstance(given, str | Mapping):
+            raise ValueError(f"the mirror is {given!r}: give {d} signs, [1, -1, ...], or a matrix ({d}, {d})")
         found = finite_reals(given, "the mirror")
         if found.shape == (d,) and (np.abs(found) == 1).all():
             return cls(np.arange(d), found)

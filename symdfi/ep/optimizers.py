@@ -16,6 +16,7 @@ import numpy as np
 
 from symdfi.numbers import count, one_real, real
 from symdfi.showing import Settings
+from symdfi.symbolic.given import by_name
 
 #: Of each parameter the least and the largest value.
 Bounds = Mapping[Any, tuple[Any, Any]]
@@ -30,6 +31,9 @@ class Optimizer(Settings, abc.ABC):
     _: KW_ONLY
     bounds: Bounds = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        by_name(self.bounds, "bounds", "{k: (0, None)}")
+
 
 @dataclass(frozen=True, repr=False)
 class FirstOrder(Optimizer):
@@ -38,6 +42,7 @@ class FirstOrder(Optimizer):
     rate: float
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not real(self.rate, "the rate") > 0:
             raise ValueError(f"the rate = {self.rate} must be positive")
 
@@ -116,6 +121,7 @@ class LBFGS(Optimizer):
     gtol: float = 1e-12
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         count(self.memory, "memory", 1)
         for name in ("ftol", "gtol"):
             if not real(getattr(self, name), name) >= 0:

@@ -19,7 +19,7 @@ from symdfi.ep.discrete import COST, FREE, DiscreteSystem
 from symdfi.ep.echo import Spread
 from symdfi.ep.exact import Whole, WholeLeapfrog, inverse_mass, sizes_of
 from symdfi.ep.integrals import collected, cost_with, weights_of, with_values
-from symdfi.ep.nudging import pushes_at
+from symdfi.ep.nudging import finite_nudge, pushes_at
 from symdfi.ep.pieces import Pieces
 from symdfi.ep.probe import Probe
 from symdfi.ep.readout import finite_derivatives, readout
@@ -72,6 +72,7 @@ class Retrace:
     @one_blas_thread()
     def gradient(self, beta: float) -> dict[str, np.ndarray]:
         """dC/dθ by name, from echoes nudged by ``beta`` and −``beta``; errors as of ``Echo``."""
+        finite_nudge(beta)
         system, whole, spread, share = self.system, self.pieces.whole, Spread(), 0.5 / beta
         free, echoes = self.end.copy(), [self.end.copy(), self.end.copy()]
         theta = np.zeros(system.impulse_widths(whole)[0])

@@ -11,7 +11,7 @@ import numpy as np
 from symdfi.checkpoints import lasting
 from symdfi.ep.setting import Signals
 from symdfi.numbers import finite_reals
-from symdfi.symbolic.given import name_of
+from symdfi.symbolic.given import by_name
 
 #: Arrays by symbol or name whose first axis counts the samples, or a sequence of what is given of each sample.
 Data = Signals | Sequence[Signals]
@@ -28,9 +28,9 @@ class Samples:
         #: As they were given.
         self.given = data
         if isinstance(data, Mapping):
-            self._each = _taken_apart({name_of(key): value for key, value in data.items()})
+            self._each = _taken_apart(by_name(data, "the data", "{f: (samples, times)}"))
         elif isinstance(data, Sequence) and not isinstance(data, str) and all(isinstance(x, Mapping) for x in data):
-            self._each = [{name_of(key): value for key, value in sample.items()} for sample in data]
+            self._each = [by_name(sample, "a sample of the data", "{f: values}") for sample in data]
         else:
             raise TypeError(
                 "data are arrays by name, {f: (samples, times), ...}, or a sequence of such mappings, one a sample, "

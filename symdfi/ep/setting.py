@@ -17,14 +17,30 @@ from symdfi.ep.frame import Frame
 from symdfi.ep.kernels import WEIGHTS, PointKernels
 from symdfi.ep.rules import Rule
 from symdfi.numbers import finite_reals
-from symdfi.symbolic.given import name_of
+from symdfi.symbolic.given import by_name, name_of
 
 #: Values by symbol or name: arrays over the times at which the rule samples, constants, or functions of time.
 Signals = Mapping[Any, Any]
 
 
+#: What is given by name, as messages say it.
+PARAMS, SIGNALS = ("params", "{k: 1.0}"), ("inputs and targets", "{f: values}")
+
 #: How many lengths of states are remembered, by the shapes of the parameters.
 _REMEMBERED = 1024
+
+
+def merged(inputs: Signals | None, targets: Signals | None) -> dict[str, Any]:
+    """Inputs and targets by name. ``TypeError`` for what is no mapping, ``ValueError`` for two values of one name."""
+    found: dict[str, Any] = {}
+    for kind, given in (("inputs", inputs), ("targets", targets)):
+        if given is not None and not isinstance(given, Mapping):
+            raise TypeError(f"{kind} are given by name, as {{y: values}}, not as {type(given).__name__}")
+        for name, value in by_name(given, kind, SIGNALS[1]).items():
+            if name in found:
+                raise ValueError(f"{name} is given both among the inputs and among the targets")
+            found[name] = value
+    return found
 
 
 @dataclass(frozen=True)
@@ -116,12 +132,12 @@ class Reader:
             times[sampled].reshape(-1, 1), np.asarray(weights), sampled,
         )  # fmt: skip
 
-    def changed(self, setting: Setting, params: Mapping[Any, Any], signals: Signals) -> Setting:
+    def changed(self, setting: Setting, params: Mapping[Any, Any] | None, signals: Signals) -> Setting:
         """The same grid with other values of those parameters and signals that are named. ``ValueError`` as of
         ``setting``."""
         compiled, extents = self.kernels.compiled, setting.extents
         values, rows = setting.params.copy(), setting.signals.copy()
-        given = {name_of(compiled.lookup.find(key) or key): value for key, value in params.items()}
+        given = by_name(params, *PARAMS, lambda key: name_of(compiled.lookup.find(key) or key))
         start = 0
         for p in self.kernels.differentiable:
             shape = compiled.shape(p, extents)
@@ -134,10 +150,7 @@ class Reader:
             start = stop
         for name in given:
             raise ValueError(f"{name} is no parameter of this system that can change")
-        given, times = (
-            {name_of(key): value for key, value in signals.items()},
-            setting.rule.times(setting.steps, setting.boundary.T),
-        )
+        given, times = by_name(signals, *SIGNALS), setting.rule.times(setting.steps, setting.boundary.T)
         start = 0
         for symbol in (*self.kernels.system.inputs, *self.kernels.targets):
             shape, name = compiled.shape(symbol, extents), name_of(symbol)
@@ -188,7 +201,7 @@ class Reader:
         """The parameters and sizes of the nudged system among the given ones, by name."""
         nudged = self.kernels.nudged
         lookup = self.kernels.compiled.lookup
-        given = {name_of(lookup.find(key) or key): value for key, value in (params or {}).items()}
+        given = by_name(params, *PARAMS, lambda key: name_of(lookup.find(key) or key))
         known = [name_of(p) for p in nudged.parameters]
         allowed = {*known, *(s.name for s in nudged.sizes)}
         for name in sorted(set(given) - allowed - {name_of(p) for p in self.kernels.system.parameters}):
@@ -204,7 +217,7 @@ class Reader:
     ) -> np.ndarray:
         """Inputs and targets at the times of the rule and then at T, a column a number, then those of integrals and
         of their weights, still zero, and three for the weights."""
-        given = {name_of(key): value for key, value in (signals or {}).items()}
+        given = by_name(signals, *SIGNALS)
         wanted = {name_of(a): ("input", a) for a in self.kernels.system.inputs}
         wanted |= {name_of(y): ("target", y) for y in self.kernels.targets}
         for name in sorted(set(given) - set(wanted)):

@@ -8,7 +8,7 @@ conjugate to θ. With dissipation, and for initial values, the same of the doubl
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ from symdfi.ep.rules import Rule, rule_of
 from symdfi.ep.samples import Data
 from symdfi.ep.scan import NudgeScan, scan
 from symdfi.ep.sensitivity import Sensitivity
-from symdfi.ep.setting import Setting, Signals
+from symdfi.ep.setting import Setting, Signals, merged
 from symdfi.ep.training import OnEpoch, Plan
 from symdfi.ep.training import resume as resume_training
 from symdfi.ep.training import train as train_on
@@ -85,8 +85,8 @@ class EPTrainer(Rebuilt):
         self.discrete = discretised(system, cost)
         self.system, self.cost, self.boundary, self.steps = system, cost, boundary, steps
         self.nudging, self.rule = nudging_of(nudging), rule_of(rule)
-        if isinstance(trainable, sp.Symbol | sp.IndexedBase | str):
-            raise TypeError(f"trainable is {trainable}: give a list, [{trainable}]")
+        if isinstance(trainable, sp.Symbol | sp.IndexedBase | str) or not isinstance(trainable, Iterable):
+            raise TypeError(f"trainable is {trainable}: give a list, [{'k' if trainable is None else trainable}]")
         self.trainable = tuple(name_of(p) for p in trainable)
         known = [name_of(p) for p in self.discrete.kernels.differentiable]
         if not self.trainable:
@@ -121,7 +121,7 @@ class EPTrainer(Rebuilt):
         guess: np.ndarray | None = None,
     ) -> Orbit:  # fmt: skip
         """The free phase: the trajectory without a nudge, with its cost."""
-        signals = self._signals(inputs, targets)
+        signals = merged(inputs, targets)
         known = None if self._bound is None else self._bound[0].setting(self._bound[1], params, inputs, targets)
         found = solve(
             self.discrete, self.boundary, self.steps, params, signals, rule=self.rule, guess=guess, setting=known
@@ -182,12 +182,10 @@ class EPTrainer(Rebuilt):
         self, params: Mapping[Any, Any], inputs: Signals | None, targets: Signals | None, guess: np.ndarray | None
     ) -> Direct | None:
         """A direct way for what is given like this."""
-        if any(given is not None and not isinstance(given, Mapping) for given in (params, inputs, targets)):
-            return None
-        if any(map(callable, (*(inputs or {}).values(), *(targets or {}).values()))):
-            return None
-        signals = {**(inputs or {}), **(targets or {})}
         try:
+            signals = merged(inputs, targets)
+            if any(map(callable, signals.values())):
+                return None
             known = None if guess is None else finite_reals(guess, "the guess")
             setting = read(self.discrete, self.boundary, self.steps, params, signals, self.rule, known)
         except (SymbolicError, TypeError, ValueError):
@@ -207,23 +205,23 @@ class EPTrainer(Rebuilt):
         and a system that is not q̇ᵀMq̇/2 − V(q, t), and else what ``gradient`` does."""
         check_echo(self.discrete, self.boundary)
         check_leapfrog(self.rule)
-        signals = self._signals(inputs, targets)
+        signals = merged(inputs, targets)
         return Retrace.of(Pieces.read(self.discrete, self.boundary, count(self.steps, "steps", 1), params, signals))
 
     @one_blas_thread()
     def response(self, free: Orbit) -> dict[str, np.ndarray]:
         """dC/dθ by equilibrium propagation, by name."""
-        return self._chosen(self.nudging.gradient(free))
+        return self._chosen(self.nudging.gradient(self._checked(free)))
 
     @one_blas_thread()
     def sensitivity(self, free: Orbit) -> Sensitivity:
         """dC by all parameters, inputs, targets, initial states or ends, and T, by the infinitesimal nudge."""
-        return Infinitesimal().sensitivity(free)
+        return Infinitesimal().sensitivity(self._checked(free))
 
     @one_blas_thread()
     def adjoint(self, free: Orbit) -> dict[str, np.ndarray]:
         """dC/dθ by implicit differentiation: ∂_θC + Σ λ·∂_θr with (∂r/∂q)ᵀ λ = −∂C/∂q, r the discrete equations."""
-        return self._chosen(adjoint(free))
+        return self._chosen(adjoint(self._checked(free)))
 
     def train(
         self, params: Mapping[Any, Any], data: Data, epochs: int = 100, *, optimizer: Optimizer | str | None = None,
@@ -270,12 +268,15 @@ class EPTrainer(Rebuilt):
         """
         return resume_training(self, path, data, epochs, optimizer, gradient, executor, on_epoch)
 
-    @staticmethod
-    def _signals(inputs: Signals | None, targets: Signals | None) -> dict[Any, Any]:
-        for kind, given in (("inputs", inputs), ("targets", targets)):
-            if given is not None and not isinstance(given, Mapping):
-                raise TypeError(f"{kind} are given by name, as {{y: values}}, not as {type(given).__name__}")
-        return {**(inputs or {}), **(targets or {})}
+    def _checked(self, free: Orbit) -> Orbit:
+        """An orbit, if it is one of this system. ``TypeError`` and ``ValueError`` where it is not."""
+        if not isinstance(free, Orbit):
+            raise TypeError(f"the free orbit is a {type(free).__name__}: give what trainer.free(...) returns")
+        known = {name_of(p) for p in free.system.kernels.differentiable}
+        for name in self.trainable:
+            if name not in known:
+                raise ValueError(f"the orbit is of another system: {name} is no parameter of it")
+        return free
 
     def _chosen(self, found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         return {name: found[name] for name in self.trainable}

@@ -82,6 +82,7 @@ class Resumption:
         checkpoint: tuple[str | Path | None, int], executor: Executor | None, on_epoch: OnEpoch | None,
     ) -> Training:  # fmt: skip
         """See ``Training.resume``."""
+        _check_called(on_epoch)
         own = self._given("trainer", trainer)
         optimizer = self._given("optimizer", None if optimizer is None else optimizer_of(optimizer))
         samples = Samples(self._given("data", data))
@@ -116,6 +117,7 @@ def train(
 ) -> Training:  # fmt: skip
     """See ``EPTrainer.train``."""
     check_gradient_choice(gradient)
+    _check_called(on_epoch)
     packing, samples = Packing(params, trainer.trainable), Samples(data)
     guess = None if guess is None else finite_reals(guess, "the guess")
     optimizer = optimizer_of(optimizer)
@@ -129,6 +131,7 @@ def resume(
 ) -> Training:  # fmt: skip
     """See ``EPTrainer.resume``."""
     check_gradient_choice(gradient)
+    _check_called(on_epoch)
     samples, optimizer = Samples(data), optimizer_of(optimizer)
     state = checkpoints.read(path, _identity(trainer, optimizer, gradient, samples))
     packing = Packing(state["params"], trainer.trainable)
@@ -141,6 +144,11 @@ def resume(
     except (KeyError, TypeError) as error:
         raise CheckpointError(f"{path} does not hold a training: {error!r}") from error
     return _run(loop, plan, packing, on_epoch)
+
+
+def _check_called(on_epoch: OnEpoch | None) -> None:
+    if not (on_epoch is None or callable(on_epoch)):
+        raise TypeError(f"on_epoch is {on_epoch!r}: give a function of the epochs done and the training so far")
 
 
 def _loop(batches: Batches, optimizer: Optimizer, plan: Plan) -> Descent | QuasiNewton:

@@ -61,6 +61,18 @@ def mapping(values: Any, what: str, example: str) -> Mapping:
     return values
 
 
+def by_name(values: Any, what: str, example: str, named: Callable[[Any], str] | None = None) -> dict[str, Any]:
+    """The values of a mapping by name, none of None. ``TypeError`` for what is no mapping, ``ValueError`` where two
+    keys have one name."""
+    found: dict[str, Any] = {}
+    for key, value in ({} if values is None else mapping(values, what, example)).items():
+        name = (named or name_of)(key)
+        if name in found:
+            raise ValueError(f"{what}: two values are given for {name}")
+        found[name] = value
+    return found
+
+
 def variable(value: Any, what: str) -> Any:
     """``value``, an object of SymPy's (``TypeError`` for any other): a symbol, an array or a function."""
     if not isinstance(no_text(value, what), sp.Basic):

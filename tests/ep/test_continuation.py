@@ -142,6 +142,10 @@ def test_refusals(driven) -> None:
     ):
         with pytest.raises(ValueError, match=message):
             sd.continuation(orbit, **change)
+    with pytest.raises(TypeError, match="the orbit is a ndarray: give an orbit"):
+        sd.continuation(orbit.q, {b: 1.0})
+    with pytest.raises(TypeError, match="params is a list: give a dict"):
+        sd.continuation(orbit, [1.0])  # pyright: ignore[reportArgumentType]
     with pytest.raises(sd.SymbolicError, match="no extremum of an action"):
         sd.continuation(orbit, beta=0.1)
     marched = sd.extremize(duffing, sd.InitialState(0.0, 1.0, 1.0), 10, {b: 1.0, d: 0.1}, {f: 0.0})

@@ -198,6 +198,8 @@ def test_trainer_refuses() -> None:
         sd.EPTrainer(*arguments, case.boundary, 10, [c])
     with pytest.raises(sd.SymbolicError, match="l is no parameter .* has a gradient"):
         sd.EPTrainer(*arguments, case.boundary, 10, [left])
+    with pytest.raises(TypeError, match=r"trainable is None: give a list, \[k\]"):
+        sd.EPTrainer(*arguments, case.boundary, 10, None)  # type: ignore[arg-type]
     damped = sd.Lagrangian(v**2 / 2 - a * q**2 / 2, q, v, dissipation=b * v**2)
     finite = sd.EPTrainer(damped, sd.Cost(q**2), sd.Periodic(1.0), 10, [a], sd.Centered())
     with pytest.raises(sd.SymbolicError, match="dissipation .* Use Infinitesimal"):
@@ -207,6 +209,70 @@ def test_trainer_refuses() -> None:
         sd.EPTrainer(plain, sd.Cost(sp.Symbol("a", real=True) * q), sd.Periodic(1.0), 10, [a])
     with pytest.raises(sd.SymbolicError, match="a scalar expression"):
         sd.Cost(sp.Matrix([q, v]))
+
+
+def test_what_is_no_system_is_refused() -> None:
+    for make in (
+        lambda: sd.EPTrainer(v**2 / 2, sd.Cost(q), sd.Periodic(1.0), 8, [a]),  # pyright: ignore[reportArgumentType]
+        lambda: sd.extremize([v**2], sd.Periodic(1.0), 8),  # pyright: ignore[reportArgumentType]
+        lambda: sd.schemes(q**2, sd.Periodic(1.0)),  # pyright: ignore[reportArgumentType]
+    ):
+        with pytest.raises(TypeError, match="the system is .*: give a sd.Lagrangian"):
+            make()
+
+
+def test_what_is_given_twice_is_refused() -> None:
+    """By symbol and by name, or as an input and as a target, also after a call with other keys."""
+    case, trainer = CASES["chain of two"], chain_of_two()
+    trainer.gradient(case.params, case.inputs, case.targets)
+    twice, message = {**case.params, "a": 0.7}, "params: two values are given for a"
+    with pytest.raises(ValueError, match=message):
+        trainer.gradient(twice, case.inputs, case.targets)
+    with pytest.raises(ValueError, match=message):
+        trainer.train(twice, {f: 0.0, z: 0.0}, 1)
+    with pytest.raises(ValueError, match=message):
+        sd.schemes(case.system, case.boundary, twice)
+    with pytest.raises(ValueError, match="inputs: two values are given for f"):
+        trainer.gradient(case.params, {**case.inputs, "f": 0.0}, case.targets)
+    with pytest.raises(ValueError, match="z is given both among the inputs and among the targets"):
+        trainer.gradient(case.params, {**case.inputs, z: 0.1}, case.targets)
+
+
+@pytest.mark.parametrize("params", ([1.0], 1.0, "a", np.ones(3)))
+def test_parameters_are_given_by_name(params) -> None:
+    trainer = chain_of_two()
+    for call in (
+        lambda: trainer.gradient(params),
+        lambda: trainer.train(params, {f: 0.0, z: 0.0}, 1),
+        lambda: sd.extremize(trainer.system, trainer.boundary, 8, params),
+        lambda: sd.schemes(trainer.system, trainer.boundary, params),
+    ):
+        with pytest.raises(TypeError, match="params is .*: give"):
+            call()
+
+
+def test_orbits_of_others_are_refused() -> None:
+    trainer = chain_of_two()
+    other = sd.extremize(SPRING, sd.FixedEnds(0.0, 1.0, 1.0), 8, {a: 1.0})
+    for read in (trainer.response, trainer.adjoint, trainer.sensitivity):
+        with pytest.raises(TypeError, match="the free orbit is a ndarray: give what trainer.free"):
+            read(np.ones(3))  # pyright: ignore[reportArgumentType]
+        with pytest.raises(ValueError, match="the orbit is of another system: k is no parameter of it"):
+            read(other)
+
+
+def test_system_without_parameters() -> None:
+    plain = sd.Lagrangian(v**2 / 2 - q**2, q, v)
+    for boundary, rule in ((sd.InitialState(1.0, 0.0, 1.0), "trapezoidal"), (sd.FixedEnds(1.0, 0.0, 1.0), "midpoint")):
+        trainer = sd.EPTrainer(plain, sd.Cost(q**2), boundary, 8, [], rule=rule)
+        for _ in range(2):
+            assert trainer.gradient(None) == trainer.gradient({})  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("value", (sp.nan, sp.oo, sp.zoo * q))
+def test_costs_without_a_value_are_refused(value) -> None:
+    with pytest.raises(sd.SymbolicError, match="has no finite value"):
+        sd.Cost(value)
 
 
 def test_bad_signals() -> None:

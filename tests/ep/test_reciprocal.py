@@ -176,5 +176,10 @@ def test_refusals() -> None:
     ):
         with pytest.raises(sd.SymbolicError, match=reason):
             sd.EPTrainer(growing, sd.Cost(q[0]), boundary, 8, [], sd.Reciprocal()).gradient({})
+    still = sd.Lagrangian(v[0] ** 2 - q[0] ** 2, q[0], v[0])
+    for mirror in ("find", {"q0": 1}):
+        trainer = sd.EPTrainer(still, sd.Cost(q[0]), sd.AtRest(1.0, 1.0), 8, [], sd.Reciprocal(mirror=mirror))
+        with pytest.raises(ValueError, match=r"the mirror is .*: give 1 signs"):
+            trainer.gradient({})
     with pytest.raises(ValueError, match="the amplitude = 0 must be finite and not zero"):
         sd.Reciprocal(0)

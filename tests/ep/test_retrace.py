@@ -132,3 +132,11 @@ def test_refusals() -> None:
     with pytest.raises(sd.ConvergenceError, match="reduce beta"):
         trainer = sd.EPTrainer(well, sd.Cost(q**2), one, 10, [k], sd.Echo(1e4, exact=True), rule=sd.Trapezoidal())
         trainer.gradient({k: 1.0})
+
+
+def test_nudge_without_size_is_refused() -> None:
+    trainer = sd.EPTrainer(
+        well, sd.Cost(q**2), sd.InitialState(0.7, 0.2, 1.0), 10, [k], sd.Echo(exact=True), rule=sd.Trapezoidal()
+    )
+    with pytest.raises(ValueError, match="the nudge beta = 0 must be finite and not zero"):
+        trainer.retrace({k: 1.0}).gradient(0)

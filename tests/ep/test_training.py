@@ -221,6 +221,8 @@ BAD = {
     "not finite": ({"data": {f: DATA[f] * np.nan, y: DATA[y]}}, ValueError, "finite"),
     "no target": ({"data": {f: DATA[f]}}, ValueError, "no value for the target y"),
     "an executor": ({"executor": 2}, TypeError, "executor"),
+    "on_epoch": ({"on_epoch": 3}, TypeError, "on_epoch is 3: give a function"),
+    "given twice": ({"data": {**DATA, "y": DATA[y]}}, ValueError, "the data: two values are given for y"),
     "no value": ({"params": {n: NODES}}, ValueError, "no value for the parameter K"),
 }
 
@@ -252,6 +254,12 @@ def test_a_sample_is_named() -> None:
 def test_bad_optimizers(make, match) -> None:
     with pytest.raises(ValueError, match=match):
         make()
+
+
+def test_bounds_are_given_by_name() -> None:
+    for make in (sd.Adam, sd.LBFGS):
+        with pytest.raises(TypeError, match="bounds is a list: give a dict such as"):
+            make(bounds=cast("dict", [(0, 1)]))
 
 
 def test_bad_checkpoints(tmp_path: Path) -> None:
