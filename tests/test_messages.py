@@ -141,7 +141,7 @@ MISTAKES = {
     "no end time": (lambda: sd.InitialState(1.0, 0.0), ValueError, "InitialState(q0, v0, T)"),
     "an end time before the start": (lambda: sd.Periodic(-1), ValueError, "must be positive and finite"),
     "one parameter that is no list": (lambda: trainer(trainable=k), TypeError, "give a list, [k]"),
-    "nothing to train": (lambda: trainer(trainable=()), TypeError, "give trainable=[...], of k"),
+    "nothing to train": (lambda: trainer(trainable=None), TypeError, "give trainable=[...], of k"),
     "no steps": (lambda: trainer(steps=None).gradient({k: 1.0}), ValueError, "the number of steps is missing"),
     "an unknown parameter": (lambda: trainer(trainable=["kk"]), sd.SymbolicError, "no parameter of system or cost"),
     "an expression for a cost": (lambda: trainer(cost=q**2), TypeError, "give a Cost, sd.Cost(running="),

@@ -40,17 +40,17 @@ class Bound:
 
     @classmethod
     def of(
-        cls, system: DiscreteSystem, setting: Setting, params: Mapping[Any, Any] | None, inputs: Signals | None,
+        cls, system: DiscreteSystem, setting: Setting, params: Mapping[Any, Any], inputs: Signals | None,
         targets: Signals | None,
     ) -> Bound | None:  # fmt: skip
         """From what has been read as a setting. None where a signal is a function."""
-        given, kernels, values = {**(inputs or {}), **(targets or {})}, system.kernels, params or {}
+        given, kernels = {**(inputs or {}), **(targets or {})}, system.kernels
         if any(map(callable, given.values())):
             return None
         places, columns = dict(places_of(system.shapes(setting))), dict(places_of(system.signal_shapes(setting)))
         fixed = {name_of(p) for p in kernels.nudged.parameters} | {s.name for s in kernels.nudged.sizes}
-        named = {key: name_of(kernels.compiled.lookup.find(key) or key) for key in values}
-        kept = (places.get(name) or (np.array(values[key]) if name in fixed else None) for key, name in named.items())
+        named = {key: name_of(kernels.compiled.lookup.find(key) or key) for key in params}
+        kept = (places.get(name) or (np.array(params[key]) if name in fixed else None) for key, name in named.items())
         read = []
         for key, value in given.items():
             column, shape = columns[name_of(key)]
@@ -73,7 +73,7 @@ class Bound:
     ) -> bool:  # fmt: skip
         """Writes the parameters into ``packed`` and the signals into ``rows``, whether they are finite or not. False
         where anything is not as it was."""
-        if _keys(params, inputs, targets) != self.keys or not self._read_params(params or {}, packed):
+        if _keys(params, inputs, targets) != self.keys or not self._read_params(params, packed):
             return False
         values = itertools.chain((inputs or {}).values(), (targets or {}).values())
         for value, (column, shape, varies) in zip(values, self.signals, strict=True):
@@ -180,7 +180,7 @@ class Slots:
     def read(self, params: Mapping[Any, Any], inputs: Signals | None, targets: Signals | None) -> bool:
         """As ``Bound.reads``."""
         try:
-            if self._are_written(params or {}, inputs or {}, targets or {}):
+            if self._are_written(params, inputs or {}, targets or {}):
                 return True
         except (AttributeError, TypeError, ValueError):
             pass  # and is read with care

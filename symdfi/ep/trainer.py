@@ -8,7 +8,7 @@ conjugate to θ. With dissipation, and for initial values, the same of the doubl
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,8 @@ class EPTrainer(Rebuilt):
     "centered".
 
     Raises ``SymbolicError`` for a parameter that neither system nor cost holds or that is an index array, and for
-    any other boundary condition, ``TypeError`` where no parameter is named.
+    any other boundary condition, ``TypeError`` where ``trainable`` is not given (an empty list is
+    for free orbits and their sensitivities).
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class EPTrainer(Rebuilt):
         cost: Cost,
         boundary: Boundary,
         steps: int | None = None,
-        trainable: Sequence[Variable | str] = (),
+        trainable: Sequence[Variable | str] | None = None,
         nudging: Nudging | str | None = None,
         *,
         rule: Rule | str | None = None,
@@ -85,12 +86,12 @@ class EPTrainer(Rebuilt):
         self.discrete = discretised(system, cost)
         self.system, self.cost, self.boundary, self.steps = system, cost, boundary, steps
         self.nudging, self.rule = nudging_of(nudging), rule_of(rule)
-        if isinstance(trainable, sp.Symbol | sp.IndexedBase | str) or not isinstance(trainable, Iterable):
-            raise TypeError(f"trainable is {trainable}: give a list, [{'k' if trainable is None else trainable}]")
-        self.trainable = tuple(name_of(p) for p in trainable)
+        if isinstance(trainable, sp.Symbol | sp.IndexedBase | str):
+            raise TypeError(f"trainable is {trainable}: give a list, [{trainable}]")
         known = [name_of(p) for p in self.discrete.kernels.differentiable]
-        if not self.trainable:
+        if trainable is None:
             raise TypeError(f"no parameter is to be trained: give trainable=[...], of {', '.join(sorted(known))}")
+        self.trainable = tuple(name_of(p) for p in trainable)
         # What calls with the same keys and shapes share, and how their gradients are found directly.
         self._bound: tuple[Bound, Setting] | None = None
         self._direct: Direct | None = None

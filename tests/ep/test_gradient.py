@@ -198,8 +198,8 @@ def test_trainer_refuses() -> None:
         sd.EPTrainer(*arguments, case.boundary, 10, [c])
     with pytest.raises(sd.SymbolicError, match="l is no parameter .* has a gradient"):
         sd.EPTrainer(*arguments, case.boundary, 10, [left])
-    with pytest.raises(TypeError, match=r"trainable is None: give a list, \[k\]"):
-        sd.EPTrainer(*arguments, case.boundary, 10, None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"give trainable=\[...\], of K, a, w"):
+        sd.EPTrainer(*arguments, case.boundary, 10)
     damped = sd.Lagrangian(v**2 / 2 - a * q**2 / 2, q, v, dissipation=b * v**2)
     finite = sd.EPTrainer(damped, sd.Cost(q**2), sd.Periodic(1.0), 10, [a], sd.Centered())
     with pytest.raises(sd.SymbolicError, match="dissipation .* Use Infinitesimal"):
@@ -259,14 +259,6 @@ def test_orbits_of_others_are_refused() -> None:
             read(np.ones(3))  # pyright: ignore[reportArgumentType]
         with pytest.raises(ValueError, match="the orbit is of another system: k is no parameter of it"):
             read(other)
-
-
-def test_system_without_parameters() -> None:
-    plain = sd.Lagrangian(v**2 / 2 - q**2, q, v)
-    for boundary, rule in ((sd.InitialState(1.0, 0.0, 1.0), "trapezoidal"), (sd.FixedEnds(1.0, 0.0, 1.0), "midpoint")):
-        trainer = sd.EPTrainer(plain, sd.Cost(q**2), boundary, 8, [], rule=rule)
-        for _ in range(2):
-            assert trainer.gradient(None) == trainer.gradient({})  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize("value", (sp.nan, sp.oo, sp.zoo * q))

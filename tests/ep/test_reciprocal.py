@@ -178,8 +178,8 @@ def test_refusals() -> None:
             sd.EPTrainer(growing, sd.Cost(q[0]), boundary, 8, [], sd.Reciprocal()).gradient({})
     still = sd.Lagrangian(v[0] ** 2 - q[0] ** 2, q[0], v[0])
     for mirror in ("find", {"q0": 1}):
-        trainer = sd.EPTrainer(still, sd.Cost(q[0]), sd.AtRest(1.0, 1.0), 8, [], sd.Reciprocal(mirror=mirror))
+        trainer = sd.EPTrainer(still, sd.Cost(k * q[0]), sd.AtRest(1.0, 1.0), 8, [k], sd.Reciprocal(mirror=mirror))
         with pytest.raises(ValueError, match=r"the mirror is .*: give 1 signs"):
-            trainer.gradient({})
+            trainer.gradient({k: 1.0})
     with pytest.raises(ValueError, match="the amplitude = 0 must be finite and not zero"):
         sd.Reciprocal(0)
