@@ -15,11 +15,11 @@ from symdfi.dynamics.system import Lagrangian
 from symdfi.ep.bound import places_of
 from symdfi.ep.boundary import Boundary
 from symdfi.ep.cost import Cost
-from symdfi.ep.direct import Found, Sample, Several, columns_of
+from symdfi.ep.direct import Found, Several, columns_of
 from symdfi.ep.nudging import Nudging
 from symdfi.ep.orbit import Orbit
 from symdfi.ep.rules import Rule
-from symdfi.ep.samples import Samples
+from symdfi.ep.samples import Chosen, Sample, Samples
 from symdfi.ep.setting import PARAMS, Signals
 from symdfi.errors import ConvergenceError, DivergenceError, SingularMatrixError
 from symdfi.linalg.blas import own_threads
@@ -163,11 +163,9 @@ class Batches:
         Raises what a sample's data are refused with, and names the sample."""
         params, members = self.packing.params(theta), sorted(members)
         task = Once((self.trainer, self.gradient, self.packing.names))
-        parts, size = [], len(members) if self.executor is None else max(1, len(members) // _BLOCKS)
+        size = len(members) if self.executor is None else max(1, len(members) // _BLOCKS)
         spans = [members[start:stop] for start, stop in blocks(len(members), max(1, size))]
-        for own in spans:
-            samples = [(k, self.samples[k], warm.get(k)) for k in own]
-            parts.append((task, params, samples, self.guess))
+        parts = [(task, params, own, self.samples.chosen(own, warm), self.guess) for own in spans]
         total, cost, paths, failures = np.zeros(theta.size), 0.0, {}, []
         keeps = not self.trainer.boundary.is_marched
         with contextlib.closing(run(solved, parts, self.executor)) as coming:
@@ -191,19 +189,17 @@ class Batches:
 
 
 def solved(
-    task: Once, params: Mapping[str, Any], samples: Sequence[tuple[int, Mapping[str, Any], np.ndarray | None]],
-    guess: np.ndarray | None,
-) -> list[Solved] | AllSolved:  # fmt: skip
-    """What is found of samples, given by number, signals and the path of an earlier solution."""
+    task: Once, params: Mapping[str, Any], numbers: Sequence[int], samples: Chosen, guess: np.ndarray | None
+) -> list[Solved] | AllSolved:
+    """What is found of samples of these numbers, with the paths of earlier solutions."""
     trainer, gradient, names = task.value
-    begun = [(signals, None, guess if warm is None else warm) for _, signals, warm in samples]
-    several = trainer.directly(params, begun) if gradient is None else [None] * len(begun)
+    several = trainer.directly(params, samples.begun(guess)) if gradient is None else [None] * len(samples)
     if isinstance(several, Several) and several.told.all():
         return AllSolved(several.costs, several.thetas[:, columns_of(several.places, names)])
     found = []
     # On one thread each, whoever calls: rounding is the same then.
     with own_threads():
-        for place, (number, signals, warm) in enumerate(samples):
+        for place, (number, (signals, _, warm)) in enumerate(zip(numbers, samples, strict=True)):
             known = several[place]
             if known is not None:
                 found.append(Solved(known.cost, known.theta[columns_of(known.places, names)], known.path))
@@ -217,7 +213,7 @@ def solved(
 
 
 def _solved(
-    task: Once, params: Mapping[str, Any], signals: Mapping[str, Any], warm: np.ndarray | None,
+    task: Once, params: Mapping[str, Any], signals: Signals | None, warm: np.ndarray | None,
     guess: np.ndarray | None,
 ) -> Solved:  # fmt: skip
     """The cost of a sample and its gradient, sought from an earlier solution, and where that leads nowhere anew."""

@@ -108,6 +108,25 @@ class Bound:
             return np.array([self.reads(params, *each, packed, own) for each, own in zip(samples, rows, strict=True)])
         return np.ones(len(samples), bool)
 
+    def reads_rows(
+        self, params: Mapping[Any, Any], inputs: Mapping[str, np.ndarray], packed: np.ndarray, rows: np.ndarray
+    ) -> bool:
+        """As ``reads_each`` for samples whose signals are all given as inputs, in arrays of doubles (samples, ...):
+        whether all are."""
+        if _keys(params, inputs, None) != self.keys:
+            return False
+        for array, (_, shape, varies) in zip(inputs.values(), self.signals, strict=True):
+            if not varies or array.shape[1:] != shape:
+                return False
+        try:
+            if not self._read_params(params, packed):
+                return False
+        except (TypeError, ValueError):
+            return False
+        for array, (column, shape, _) in zip(inputs.values(), self.signals, strict=True):
+            rows[:, :, column] = array if len(shape) < 3 else array.reshape(*rows.shape[:2], -1)
+        return True
+
     def _reads_alike(
         self, params: Mapping[Any, Any], samples: Sequence[tuple[Signals | None, Signals | None]], packed: np.ndarray,
         rows: np.ndarray,

@@ -19,6 +19,7 @@ from symdfi.ep.discrete import DiscreteSystem
 from symdfi.ep.leaps import Alone, Apart, Leaps
 from symdfi.ep.newton_gradients import Alone as NewtonAlone
 from symdfi.ep.newton_gradients import NewtonGradients
+from symdfi.ep.samples import Chosen, Sample
 from symdfi.ep.setting import Setting, Signals
 
 
@@ -58,10 +59,6 @@ class Several:
         if not self.told[number]:  # IndexError beyond the last: that makes it a sequence
             return None
         return Found(self.costs[number].item(), self.thetas[number], self.places, None)
-
-
-#: Inputs and targets of a sample, and the path from which its orbit is sought.
-Sample = tuple[Signals | None, Signals | None, np.ndarray | None]
 
 
 @dataclass(frozen=True)
@@ -150,7 +147,11 @@ class ByLeaps(Direct):
         leaps, packed = self.leaps, self.leaps.setting.params.copy()
         # Of a signal the numbers in time lie side by side, as they are given.
         signals = np.repeat(leaps.signals.T[None], len(samples), axis=0).transpose(0, 2, 1)
-        fits = self.bound.reads_each(params, [sample[:2] for sample in samples], packed, signals)
+        rows = samples.rows if isinstance(samples, Chosen) else None
+        if rows is not None and self.bound.reads_rows(params, rows, packed, signals):
+            fits = np.ones(len(samples), bool)
+        else:
+            fits = self.bound.reads_each(params, [sample[:2] for sample in samples], packed, signals)
         if not fits.any():
             return fits, list[Found | None]([None] * len(samples))
         told, costs, thetas = leaps.gradients(packed, signals)

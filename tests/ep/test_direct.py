@@ -102,7 +102,7 @@ def test_segments_as_fronts(monkeypatch, d: int, system, boundary: str) -> None:
     assert plans == [4, 3]
 
 
-def batch_of(trainer: sd.EPTrainer, params: dict, data: dict, executor=None, warm=None):
+def batch_of(trainer: sd.EPTrainer, params: dict, data, executor=None, warm=None):
     packing = Packing(params, trainer.trainable)
     batches = Batches(trainer, packing, Samples(data), None, None, executor)
     return batches.evaluate(packing.start, range(len(batches.samples)), warm or {})
@@ -125,6 +125,8 @@ def test_batches_as_sample_by_sample(kind: str, mass) -> None:
     data = {f: 2 * sizes * np.cos(RATE * trainer.times), y: 0.3 * sizes * np.sin(RATE * trainer.times)}
     whole = batch_of(trainer, params, data)
     assert isinstance(trainer._direct, way) and whole.solved == count
+    apart_given = batch_of(trainer, params, [{key: rows[s] for key, rows in data.items()} for s in range(count)])
+    assert apart_given.loss == whole.loss and np.array_equal(apart_given.gradient, whole.gradient)
     each = [trainer.gradient(params, {f: data[f][s]}, {y: data[y][s]}) for s in range(count)]
     packed = [np.concatenate([np.ravel(found[name]) for name in trainer.trainable]) for _, found in each]
     # The same numbers, added up in another order; side by side they are rounded otherwise than alone.
