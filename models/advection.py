@@ -50,7 +50,7 @@ MODEL = EvolutionModel(
     title="Advection and diffusion with redundant Gaussians",
     description="Identical units: Dirac–Frenkel dynamics is singular at all times, with inertia it is not.",
     defaults={
-        "c": 1.0, "nu": 0.1, **COMMON, "T": 2.0, "dt": 1e-2, "dt_start": 1e-2, "points": 400,
+        "c": 1.0, "nu": 0.1, **COMMON, "T": 2.0, "dt": 1e-2, "points": 400,
         "gamma": 1e-6, "mu": 1.0, "units": 4,
     },
     build=build,

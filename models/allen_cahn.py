@@ -36,7 +36,10 @@ MODEL = EvolutionModel(
     name="allen_cahn",
     title="Allen–Cahn equation",
     description="Reaction drives u to ±1, diffusion keeps the fronts between the phases smooth.",
-    defaults={"kappa": 5e-3, **COMMON, "dt": 1e-2, "points": 400, "gamma": 1e-10, "widths": "9,9,9"},
+    defaults={
+        "kappa": 5e-3, **COMMON, "dt": 1e-2, "dt_start": 2.5e-3, "t_start": 0.5, "points": 400, "gamma": 1e-10,
+        "widths": "9,9,9",
+    },
     build=build,
     profile=lambda s: PROFILE,
-)
+)  # fmt: skip

@@ -31,7 +31,7 @@ MODEL = EvolutionModel(
     name="burgers",
     title="Burgers' equation",
     description="A bump on a circle steepens into a shock, which viscosity keeps smooth.",
-    defaults={"nu": 1e-3, **COMMON, "widths": "9,9,9"},
+    defaults={"nu": 1e-3, **COMMON, "dt_start": 2.5e-3, "t_start": 0.5, "widths": "9,9,9"},
     build=build,
     profile=lambda s: (1 - X**2) * sp.exp(-30 * (X + sp.Rational(1, 2)) ** 2),
 )

@@ -68,7 +68,7 @@ MODEL = EvolutionModel(
     description="Two waves meet where the parameters of one and the other have the same effect.",
     defaults={
         "rho": 0.0, "epsilon": 1e-6, **{name: value for name, value in COMMON.items() if name not in ("gamma", "mu")},
-        "dt": 1e-2, "dt_start": 1e-2, "saves": 80, "points": 151, "scheme": "euler",
+        "dt": 1e-2, "saves": 80, "points": 151, "scheme": "euler",
     },
     build=build,
     profile=lambda s: dict(zip((u, v), waves(float(s["rho"]), START), strict=True)),

@@ -105,7 +105,7 @@ MODEL = EvolutionModel(
     title="Particles in a harmonic trap",
     description="A density in many dimensions, shaken and contracting, as a mixture of redundant Gaussians.",
     defaults={
-        "d": 8, "alpha": 0.25, "D": 0.01, "units": 4, **COMMON, "T": 8.0, "dt": 5e-2, "dt_start": 5e-2, "saves": 80,
+        "d": 8, "alpha": 0.25, "D": 0.01, "units": 4, **COMMON, "T": 8.0, "dt": 5e-2, "saves": 80,
         # What γ leaves out of a velocity sets units apart that began alike, and so does a shorter memory.
         "points": 512, "gamma": 1e-12, "mu": 0.9,
     },

@@ -49,7 +49,7 @@ MODEL = EvolutionModel(
     title="Heat equation in a square with cold walls",
     description="The lowest mode of the square fades; the walls are built into the ansatz.",
     defaults={
-        "kappa": 1.0, **COMMON, "dt": 5e-2, "dt_start": 5e-2, "points": 24, "gamma": "budget", "mu": "memory",
+        "kappa": 1.0, **COMMON, "dt": 5e-2, "points": 24, "gamma": "budget", "mu": "memory",
         "widths": "8,8",
     },
     build=build,

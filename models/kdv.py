@@ -44,7 +44,7 @@ MODEL = EvolutionModel(
     title="Korteweg–de Vries equation",
     description="A tall soliton overtakes a low one, and both go on as they were.",
     defaults={
-        **COMMON, "dt": 2e-2, "dt_start": 2e-2, "saves": 100, "points": 400, "gamma": "1e-8", "mu": "memory",
+        **COMMON, "dt": 2e-2, "saves": 100, "points": 400, "gamma": "1e-8", "mu": "memory",
         "scheme": "esdirk4", "units": 10,
     },
     build=build,

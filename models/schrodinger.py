@@ -78,7 +78,7 @@ MODEL = EvolutionModel(
     title="Schrödinger's equation in a harmonic trap",
     description="A squeezed state swings and breathes; two equal Gaussians share it, where one would be enough.",
     defaults={
-        "squeezing": 1.6, "q": 1.0, "p": 0.5, **COMMON, "T": float(2 * np.pi), "dt": 1e-2, "dt_start": 1e-2,
+        "squeezing": 1.6, "q": 1.0, "p": 0.5, **COMMON, "T": float(2 * np.pi), "dt": 1e-2,
         "saves": 100, "points": 96, "gamma": "budget", "mu": "memory", "units": 2,
     },
     build=build,

@@ -46,7 +46,7 @@ MODEL = EvolutionModel(
     title="Sine-Gordon equation from its Lagrangian density",
     description="A breather, by a network for the field and one for its momentum; the energy is kept count of.",
     defaults={
-        **COMMON, "T": 14.0, "dt": 2e-2, "dt_start": 2e-2, "saves": 100, "points": 320,
+        **COMMON, "T": 14.0, "dt": 2e-2, "saves": 100, "points": 320,
         "gamma": "budget", "mu": "memory", "widths": "6,6",
     },
     build=build,

@@ -33,7 +33,7 @@ MODEL = EvolutionModel(
     title="Vlasov's equation in a prescribed potential",
     description="A cloud of particles in phase space falls into the wells of a potential and winds up.",
     defaults={
-        **COMMON, "T": 5.0, "dt": 2.5e-2, "dt_start": 2.5e-2, "points": 64, "gamma": 1e-10, "mu": "memory",
+        **COMMON, "T": 5.0, "dt": 2.5e-2, "points": 64, "gamma": 1e-10, "mu": "memory",
         "fit_iterations": 60, "widths": "12,12",
     },
     build=build,

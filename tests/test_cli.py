@@ -86,7 +86,7 @@ def test_run_writes_to_runs(tmp_path, monkeypatch):
         (["run", "pendulum", "--set", "angle="], "the setting angle is a number, not ''"),
         (["run", "pendulum", "--set", "angle=nan"], "the setting angle is a finite number, not 'nan'"),
         (["run", "advection", "--set", "c=inf"], "the setting c is a finite number, not 'inf'"),
-        (["run", "advection", "--set", "t_start=nan"], "the setting t_start is a finite number, not 'nan'"),
+        (["run", "burgers", "--set", "t_start=nan"], "the setting t_start is a finite number, not 'nan'"),
         (["run", "fput", "--set", "n=99999999999999999999"], "is larger than"),
         (["run", "fput", "--set", "t_end=1e300"], "steps"),
         (["run", "fput", "--set", "n=8", "--set", "mode=9"], "a chain of 8 particles has the modes 1 to 8"),
@@ -151,7 +151,7 @@ def test_numerical_failure_keeps_what_there_is(tmp_path):
     assert results.load(tmp_path / "data.nc")["x"].shape[0] > 1
 
 
-FEW = ["--set", "T=0.2", "--set", "dt=0.01", "--set", "dt_start=0.01", "--set", "saves=5"]
+FEW = ["--set", "T=0.2", "--set", "dt=0.01", "--set", "saves=5"]
 
 
 def test_ctrl_c_writes_what_there_is(tmp_path, monkeypatch):

@@ -25,7 +25,7 @@ from symdfi.running.measures import InitialValue, Measure, Measured, SpectralRef
 from symdfi.running.model import at, expected
 from symdfi.running.report import RunResult, reported
 from symdfi.running.samples import periodic, read
-from symdfi.running.settings import Settings, completed, not_negative, positive
+from symdfi.running.settings import Noted, Settings, completed, not_negative, positive
 from symdfi.running.stepping import WORDS, evolved, stepper
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.evolution import EvolutionEquation
@@ -37,14 +37,17 @@ if TYPE_CHECKING:
 #: The initial value, as ``fit`` takes it: an expression in the variables, of several fields one each, by field.
 Profile = Target
 
-#: Settings of every model: the step is ``dt_start`` until ``t_start``, then ``dt``.
+#: Settings of every model. One with ``dt_start`` and ``t_start`` takes steps of ``dt_start`` until ``t_start``, then
+#: of ``dt``.
 COMMON: dict[str, float | int | str] = {
-    "T": 4.0, "dt": 5e-3, "dt_start": 2.5e-3, "t_start": 0.5, "saves": 40,
-    "points": 500, "gamma": 1e-9, "mu": 0.97, "scheme": "rk4", "seed": 0, "fit_iterations": 400,
+    "T": 4.0, "dt": 5e-3, "saves": 40, "points": 500, "gamma": 1e-9, "mu": 0.97, "scheme": "rk4", "seed": 0,
+    "fit_iterations": 400,
 }  # fmt: skip
 _DYNAMICS = "dθ/dt = v,   ε dv/dt = Jᵀ (f − J v),   J = ∂û/∂θ at the points, f the right side there"
 _DYNAMICS_LATEX = r"\dot\theta = v, \qquad \varepsilon \dot v = J^\top (f - J v)"
-_POSITIVE = ("T", "dt", "dt_start", "saves", "points")
+_POSITIVE = ("T", "dt", "saves", "points")
+#: What the problem and the stepper are made of, not the run.
+_MADE_OF = ("points", "gamma", "mu", "epsilon", "scheme")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +114,10 @@ class EvolutionModel:
         s = {**self.settings, **settings}
         positive(s, *_POSITIVE)
         not_negative(s, "seed", "fit_iterations")
+        if ("dt_start" in s) != ("t_start" in s):
+            raise ValueError("the settings dt_start and t_start go together: a step until, and the time until when")
+        if "dt_start" in s:
+            positive(s, "dt_start")
         return s
 
     def initial(self, settings: Settings | None = None) -> InitialValue:
@@ -145,11 +152,13 @@ class EvolutionModel:
         A numerical failure, or Ctrl-C, keeps the ``RunResult`` of what was computed as ``partial``. What is ``kept`` of
         the run is gone on with.
         """
-        s = self._checked(settings)
+        s = Noted(self._checked(settings))
         phase("deriving")
-        problem = self.problem(s)
+        problem = expected(self.name, "build", at(self.build, s), Problem, "a Problem")
         by = stepper(s) if self.stepper is None else at(self.stepper, s)
         expected(self.name, "stepper", by, Stepper, "a stepper such as DFI()")
+        s.refuse_unread(self.name, _MADE_OF, self.settings, self.defaults)
+        s.leave_out_unread(_MADE_OF, self.defaults)
         rows = [("parameters", f"{problem.ansatz.count}"), ("points", f"{len(problem.points)}")]
         begun = kept is not None and kept.begun
         u0, theta, found, measure = self._start(problem, s, initial, fitted=not begun)
@@ -169,7 +178,7 @@ class EvolutionModel:
         elapsed = perf_counter() - began
         rows.append(("steps", f"{steps}"))
         rows += [] if begun else [("time per step", f"{1e3 * elapsed / steps:.2f} ms")]
-        rows.append(("scheme", str(s["scheme"])))
+        rows.append(("scheme", str(s["scheme"])) if self.stepper is None else ("stepper", repr(by)))
         phase("measuring")
         try:
             measured = measure(s, solution, u0)

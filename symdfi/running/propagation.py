@@ -39,7 +39,7 @@ from symdfi.running.keeping import Kept
 from symdfi.running.model import at, expected
 from symdfi.running.pictures import film_of_orbit, propagation
 from symdfi.running.report import RunResult, reported
-from symdfi.running.settings import Settings, completed, not_negative, positive
+from symdfi.running.settings import Noted, Settings, completed, not_negative, positive
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.given import name_of
 
@@ -228,9 +228,19 @@ class PropagationModel:
 
     def experiment(self, settings: Settings | None = None) -> Experiment:
         """What the settings make of the model. ``ValueError`` for a bad one."""
-        chosen = {**self.settings, **(settings or {})}
-        positive(chosen, "steps")
-        return expected(self.name, "build", at(self.build, chosen), Experiment, "an Experiment(trainer, params, ...)")
+        return self._experiment(self._noted(settings))
+
+    def _noted(self, settings: Settings | None) -> Noted:
+        """All settings."""
+        return settings if isinstance(settings, Noted) else Noted({**self.settings, **(settings or {})})
+
+    def _experiment(self, s: Noted) -> Experiment:
+        if "steps" in self.defaults:
+            positive(s, "steps")
+        made = expected(self.name, "build", at(self.build, s), Experiment, "an Experiment(trainer, params, ...)")
+        if self.train is None:
+            s.refuse_unread(self.name, PROPAGATION, self.settings, self.defaults)
+        return made
 
     def show(self, latex: bool = False, source: bool = False) -> str:
         experiment = self.experiment()
@@ -254,7 +264,7 @@ class PropagationModel:
         """The orbit, its gradients and their errors, and the training; what is ``kept`` of that is gone on with."""
         if initial is not None:
             raise ValueError(f"{self.name} is a mechanical system: it takes no initial profile, set its settings")
-        s = {**self.settings, **settings}
+        s = self._noted(settings)
         try:
             outcome = self.outcome(s, kept)
         except (ConvergenceError, DivergenceError, Interrupted) as error:
@@ -274,8 +284,9 @@ class PropagationModel:
             raise Interrupted("interrupted while measuring", partial=self._result(s, outcome, {})) from error
         return self._result(s, outcome, measured)
 
-    def _result(self, s: Settings, outcome: Outcome, measured: dict[str, float]) -> RunResult:
+    def _result(self, s: Noted, outcome: Outcome, measured: dict[str, float]) -> RunResult:
         orbit = outcome.orbit
+        s.leave_out_unread(PROPAGATION, self.defaults)
         return reported(
             self, s, [*self._rows(outcome), *((name, f"{value:.6g}") for name, value in measured.items())],
             outcome.dataset.assign_attrs(measured),
@@ -287,9 +298,9 @@ class PropagationModel:
     def outcome(self, settings: Settings | None = None, kept: Kept | None = None) -> Outcome:
         """Orbit, gradients and training. Where that fails or is interrupted, its error keeps the ``Outcome`` of what
         was trained as ``partial``."""
-        s = {**self.settings, **(settings or {})}
+        s = self._noted(settings)
         phase("deriving")
-        experiment = self.experiment(s)
+        experiment = self._experiment(s)
         if kept is not None:
             experiment = replace(experiment, checkpoint=kept.checkpoint("train"))
         phase("solving")

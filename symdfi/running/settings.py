@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -14,6 +14,42 @@ Settings = Mapping[str, Any]
 
 #: More than any integer setting can mean, and less than what NumPy's integers hold.
 _LARGEST = 10**12
+
+
+class Noted(dict[str, Any]):
+    """Settings that note which of them are read."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self.read.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.read.add(name)
+        return super().get(name, default)
+
+    def __iter__(self) -> Iterator[str]:  # by a copy, {**s}, all are read
+        self.read.update(super().__iter__())
+        return super().__iter__()
+
+    def unread(self, names: Iterable[str], own: Settings) -> list[str]:
+        """Which of the ``names`` nobody has read: settings that all models have, without those that are a model's
+        ``own``."""
+        return [name for name in names if name in self.keys() - self.read - own.keys()]
+
+    def refuse_unread(self, model: str, names: Iterable[str], standard: Settings, own: Settings) -> None:
+        """``ValueError`` for one that nobody has read but that was set."""
+        for name in self.unread(names, own):
+            if super().__getitem__(name) != standard[name]:
+                raise ValueError(f"the setting {name} has no effect: the model {model} does not read s[{name!r}]")
+
+    def leave_out_unread(self, names: Iterable[str], own: Settings) -> None:
+        """So that no result says it was made with them."""
+        for name in self.unread(names, own):
+            del self[name]
 
 
 def positive(settings: Settings, *names: str) -> None:

@@ -48,9 +48,9 @@ def _number(s: Settings, name: str, highest: float) -> float | None:
 def evolved(
     problem: Problem, theta: np.ndarray | None, s: Settings, stepper: Stepper, kept: Kept | None = None
 ) -> tuple[Solution, int]:
-    """The solution, saved at equal intervals, and how many steps it took: of ``dt_start`` until ``t_start``, then of
-    ``dt``, and shorter so that they divide the intervals. Where a part of it is ``kept`` it is gone on with, from no
-    ``theta``."""
+    """The solution, saved at equal intervals, and how many steps it took: of ``dt``, where there are these settings of
+    ``dt_start`` until ``t_start``, and shorter so that they divide the intervals. Where a part of it is ``kept`` it is
+    gone on with, from no ``theta``."""
     parts = list(_parts(s))
     steps = sum(count for _, count, _ in parts)
     motion: np.ndarray | Motion | None = theta
@@ -82,8 +82,8 @@ def _parts(s: Settings) -> Iterator[tuple[tuple[float, float], int, int]]:
     """The spans of equal steps: their ends, how many steps, and how many of them to a save."""
     saves, end = int(s["saves"]), float(s["T"])
     interval = end / saves
-    early = min(saves, max(0, int(np.ceil(float(s["t_start"]) / interval - 1e-9))))
-    for first, last, dt in ((0, early, float(s["dt_start"])), (early, saves, float(s["dt"]))):
+    early = min(saves, max(0, int(np.ceil(float(s["t_start"]) / interval - 1e-9)))) if "t_start" in s else 0
+    for first, last, name in ((0, early, "dt_start"), (early, saves, "dt")):
         if first < last:
-            each = max(1, int(np.ceil(interval / dt - 1e-9)))
+            each = max(1, int(np.ceil(interval / float(s[name]) - 1e-9)))
             yield (first * interval, last * interval), (last - first) * each, each

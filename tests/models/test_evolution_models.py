@@ -31,12 +31,6 @@ def test_a_network():
     assert (np.diff(result.dataset["error_bound"].values) > 0).all()
 
 
-def test_the_step_changes_at_t_start():
-    result = run("advection", T=1.0, saves=10, dt=0.05, dt_start=0.02, t_start=0.25, points=200)
-    assert dict(result.summary)["steps"] == str(3 * 5 + 7 * 2)
-    np.testing.assert_allclose(result.dataset["time"], np.linspace(0, 1, 11))
-
-
 def test_a_breather_keeps_its_energy():
     result = run("sine_gordon", T=1.0, saves=5, widths="6", points=160)
     assert dict(result.summary)["reference"] == "exact solution"
@@ -49,7 +43,7 @@ def test_a_breather_keeps_its_energy():
 
 def test_a_state_shared_by_equal_units():
     settings = {"squeezing": 1.3, "q": -1.0}
-    result = run("schrodinger", T=0.5, saves=5, dt=0.02, dt_start=0.02, **settings)
+    result = run("schrodinger", T=0.5, saves=5, dt=0.02, **settings)
     assert result.dataset["relative_error"].values.max() <= 1e-6
     assert result.dataset["norm"].values == pytest.approx(1, rel=1e-6)
     s = settings["squeezing"]
@@ -60,7 +54,7 @@ def test_a_state_shared_by_equal_units():
 
 @pytest.fixture(scope="module")
 def collision():
-    return run("colliding_waves", T=4.0, saves=8, dt=0.05, dt_start=0.05)
+    return run("colliding_waves", T=4.0, saves=8, dt=0.05)
 
 
 def test_waves_collide(collision):
@@ -92,7 +86,7 @@ def test_rivals_that_break_off(monkeypatch):
         raise sd.DivergenceError("far off")
 
     monkeypatch.setattr(sd.DiracFrenkel, "step", step)
-    result = run("colliding_waves", T=0.2, saves=2, dt=0.1, dt_start=0.1)
+    result = run("colliding_waves", T=0.2, saves=2, dt=0.1)
     assert np.isnan(result.dataset["rival_error"].values).all()
     assert dict(result.summary)["Tikhonov, best of 11"] == "none comes to the end"
     assert len(result.figure().axes) == 7

@@ -10,7 +10,7 @@ from symdfi import models
 from symdfi.running import EvolutionModel, MechanicsModel
 
 #: Each a few steps of each kind; the rest differ in their equations alone.
-FEW = {"T": 0.02, "dt": 0.01, "dt_start": 0.01, "saves": 2, "fit_iterations": 5, "points": 64}
+FEW = {"T": 0.02, "dt": 0.01, "saves": 2, "fit_iterations": 5, "points": 64}
 EVOLUTION = {"advection": FEW, "schrodinger": FEW, "colliding_waves": FEW}
 
 

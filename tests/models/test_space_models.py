@@ -13,7 +13,7 @@ from symdfi.running.measures.characteristics import flow_of, traced_back, unifor
 SMALL = {
     "heat": {"T": 0.4, "saves": 2, "points": 16},
     "transport_2d": {"T": 0.1, "saves": 2, "widths": "8,8", "points": 40, "dt_start": 5e-3},
-    "vlasov": {"T": 0.5, "saves": 2, "widths": "8,8", "points": 40, "dt": 5e-2, "dt_start": 5e-2},
+    "vlasov": {"T": 0.5, "saves": 2, "widths": "8,8", "points": 40, "dt": 5e-2},
     "harmonic_trap": {"T": 1.0, "saves": 4, "d": 2, "units": 3, "points": 128},
 }
 

@@ -1,5 +1,7 @@
 """What is done with a model that states an evolution equation, whatever its domain and its conditions."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -26,7 +28,7 @@ ROD = EvolutionModel(
     name="rod",
     title="Heat in a rod",
     description="Its ends are cold.",
-    defaults={**COMMON, "T": 0.2, "dt": 1e-2, "dt_start": 1e-2, "saves": 2, "points": 12, "mu": "memory", "held": 1},
+    defaults={**COMMON, "T": 0.2, "dt": 1e-2, "saves": 2, "points": 12, "mu": "memory", "held": 1},
     build=rod,
     profile=lambda s: sp.sin(x),
     measure=Exact(MODE),
@@ -62,6 +64,40 @@ def test_settings_that_are_a_number_or_a_word():
             ROD.run({setting: value})
 
 
+DECAY = EvolutionModel(
+    name="decay",
+    defaults={"T": 1e-3, "dt": 1e-5, "saves": 4},
+    build=sd.Problem(
+        sd.EvolutionEquation(sp.Eq(u.diff(sd.t), -u)), sd.Ansatz(a[0] * sp.sin(x), [x], [a[0]]), sd.Box([(0, 1)]),
+        sd.GaussLegendre(8),
+    ),
+    profile=sp.sin(x),
+    measure=Exact(lambda s, at, t: np.exp(-t) * np.sin(at)),
+)  # fmt: skip
+
+
+def test_steps_are_as_long_as_they_are_set():
+    """However short they are; and at first as another setting says, where there is one."""
+    assert dict(DECAY.run({}).summary)["steps"] == "100"
+    early = replace(DECAY, defaults={"T": 1.0, "dt": 0.05, "saves": 10, "dt_start": 0.02, "t_start": 0.25}).run({})
+    assert dict(early.summary)["steps"] == str(3 * 5 + 7 * 2)
+    np.testing.assert_allclose(early.dataset["time"], np.linspace(0, 1, 11))
+    with pytest.raises(ValueError, match="dt_start and t_start go together"):
+        replace(DECAY, defaults={"dt_start": 0.02}).run({})
+
+
+def test_no_result_says_that_it_was_made_with_what_nobody_reads():
+    own = replace(DECAY, stepper=sd.DiracFrenkel(gamma=0.0))
+    settings = own.run({}).dataset.attrs["settings"]
+    assert "dt = 1e-05" in settings
+    assert not any(f"{name} = " in settings for name in ("points", "gamma", "mu", "scheme"))
+    assert "gamma = 1e-09" in DECAY.run({}).dataset.attrs["settings"]
+    with pytest.raises(
+        ValueError, match=r"the setting gamma has no effect: the model decay does not read s\['gamma'\]"
+    ):
+        own.run({"gamma": "1e-8"})
+
+
 def test_more_dimensions_than_can_be_drawn():
     w = sp.Function("w")(sd.t, x, y, z)
     ansatz = sd.Ansatz(a[0] * sp.cos(x) * sp.cos(y) * sp.cos(z), [x, y, z], [a[0]])
@@ -69,7 +105,7 @@ def test_more_dimensions_than_can_be_drawn():
         name="cube",
         title="Decay in a cube",
         description="",
-        defaults={**COMMON, "T": 0.1, "dt": 1e-2, "dt_start": 1e-2, "saves": 1, "points": 4},
+        defaults={**COMMON, "T": 0.1, "dt": 1e-2, "saves": 1, "points": 4},
         build=lambda s: sd.Problem(
             sd.EvolutionEquation(sp.Eq(w.diff(sd.t), w.diff(x, 2) + w.diff(y, 2) + w.diff(z, 2))),
             ansatz, sd.Box([(-sp.pi, sp.pi)] * 3, periodic=True), sd.Grid(int(s["points"])),

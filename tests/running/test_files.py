@@ -95,6 +95,7 @@ def test_training_on_one_equilibrium(tmp_path):
     found = invoke("run", "own.py", "--out", "out")
     assert found.exit_code == 0, found.output
     assert abs(sd.load("out/training.nc").best["k"] - 2) < 1e-6  # q = f/k = y
+    assert "settings" in sd.load("out/data.nc").made and "rule" not in sd.load("out/data.nc").made["settings"]
 
 
 def test_the_shortest(tmp_path):
