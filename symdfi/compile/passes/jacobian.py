@@ -150,10 +150,9 @@ class _Tangents:
             if store:
                 value = self._stored(value, self._loops_of(place), place.conditions)
             self._put(replace(place, inner=value), sp.S.One)
-        loops = self.assignment.loops
         found = self.apart.items()
         if store:
-            found = [(place, self._stored(outer, loops, place.conditions)) for place, outer in found]
+            found = [(place, self._stored(outer, self._loops_of(place), place.conditions)) for place, outer in found]
         return {place: outer for place, outer in found if outer != 0}
 
     def _stored(self, expr: sp.Expr, loops: tuple[Loop, ...], conditions: tuple[Boolean, ...]) -> sp.Expr:

@@ -43,6 +43,16 @@ def test_formula_of_an_entry(pair):
     np.testing.assert_allclose(found["H"], found["formula"], rtol=1e-13, atol=1e-14)
 
 
+@pytest.mark.parametrize("entries", [[0, 1, 2], [1, 2, 0], [0, 0, 0]])
+def test_function_of_a_sum_under_a_condition_on_gathered_entries(entries):
+    p, j = sp.IndexedBase("p", shape=(n,)), sp.Symbol("j", integer=True)
+    total = sp.Sum(sp.Piecewise((x[j], j <= p[p[j]]), (0, True)), (j, 0, n - 1))
+    f = sd.compile({"H": sd.hessian(sp.sin(total), x)}, [x, p])
+    own = np.array([1.0 if k <= entries[entries[k]] else 0.0 for k in range(3)])
+    exact = -np.sin(own @ VALUES[x]) * np.outer(own, own)
+    np.testing.assert_allclose(f.python({x: VALUES[x], p: np.array(entries)})["H"], exact, rtol=1e-13)
+
+
 def test_cost_of_shared_subterms():
     """Each level holds the one below four times; there are 4^6 paths, and a few statements a level."""
     r = x[i + 1] - x[i]
