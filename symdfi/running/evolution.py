@@ -110,7 +110,9 @@ class EvolutionModel:
         return expected(self.name, "build", at(self.build, self._checked(settings or {})), Problem, "a Problem")
 
     def _checked(self, settings: Settings) -> Settings:
-        """All settings."""
+        """All settings; those that note what is read of them are."""
+        if isinstance(settings, Noted):
+            return settings
         s = {**self.settings, **settings}
         positive(s, *_POSITIVE)
         not_negative(s, "seed", "fit_iterations")
@@ -154,7 +156,7 @@ class EvolutionModel:
         """
         s = Noted(self._checked(settings))
         phase("deriving")
-        problem = expected(self.name, "build", at(self.build, s), Problem, "a Problem")
+        problem = self.problem(s)
         by = stepper(s) if self.stepper is None else at(self.stepper, s)
         expected(self.name, "stepper", by, Stepper, "a stepper such as DFI()")
         s.refuse_unread(self.name, _MADE_OF, self.settings, self.defaults)

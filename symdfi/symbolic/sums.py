@@ -17,6 +17,7 @@ from symdfi.errors import SymbolicError
 from symdfi.symbolic import private
 from symdfi.symbolic.conditions import other_than_relations, plain
 from symdfi.symbolic.unfolding import unfolded
+from symdfi.symbolic.whole import rounded_down
 
 #: What is rebuilt under new names without a look at its arguments; a delta puts its two in order.
 _SETTLED = (sp.Function, sp.Max, sp.Min, sp.Pow, sp.core.relational.Relational)
@@ -104,7 +105,8 @@ def _is_alike(old: sp.Basic, new: sp.Basic) -> bool:
 
 
 def normalise(expr: sp.Basic) -> sp.Expr:
-    """Plain symbols for ``Idx``, integer dummies for summation indices: the form the calculus works on.
+    """Plain symbols for ``Idx``, integer dummies for summation indices, whole numbers for indices of elements: the form
+    the calculus works on.
 
     Raises ``SymbolicError`` for a sum without bounds, for a product over an index, for an integral, and where SymPy
     has folded a ``Piecewise`` so that what was meant cannot be told.
@@ -115,6 +117,7 @@ def normalise(expr: sp.Basic) -> sp.Expr:
             raise SymbolicError(f"{shortened(other)} is no Sum, and of what binds an index only a Sum is supported")
     expr = _rename(expr, {}, None)
     expr = expr.xreplace({idx: sp.Symbol(str(idx.label), integer=True) for idx in expr.atoms(sp.Idx)})
+    expr = rounded_down(expr)
     conditions = {c: plain(c) for c in expr.atoms(sp.core.relational.Relational) if _is_of_integers(c)}
     return expr.xreplace({c: other for c, other in conditions.items() if other != c})
 
