@@ -28,7 +28,8 @@ def reals(value: Any, what: str) -> np.ndarray:
         with np.errstate(over="ignore"):  # a long double: inf is refused where numbers must be finite
             return array.astype(_FLOAT)
     if array.dtype.kind != "O":
-        raise ValueError(f"{what} holds {array.dtype}: give real numbers")
+        kind = "text" if array.dtype.kind in "US" else array.dtype
+        raise ValueError(f"{what} holds {kind}: give real numbers")
     # Integers beyond 64 bits and numbers of SymPy's among them.
     found = np.empty(array.shape)
     for index in np.ndindex(array.shape):

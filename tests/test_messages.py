@@ -79,6 +79,49 @@ MISTAKES = {
     "several coordinates at once": (lambda: sd.coordinates("x y"), ValueError, "once for each coordinate"),
     "half a size": (lambda: sd.coordinates("x", 2.5), ValueError, "it must be a positive integer or a symbol"),
     "an equation for L": (lambda: sd.Lagrangian(sp.Eq(v, q), q, v), TypeError, "give one SymPy expression"),
+    "coordinate and velocity swapped": (
+        lambda: sd.Lagrangian(v**2 / 2 - q**2, v, q), sd.SymbolicError, "qdot is the velocity of q",
+        "Lagrangian(L, q, qdot)",
+    ),
+    "an array without an index": (
+        lambda: sd.Lagrangian(xd**2 / 2 - x**2, x, xd).mass_matrix, sd.SymbolicError,
+        "stands without an index in", "all of them in a Sum(x[i], (i, 0, ...))",
+    ),
+    "an array without an index, compiled": (
+        lambda: sd.compile({"y": x**2}, [x]), sd.SymbolicError, "the array x stands without an index in x**2",
+    ),
+    "no sum over an index": (
+        lambda: sd.Lagrangian(xd[i] ** 2 / 2, x, xd).compile().acceleration([1, 1, 1], [0, 0, 0]), ValueError,
+        "or sum over it, Sum(..., (i, 0, n - 1))",
+    ),
+    "no sum over an index, compiled": (
+        lambda: sd.compile({"y": x[i] ** 2}, [x]), sd.CompileError, "or of an array, (expr, (i, 0, n - 1))",
+    ),
+    "the last element as in Python": (
+        lambda: sd.compile({"y": x[-1]}, [x]), sd.SymbolicError, "the index of x[-1] leaves the range 0..2",
+    ),
+    "an argument left out": (
+        lambda: sd.compile({"y": k * q}, [q]), sd.CompileError, "the symbol k in k*q", "list it among the arguments",
+    ),
+    "a number for named arguments": (
+        lambda: sd.compile({"y": q**2}, [q])(1.0), TypeError, "arguments are given by name, f(q=...)", "not as 1.0",
+    ),
+    "batches that differ": (
+        lambda: sd.compile({"y": k * q}, [k, q])(k=[1.0, 2.0], q=[1.0, 2.0, 3.0]), ValueError,
+        "the batch axes of the arguments do not broadcast: (2,) of k, (3,) of q",
+    ),
+    "a compiled system": (lambda: integrate(system=PENDULUM.compile()), TypeError, "give a sd.Lagrangian(L, q, v)"),
+    "an expression for a system": (lambda: integrate(system=v**2 / 2), TypeError, "give a sd.Lagrangian(L, q, v)"),
+    "an expression for a system to train": (
+        lambda: sd.EPTrainer(v**2 / 2, COST, ENDS, 20, [k]), TypeError, "give a sd.Lagrangian(L, q, v)",
+    ),
+    "samples for an input": (
+        lambda: integrate(params={}, system=DRIVEN, inputs={F: np.ones(11)}), ValueError, "a function of time",
+        "np.interp(t, times, samples)",
+    ),
+    "a function of time for a parameter": (
+        lambda: integrate(params={}, inputs={k: np.sin}), ValueError, "Lagrangian(..., inputs=[k])",
+    ),
     # what users of solve_ivp write
     "a time for an interval": (lambda: integrate(t_span=60), ValueError, "give both ends of the interval, (0, 60)"),
     "an interval for a state": (lambda: integrate((0, 1), 1.0), ValueError, "q0 has 2 degrees of freedom, v0 has 1"),

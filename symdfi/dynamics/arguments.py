@@ -67,7 +67,12 @@ class Arguments(Kernels):
             pending += [(f"the parameter {name_of(symbol)}", declared, shape, extent, own) for extent, own in pairs]
         found = solve_sizes(pending, given)
         for symbol in sorted(self.system.sizes - set(found), key=str):
-            raise ValueError(f"the size {symbol} does not follow from the state and the parameters: give it in params")
+            inside = (k for element in self.system.L.atoms(sp.Indexed) for k in element.indices)
+            is_index = any(symbol in k.free_symbols for k in inside)
+            otherwise = f", or sum over it, Sum(..., ({symbol}, 0, n - 1)), if it is an index" if is_index else ""
+            raise ValueError(
+                f"the size {symbol} does not follow from the state and the parameters: give it in params{otherwise}"
+            )
         return found
 
     def shape(self, variable: Variable, sizes: Mapping[sp.Symbol, int]) -> tuple[int, ...]:
@@ -112,7 +117,10 @@ class Arguments(Kernels):
         for symbol in self.system.parameters:
             if symbol not in values:
                 names, name = ", ".join(map(name_of, self.system.parameters)), name_of(symbol)
-                raise ValueError(f"no value for the parameter {name} (needed: {names}): give params={{{name}: ...}}")
+                raise ValueError(
+                    f"no value for the parameter {name} (needed: {names}): give params={{{name}: ...}}, or, for a "
+                    f"function of time, Lagrangian(..., inputs=[{name}])"
+                )
 
     def order(self, sizes: Mapping[sp.Symbol, int]) -> np.ndarray:
         """The sizes as the kernels take them."""
@@ -174,7 +182,10 @@ class Arguments(Kernels):
             batch = value.ndim - len(shape)
             if batch < 0 or value.shape[batch:] != shape or (batch and not batched):
                 expected = ", ".join(map(str, ("...", *shape) if batched else shape))
-                raise ValueError(f"the input {name} has shape {value.shape}, expected ({expected})")
+                raise ValueError(
+                    f"the input {name} has shape {value.shape}, expected ({expected}): give one value, or a "
+                    "function of time, of samples lambda t: np.interp(t, times, samples)"
+                )
             parts.append(value.reshape((*value.shape[:batch], -1)))
         if not parts:
             return np.empty(0)

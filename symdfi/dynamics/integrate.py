@@ -23,7 +23,7 @@ from symdfi.dynamics.resumption import Resumption
 from symdfi.dynamics.runs import run_members, unmoved
 from symdfi.dynamics.scipy_methods import NAMES, SciPy
 from symdfi.dynamics.states import Ensemble, read_ensemble
-from symdfi.dynamics.system import Lagrangian
+from symdfi.dynamics.system import Lagrangian, check_system
 from symdfi.dynamics.trajectory import Trajectory
 from symdfi.errors import SymbolicError
 from symdfi.numbers import finite_reals, interval, real
@@ -85,6 +85,7 @@ def integrate(
     ``partial``.
     """
     chosen = _read_method(method, rtol=rtol, atol=atol, max_step=max_step)
+    check_system(system)
     kernels = system.compile()
     q0 = flat_state(system, q0, "q0", params, is_velocity=False)
     if v0 is None:

@@ -12,6 +12,7 @@ from symdfi.compile.kernels.kernel import CompiledKernel
 from symdfi.dynamics.bound import BoundLagrangian
 from symdfi.dynamics.holding import Holding
 from symdfi.numbers import count
+from symdfi.showing import shortened
 from symdfi.symbolic import lagrangian as symbolic
 
 
@@ -26,6 +27,14 @@ class Lagrangian(symbolic.Lagrangian):
     @functools.cached_property
     def _compiled(self) -> CompiledLagrangian:
         return CompiledLagrangian(self)
+
+
+def check_system(system: Any) -> None:
+    """``TypeError`` for what is no Lagrangian system."""
+    if not isinstance(system, Lagrangian):
+        raise TypeError(
+            f"the system is {type(system).__name__}, {system!r:.80}: give the one of sd.Lagrangian(L, q, v)"
+        )
 
 
 class CompiledLagrangian(Holding):

@@ -22,7 +22,7 @@ import numpy as np
 from symdfi.compile.kernels import cache, threads
 from symdfi.compile.kernels.groups import count_of
 from symdfi.compile.kernels.kernel import CompiledKernel
-from symdfi.dynamics.system import Lagrangian
+from symdfi.dynamics.system import Lagrangian, check_system
 from symdfi.ep.blocks import FULLEST, Blocks, Pattern
 from symdfi.ep.boundary.periodic import PERIODIC
 from symdfi.ep.cost import Cost
@@ -32,7 +32,6 @@ from symdfi.ep.kernels import PointKernels
 from symdfi.ep.setting import Reader, Setting
 from symdfi.errors import DivergenceError
 from symdfi.pickling import Rebuilt
-from symdfi.showing import shortened
 from symdfi.symbolic.coordinates import t
 from symdfi.symbolic.given import name_of
 
@@ -324,8 +323,7 @@ class DiscreteSystem(Rebuilt):
 def discretised(system: Lagrangian, cost: Cost | None = None) -> DiscreteSystem:
     """The discrete system of a Lagrangian system and a cost, derived once for all boundaries, rules and calls.
     ``TypeError`` for what is no system."""
-    if not isinstance(system, Lagrangian):
-        raise TypeError(f"the system is {shortened(repr(system), 100)}: give a sd.Lagrangian(L, q, v)")
+    check_system(system)
     return _derived(system, cost)
 
 

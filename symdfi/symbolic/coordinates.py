@@ -65,7 +65,7 @@ def coordinates(name: str, *shape: Any) -> tuple[Coordinate, Coordinate]:
     if _SEVERAL.fullmatch(name):
         raise ValueError(f"{name!r} is not one name: call coordinates once for each coordinate")
     name = re.sub(r"\\([ ,])", r"\1", name)
-    extents = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
+    extents = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
     dims = tuple(expression(extent, f"an extent of the coordinate {name!r}") for extent in extents)
     for extent in dims:
         if extent.is_integer is False or extent.is_positive is False:

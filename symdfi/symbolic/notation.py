@@ -96,6 +96,10 @@ def _check_pairs(q: Sequence, v: Sequence) -> None:
         raise SymbolicError(f"{len(q)} coordinates but {len(v)} velocities: {list(q)} and {list(v)}")
     for c, s in zip(q, v, strict=True):
         if not isinstance(c, sp.Symbol | sp.IndexedBase) or isinstance(c, sp.Symbol) != isinstance(s, sp.Symbol):
-            raise SymbolicError(f"the coordinate {c} and velocity {s} must both be Symbol or both be IndexedBase")
+            raise SymbolicError(
+                f"the coordinate {c} and velocity {s} must both be Symbol or both be IndexedBase: Lagrangian(L, q, v)"
+            )
+        if str(c) == rate_name(str(s)):
+            raise SymbolicError(f"{c} is the velocity of {s}: give coordinates first, Lagrangian(L, {s}, {c})")
         if isinstance(c, sp.IndexedBase) and (c.shape is None or c.shape != s.shape):
             raise SymbolicError(f"{c} and {s} need the same shape: use symdfi.coordinates")

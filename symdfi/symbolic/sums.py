@@ -115,11 +115,28 @@ def normalise(expr: sp.Basic) -> sp.Expr:
     for other in expr.atoms(ExprWithLimits):
         if not isinstance(other, sp.Sum):
             raise SymbolicError(f"{shortened(other)} is no Sum, and of what binds an index only a Sum is supported")
+    _check_elements(expr)
     expr = _rename(expr, {}, None)
     expr = expr.xreplace({idx: sp.Symbol(str(idx.label), integer=True) for idx in expr.atoms(sp.Idx)})
     expr = rounded_down(expr)
     conditions = {c: plain(c) for c in expr.atoms(sp.core.relational.Relational) if _is_of_integers(c)}
     return expr.xreplace({c: other for c, other in conditions.items() if other != c})
+
+
+def _check_elements(expr: sp.Basic) -> None:
+    """``SymbolicError`` for an array that stands where one of its elements is asked for."""
+    todo, seen = [expr], set()
+    while todo:
+        node = todo.pop()
+        for arg in node.args:
+            if isinstance(arg, sp.IndexedBase) and not isinstance(node, sp.Indexed):
+                raise SymbolicError(
+                    f"the array {arg} stands without an index in {shortened(node)}: take its elements, {arg}[i], one "
+                    f"by one or all of them in a Sum({arg}[i], (i, 0, ...))"
+                )
+            if arg.args and arg not in seen:
+                seen.add(arg)
+                todo.append(arg)
 
 
 def _is_of_integers(condition: sp.Basic) -> bool:

@@ -121,6 +121,9 @@ class Function(Rebuilt):
         """The values of all arguments. ``TypeError`` for a missing, unknown or ambiguous one."""
         found: dict[Variable, Any] = {}
         unknown = []
+        if values is not None and not isinstance(values, Mapping):
+            first = self.names[0] if self.names else "x"
+            raise TypeError(f"arguments are given by name, f({first}=...), or in one dict, not as {values!r:.60}")
         for key, value in (*(values or {}).items(), *named.items()):
             try:
                 argument = self._lookup.find(key)
@@ -222,6 +225,11 @@ class Function(Rebuilt):
                             f"out{k}" in kernel.batched_outputs)
                 for k, (name, shape) in enumerate(results.items())
             )  # fmt: skip
+            try:
+                common = np.broadcast_shapes(*leading)
+            except ValueError:
+                shown = ", ".join(f"{lead} of {name}" for name, lead in zip(self.names, leading, strict=True) if lead)
+                raise ValueError(f"the batch axes of the arguments do not broadcast: {shown}") from None
             floating = [
                 (own[len(axes) :], bool(axes))
                 for a, axes, own in zip(self.arguments, leading, shapes, strict=True)
@@ -229,7 +237,7 @@ class Function(Rebuilt):
             ]
             layout = Layout(
                 kernel, tuple(sizes.items()), np.array([sizes[s] for s in kernel.sizes], dtype=np.int64),
-                np.broadcast_shapes(*leading), tuple(own for own, _ in floating),
+                common, tuple(own for own, _ in floating),
                 tuple(batched for _, batched in floating), outputs,
             )  # fmt: skip
             if len(self._layouts) == _LAYOUTS:

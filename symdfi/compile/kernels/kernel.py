@@ -340,7 +340,14 @@ class KernelBuilder:
             if a.value.has(sp.I):
                 raise CompileError(f"I has no value in real arithmetic, in {term}")
             if unknown:
-                raise CompileError(f"the symbol {unknown[0]} in {term} is neither an argument nor a size")
+                one = unknown[0]
+                is_index = any(one in k.free_symbols for e in a.value.atoms(sp.Indexed) for k in e.indices)
+                remedy = (
+                    f"an index is that of a Sum, (..., ({one}, 0, n - 1)), or of an array, (expr, ({one}, 0, n - 1))"
+                    if is_index
+                    else "list it among the arguments"
+                )
+                raise CompileError(f"the symbol {one} in {term} is neither an argument nor a size: {remedy}")
             function = self.program.in_words(functions[0].xreplace(own))
             raise CompileError(f"{function} in {term} is an undefined function")
 

@@ -192,7 +192,8 @@ def _check(
         if any(end is not None and never_negative(excess(end), {}) for end, excess in beyond):
             shown_loops = [k.subs(names) for k in loops]
             where = ", ".join(f"{k.index} = {readable(k.lower)}..{readable(k.upper)}" for k in shown_loops)
-            raise SymbolicError(f"the index of {shown} ({where}) leaves the range 0..{readable(extent - 1)}")
+            over = f" ({where})" if where else ""
+            raise SymbolicError(f"the index of {shown}{over} leaves the range 0..{readable(extent - 1)}")
     return Check(str(shown), index, extent, loops, guard, cases)
 
 
