@@ -31,7 +31,8 @@ def _rounded(node: sp.Basic) -> sp.Basic:
 
 
 def _whole(index: sp.Expr) -> sp.Expr:
-    if is_whole(index):
+    # Roots and exponentials are no index maps, and told so elsewhere.
+    if is_whole(index) or any(not power.exp.is_Integer for power in index.atoms(sp.Pow)):
         return index
     if isinstance(index, sp.Mod) and is_whole(index.args[1]):
         return sp.Mod(_whole(index.args[0]), index.args[1])
