@@ -32,9 +32,7 @@ class Lagrangian(symbolic.Lagrangian):
 def check_system(system: Any) -> None:
     """``TypeError`` for what is no Lagrangian system."""
     if not isinstance(system, Lagrangian):
-        raise TypeError(
-            f"the system is {type(system).__name__}, {system!r:.80}: give the one of sd.Lagrangian(L, q, v)"
-        )
+        raise TypeError(f"the system is {shortened(repr(system), 100)}: give a sd.Lagrangian(L, q, v)")
 
 
 class CompiledLagrangian(Holding):
