@@ -102,7 +102,11 @@ def room(extents: Iterable[sp.Expr]) -> sp.Expr:
 def not_stored(loop: Loop, loops: tuple[Loop, ...]) -> CompileError:
     """That a loop runs over more or less than sizes tell."""
     shown = loop.subs(plain_names(loops))
-    return CompileError(f"what varies over {shown.index} = {shown.lower}..{shown.upper} cannot be stored")
+    bound = f"{shown.index} <= {shown.upper}" if not is_known(shown.upper) else f"{shown.index} >= {shown.lower}"
+    return CompileError(
+        f"what varies over {shown.index} = {shown.lower}..{shown.upper} cannot be stored, as sizes do not tell how many "
+        f"there are: sum over a range of sizes under a condition, Piecewise((..., {bound}), (0, True))"
+    )
 
 
 @dataclass(frozen=True)
