@@ -12,6 +12,8 @@ from symdfi.plotting.style import draw_map, greek, legend, styled
 
 #: The elements of an array of coordinates are drawn as lines up to this many.
 MOST_LINES = 6
+#: Along the last axis of several, up to this many are components, with a map each.
+MOST_COMPONENTS = 3
 #: Below it Matplotlib takes the two ends of an axis for one.
 _LOWEST = 1e-280
 
@@ -21,7 +23,7 @@ def plot_trajectory(dataset: Any, path: tuple[np.ndarray, np.ndarray] | None = N
     """A mechanical motion: coordinates against time, the phase plane (or ``path`` in the plane), the energy.
 
     Scalar coordinates and the elements of short arrays are drawn as lines; every longer array is a map of its
-    elements, in row-major order, against time.
+    elements, in row-major order, against time, or one a component, as of n positions in space.
     """
     from symdfi.figures import Figure
 
@@ -34,10 +36,14 @@ def plot_trajectory(dataset: Any, path: tuple[np.ndarray, np.ndarray] | None = N
     maps: list[tuple[str, np.ndarray]] = []
     for name, velocity in zip(names, velocities, strict=True):
         q, v = (dataset[key].values.reshape(time.size, -1) for key in (name, velocity))
+        shape, shown = dataset[name].shape[1:], greek(dataset[name].long_name)
         if q.shape[1] > MOST_LINES:
-            maps.append((name, q))
+            if len(shape) > 1 and shape[-1] <= MOST_COMPONENTS:
+                maps += [(f"{shown}, component {c}", q[:, c :: shape[-1]]) for c in range(shape[-1])]
+            else:
+                maps.append((shown, q))
             continue
-        for k, index in enumerate(np.ndindex(dataset[name].shape[1:])):
+        for k, index in enumerate(np.ndindex(shape)):
             lines.append((greek(dataset[name].long_name, index), q[:, k], v[:, k]))
     energy, conserved = dataset["energy"].values, bool(dataset["energy"].attrs.get("conserved", True))
     work = dataset["work"].values if dataset.get("work") is not None and not conserved else None
@@ -46,9 +52,8 @@ def plot_trajectory(dataset: Any, path: tuple[np.ndarray, np.ndarray] | None = N
     axes = iter(figure.subplots(1, panels, squeeze=False)[0])
     if lines:
         draw_lines(next(axes), [(label, time, q) for label, q, _ in lines], "time", "coordinates", "motion")
-    for name, q in maps:
-        axis = next(axes)
-        _draw_elements(figure, axis, time, q, "element", f"motion of {greek(dataset[name].long_name)}")
+    for shown, q in maps:
+        _draw_elements(figure, next(axes), time, q, "element", f"motion of {shown}")
     if path is not None:
         _draw_path(next(axes), *path)
     elif lines:

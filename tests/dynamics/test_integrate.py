@@ -267,6 +267,11 @@ def test_plots_of_every_kind_of_coordinate():
     many = run(mixed, np.ones(21), np.zeros(21), params={}).plot()
     titles = ["motion", "motion of $x$", "phase plane", "error of the energy"]
     assert [axis.get_title() for axis in many.axes[:4]] == titles
+    r, w = sd.coordinates("r", (n, 2))
+    plane = Lagrangian(sp.Sum(w[i, j] ** 2 - r[i, j] ** 2, (j, 0, 1), (i, 0, n - 1)) / 2, r, w)
+    places = run(plane, np.arange(14.0).reshape(7, 2), np.zeros((7, 2)), params={}).plot()
+    titles = ["motion of $r$, component 0", "motion of $r$, component 1", "error of the energy"]
+    assert [axis.get_title() for axis in places.axes[:3]] == titles
 
 
 @pytest.mark.parametrize("method", ["midpoint", "rk4", "dop853"])
