@@ -104,8 +104,8 @@ def not_stored(loop: Loop, loops: tuple[Loop, ...]) -> CompileError:
     shown = loop.subs(plain_names(loops))
     bound = f"{shown.index} <= {shown.upper}" if not is_known(shown.upper) else f"{shown.index} >= {shown.lower}"
     return CompileError(
-        f"what varies over {shown.index} = {shown.lower}..{shown.upper} cannot be stored, as sizes do not tell how many "
-        f"there are: sum over a range of sizes under a condition, Piecewise((..., {bound}), (0, True))"
+        f"what varies over {shown.index} = {shown.lower}..{shown.upper} cannot be stored, as sizes do not tell "
+        f"how many there are: sum over a range of sizes under a condition, Piecewise((..., {bound}), (0, True))"
     )
 
 
