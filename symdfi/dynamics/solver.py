@@ -196,7 +196,7 @@ def _functions(
     # Two such kernels may stand in one module, each with its own parts.
     own = re.sub(r"\bpart(\d+)\(", rf"{fill}_part\1(", own)
     makes_arrays = any(re.search(r"np\.(empty|zeros)\(", line) for line in (own, *lines))
-    decorator = "jit" if makes_arrays else "borrowing"
+    decorator = "allocating" if makes_arrays else "borrowing"
     unpack = [f"{assembly.names[renaming.of(s)]} = sizes[U({k})]" for k, s in enumerate(built.sizes)]
     text = [
         assemble.inlined(own) if inlined else own,

@@ -34,7 +34,8 @@ import platformdirs
 from numba.core.compiler_lock import global_compiler_lock
 
 from symdfi.compile.kernels import forks
-from symdfi.compile.source import assemble, instructions, runtime, vmath
+from symdfi.compile.source import assemble, entrances, instructions, runtime, vmath
+from symdfi.compile.source.entrances import Entered, result_of
 
 _HEADER = "from symdfi.compile.source.runtime import compiled_names\n\nglobals().update(compiled_names())\n\n\n"
 _MANIFEST = "manifest.json"
@@ -77,8 +78,7 @@ def load(source: str) -> ModuleType:
 def addressed(function: Any) -> Any:
     """A compiled function, the addresses of which are looked up once: Numba does so in 10 µs whenever it is passed to
     another one."""
-    (result,) = function.overloads.values()
-    library = result.library
+    library = result_of(function).library
     if not hasattr(library.get_pointer_to_function, "cache_info"):
         library.get_pointer_to_function = functools.cache(library.get_pointer_to_function)
     return function
@@ -87,8 +87,7 @@ def addressed(function: Any) -> Any:
 def entry(function: Any) -> Callable:
     """A compiled function without Numba's look at what it is given, half the time of a short call: for arguments of
     the very types of its signature."""
-    (result,) = function.overloads.values()
-    return result.entry_point
+    return function.unchecked if isinstance(function, Entered) else result_of(function).entry_point
 
 
 def load_module(name: str, before: str = "") -> ModuleType:
@@ -167,6 +166,7 @@ def _make_room(root: Path, kernel: Path) -> None:
     _added[root] = added
 
 
+Entered.load = staticmethod(load)
 _loaded: dict[tuple[str, Path], ModuleType] = {}
 #: Bytes that this process has added to a cache since it last looked through it.
 _added: dict[Path, float] = {}
@@ -241,7 +241,7 @@ def _environment() -> str:
     import numba
 
     features = llvm.get_host_cpu_features().flatten()
-    files = (Path(module.__file__ or "") for module in (runtime, vmath, instructions))
+    files = (Path(module.__file__ or "") for module in (runtime, entrances, vmath, instructions))
     own = "".join(hashlib.sha256(file.read_bytes()).hexdigest() for file in files)
     python = f"{sys.implementation.name}{sys.version_info.major}.{sys.version_info.minor}"
     parts = (

@@ -14,6 +14,7 @@ import sympy as sp
 from symdfi.compile.kernels import threads
 from symdfi.compile.kernels.index_values import IndexValues, ends_of
 from symdfi.compile.kernels.kernel import CompiledKernel
+from symdfi.compile.source.entrances import Entered
 from symdfi.numbers import reals
 
 _FLOAT, _INT = np.dtype(np.float64), np.dtype(np.int64)
@@ -122,7 +123,8 @@ class BoundFunction:
     ) -> None:
         self._layout, self._ints = layout, ints
         self._names = tuple(names)
-        self._function = layout.function
+        # What is given is looked at here.
+        self._function = layout.function.unchecked if isinstance(layout.function, Entered) else layout.function
         self._head = [layout.order] if ints is None else [layout.order, ints]
         # In the order in which a call needs them: a name, a shape, and whether the kernel takes it as it is.
         self._arguments = [(name, shape, len(shape) == 1) for name, shape in zip(names, shapes, strict=True)]

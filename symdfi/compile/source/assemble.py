@@ -174,7 +174,7 @@ class _Parts:
 
 def _function(name: str, parameters: Sequence[Parameter], body: Segment) -> str:
     # What makes no arrays need not count references.
-    decorator = "jit" if any("np.empty(" in line for line in body) else "borrowing"
+    decorator = "allocating" if any("np.empty(" in line for line in body) else "borrowing"
     lines = [f'@{decorator}("void({", ".join(p.type for p in parameters)})")']
     lines.append(f"def {name}({', '.join(p.name for p in parameters)}):")
     return "\n".join([*lines, *(_INDENT + line for line in body)])
@@ -207,7 +207,7 @@ def _assigned(lines: Segment) -> set[str]:
 
 def inlined(source: str) -> str:
     """The source of functions that their one caller takes in (see ``runtime.inlined``)."""
-    return re.sub(r"(?m)^@(jit|borrowing)\(", "@inlined(", source)
+    return re.sub(r"(?m)^@(jit|allocating|borrowing)\(", "@inlined(", source)
 
 
 def restricted(source: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from numba.core.registry import cpu_target
 
 from symdfi.compile.source import vmath
+from symdfi.compile.source.entrances import KEPT, calling, entered, entrance, result_of
 from symdfi.compile.source.instructions import opaque, restricted
 from symdfi.compile.source.stack import stack
 
@@ -45,33 +46,45 @@ _KINKED = {"sign": _sign, "heaviside": _heaviside, "maximum": _maximum, "minimum
 _MATH = ("tan", "asin", "acos", "atan", "asinh", "acosh", "atanh", "erf", "erfc", "gamma", "lgamma", "atan2")
 
 
-def jit(signature: str) -> Callable[[Callable], Callable]:
-    """The decorator of every kernel and loop: compiled for one signature, kept beside its source."""
-    return _compiled(signature)
+def jit(signature: str, counts: bool = True) -> Callable[[Callable], Callable]:
+    """The decorator of loops that are called from Python: compiled for one signature, kept beside the source.
 
-
-def inlined(signature: str) -> Callable[[Callable], Callable]:
-    """As ``jit``, for a kernel that its one caller takes in: a call costs tens of nanoseconds in arguments."""
-    return _compiled(signature, forceinline=True)
-
-
-def borrowing(signature: str) -> Callable[[Callable], Callable]:
-    """As ``jit``, for code that makes no arrays: it does not count references to those it is given, where a count up
-    and down again costs a short kernel as much as its arithmetic."""
-    return _compiled(signature, _nrt=False)  # not among the options that Numba documents
-
-
-def _compiled(signature: str, **flags: Any) -> Callable[[Callable], Callable]:
-    options: dict[str, Any] = {"cache": True, "fastmath": FASTMATH, "error_model": "numpy", "nogil": True, **flags}
-    decorate = numba.njit(signature, **options)
+    Code that makes no arrays need not count references to those it is given, where a count up and down again costs a
+    short loop as much as its arithmetic.
+    """
+    decorate = _compiled(signature, counts)
     return lambda function: _found_at_once(decorate(function))
 
 
-def _found_at_once(function: Any) -> Callable:
+def allocating(signature: str) -> Callable[[Callable], Callable]:
+    """As ``jit``, for kernels and what they call: Python enters all of a signature by one way (see ``entrances``)."""
+    return _entered(signature, True)
+
+
+def borrowing(signature: str) -> Callable[[Callable], Callable]:
+    """As ``allocating``, for code that makes no arrays, without a count of references."""
+    return _entered(signature, False)
+
+
+def inlined(signature: str) -> Callable[[Callable], Callable]:
+    """As ``allocating``, for a kernel that its one caller takes in: a call costs tens of nanoseconds in arguments."""
+    return _entered(signature, True, forceinline=True, no_cfunc_wrapper=True)
+
+
+def _entered(signature: str, counts: bool, **flags: Any) -> Callable[[Callable], Callable]:
+    decorate = _compiled(signature, counts, no_cpython_wrapper=True, **flags)
+    return lambda function: entered(_found_at_once(decorate(function)), signature, counts)
+
+
+def _compiled(signature: str, counts: bool, **flags: Any) -> Callable[[Callable], Any]:
+    flags |= KEPT | {"_nrt": counts}  # not among the options that Numba documents
+    return numba.njit(signature, fastmath=FASTMATH, error_model="numpy", **flags)
+
+
+def _found_at_once(function: Any) -> Any:
     """A function compiled for one signature, which knows its address. Numba looks it up, in 40 µs, whenever the
     function is passed to another one: steppers take several kernels."""
-    (result,) = function.overloads.values()
-    look_up = function.get_compile_result
+    result, look_up = result_of(function), function.get_compile_result
     name = result.fndesc.llvm_cfunc_wrapper_name
     function.get_compile_result = lambda given: result if given == result.signature else look_up(given)
     function.__wrapper_address__ = functools.cache(lambda: result.library.get_pointer_to_function(name))
@@ -82,8 +95,11 @@ def compiled_names() -> dict[str, Any]:
     """The names a kernel's source uses, for Numba."""
     return {
         "jit": jit,
-        "inlined": inlined,
+        "allocating": allocating,
         "borrowing": borrowing,
+        "inlined": inlined,
+        "calling": calling,
+        "entrance": entrance,
         "np": np,
         "U": np.uint64,
         "sqrt": math.sqrt,
@@ -107,7 +123,9 @@ def python_names() -> dict[str, Any]:
     numpy_names |= {"asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh", "tan": "tan"}
     special = {name: getattr(math, name) for name in ("erf", "erfc", "gamma", "lgamma")}
     return {
-        **dict.fromkeys(("jit", "inlined", "borrowing"), lambda signature: lambda function: function),
+        **dict.fromkeys(
+            ("jit", "allocating", "borrowing", "inlined"), lambda signature, counts=True: lambda function: function
+        ),
         "np": np,
         "U": int,
         "sqrt": np.sqrt,

@@ -11,7 +11,7 @@ KERNEL = f"void({I}, {I}, {V}, {V}, {V}, {V}, float64, {V})"
 saddle_solve, apply_transposed = saddle.load().solve, saddle.load().apply_transposed
 
 
-@jit(KERNEL)
+@allocating(KERNEL)
 def solution(sizes, ints, q, v, params, inputs, t, out):
     """(q̈, λ); NaN where the system is singular."""
     plan = ints[ints.size - ints[ints.size - 1] : ints.size - 1]
@@ -22,7 +22,7 @@ def solution(sizes, ints, q, v, params, inputs, t, out):
         out[k] = -out[k]
 
 
-@jit(KERNEL)
+@allocating(KERNEL)
 def acceleration(sizes, ints, q, v, params, inputs, t, out):
     """q̈."""
     plan = ints[ints.size - ints[ints.size - 1] : ints.size - 1]
@@ -32,7 +32,7 @@ def acceleration(sizes, ints, q, v, params, inputs, t, out):
         out[k] = both[k]
 
 
-@jit(KERNEL)
+@allocating(KERNEL)
 def forces(sizes, ints, q, v, params, inputs, t, out):
     """Gᵀλ."""
     plan = ints[ints.size - ints[ints.size - 1] : ints.size - 1]

@@ -20,7 +20,7 @@ _levels = cache.load_module("symdfi.dynamics.loops.levels")
 relative, hold = _levels.relative, _levels.hold
 
 
-@jit(KERNEL)
+@allocating(KERNEL)
 def residual(sizes, ints, q, v, params, inputs, t, out):
     """φ, then dφ/dt or ψ, then what each of the two is measured by."""
     plan = ints[ints.size - ints[ints.size - 1] : ints.size - 1]
@@ -31,7 +31,7 @@ def residual(sizes, ints, q, v, params, inputs, t, out):
     saddle_reach(plan, jacobian, v, out[3 * m :])
 
 
-@jit(f"boolean({I}, {I}, {V}, {V}, {V}, {V}, float64)")
+@allocating(f"boolean({I}, {I}, {V}, {V}, {V}, {V}, float64)")
 def project(sizes, ints, q, v, params, inputs, t):
     """Move q, then v, onto the constraints, in place; False where that does not succeed."""
     plan = ints[ints.size - ints[ints.size - 1] : ints.size - 1]
@@ -62,7 +62,7 @@ def project(sizes, ints, q, v, params, inputs, t):
     return True
 
 
-@jit(KERNEL)
+@allocating(KERNEL)
 def projected(sizes, ints, q, v, params, inputs, t, out):
     """q and v moved onto the constraints; NaN where that does not succeed."""
     n = q.size

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from symdfi.compile.source.runtime import jit
+from symdfi.compile.source.runtime import allocating, jit
 
 I, V, M, T = "int64[::1]", "float64[::1]", "float64[:, ::1]", "float64[:, :, ::1]"
 
 
-@jit(f"void({I}, {I}, {V}, {V}, {V}, {M}, float64, int64, float64, int64, {V}, {M}, {M})")
+@allocating(f"void({I}, {I}, {V}, {V}, {V}, {M}, float64, int64, float64, int64, {V}, {M}, {M})")
 def advance(sizes, ints, q, v, params, inputs, t, done, h, every, a, out_q, out_v):
     """Kick-drift-kick steps in place from t + ``done`` h on; a row of ``out_q`` and ``out_v`` after every ``every``.
 

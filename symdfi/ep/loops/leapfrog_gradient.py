@@ -6,7 +6,7 @@
 I, V = "int64[::1]", "float64[::1]"
 
 
-@borrowing(f"boolean({I}, {V})")
+@jit(f"boolean({I}, {V})", counts=False)
 def gradient(whole, room):
     """C and dC/dθ. Each argument of a call from Python takes a tenth of a microsecond, so there are two. ``whole``
     holds the numbers of nodes, coordinates, columns of the signals, parameters and sizes, whether ∂G/∂v varies, whether
