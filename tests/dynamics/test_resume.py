@@ -201,9 +201,9 @@ def test_what_does_not_go_on_says_why(tmp_path):
 
 @pytest.mark.parametrize("method", GOING_ON)
 def test_dense_output_and_events_are_kept(method, tmp_path):
-    half = pairs(
-        1.0, method=method, dense=True, dt=None, save_every=1, events=[x[0] - 0.05, sd.Event(w[1], direction=1)]
-    )
+    kept = {"method": method, "dense": True, "dt": None, "save_every": 1}
+    kept |= {"rtol": 1e-8, "atol": 1e-8} if method == "scipy:RK23" else {}  # a fifth of the steps
+    half = pairs(1.0, **kept, events=[x[0] - 0.05, sd.Event(w[1], direction=1)])
     found = again(half, tmp_path)
     times = np.linspace(0, 1, 7)
     np.testing.assert_array_equal(found(times), half(times))
