@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from symdfi.compile.kernels import cache, threads
+from symdfi.compile.source.addresses import addresses
 from symdfi.ep.blocks import Pattern
 from symdfi.ep.boundary import Closed
 from symdfi.ep.discrete import DiscreteSystem
@@ -101,18 +102,26 @@ class NewtonGradients:
         may_shift = self.setting.frame.periodic and not self.system.has_time
         return self.system.input_count(self.setting) if may_shift else -1
 
+    @functools.cached_property
+    def _functions(self) -> np.ndarray:
+        """Where the kernels are, which the system keeps."""
+        kernels, loops = self.system.kernels, cache.load_module("symdfi.ep.loops.newton_gradients")
+        return addresses({
+            loops.SLOPE: kernels.slope.function, loops.BLOCKS: kernels.blocks.function,
+            loops.PULL: kernels.pull.function, loops.READING: kernels.reading.function,
+        })  # fmt: skip
+
     def arguments(self, params: np.ndarray, tolerance: float = 1e-12, iterations: int = 100) -> tuple[Any, ...]:
         """What the loop takes of all samples."""
-        setting, rule, kernels = self.setting, self.setting.rule, self.system.kernels
+        setting, rule = self.setting, self.setting.rule
         unknown, slots, held, momenta = self._places
         given = (
             setting.sizes, setting.ints, params, setting.times, setting.weights, rule.values, rule.slopes, rule.weights,
             rule.couplings.reshape(4, len(rule.places), -1), unknown, slots, held, self.pattern.at, momenta,
         )  # fmt: skip
-        functions = (kernels.slope.function, kernels.blocks.function, kernels.pull.function, kernels.reading.function)
         estimates = setting.steps >= 4 and rule.order == 2 and self.system.has_action
         return (
-            *functions, given, self.plan.arrays, setting.steps, setting.h, self.system.has_action, estimates,
+            self._functions, given, self.plan.arrays, setting.steps, setting.h, self.system.has_action, estimates,
             setting.frame.periodic, rule.shares_ends, self._watched, tolerance, iterations,
         )  # fmt: skip
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from symdfi.compile.kernels import cache
+from symdfi.compile.source.addresses import function_at
 from symdfi.compile.source.runtime import borrowing, jit
 
 _newton = cache.load_module("symdfi.ep.loops.newton")
@@ -15,6 +16,7 @@ FOUND, LOST, HELD = _newton.FOUND, _newton.LOST, _newton.HELD
 U = np.uint64
 I, V, M, T = "int64[::1]", "float64[::1]", "float64[:, ::1]", "float64[:, :, ::1]"
 READING = f"FunctionType(void({_newton.STATES}, {M}, {M}, {M}))"
+slope_at, blocks_at, pull_at, reading_at = map(function_at, (SLOPE, BLOCKS, PULL, READING))
 #: As in ``symdfi.ep.newton``.
 GRID_ERROR = 0.5
 
@@ -179,16 +181,19 @@ def add_rows(rows, total):
 
 
 @jit(
-    f"void(int64, int64, {SLOPE}, {BLOCKS}, {PULL}, {READING}, {GIVEN}, {PLAN}, int64, float64, boolean, boolean, "
+    f"void(int64, int64, {I}, {GIVEN}, {PLAN}, int64, float64, boolean, boolean, "
     f"boolean, boolean, int64, float64, int64, {T}, {T}, {M}, {M}, {I})"
 )
 def gradients(
-    start, stop, slope, blocks, pull, reading, given, plan, steps, h, symmetric, estimates, periodic, shares_ends,
+    start, stop, functions, given, plan, steps, h, symmetric, estimates, periodic, shares_ends,
     watched, tolerance, iterations, signals, paths, thetas, said, codes,
 ):  # fmt: skip
-    """Of the samples ``start`` … ``stop`` − 1 the orbits, from ``paths`` on, and dC/dθ. ``said``, a row a sample:
-    as of ``search``, then the grid's error, where it ``estimates`` that, and C. LOST are orbits that may be shifted in
-    time (see ``symdfi.ep.newton``), where none of the ``watched`` first signals varies (−1: there are none), too."""
+    """By the ``functions`` at these addresses, of the samples ``start`` … ``stop`` − 1 the orbits, from ``paths`` on,
+    and dC/dθ. ``said``, a row a sample: as of ``search``, then the grid's error, where it ``estimates`` that, and C.
+    LOST are orbits that may be shifted in time (see ``symdfi.ep.newton``), where none of the ``watched`` first signals
+    varies (−1: there are none), too."""
+    slope, blocks = slope_at(functions[0], functions[1]), blocks_at(functions[2], functions[3])
+    pull, reading = pull_at(functions[4], functions[5]), reading_at(functions[6], functions[7])
     sizes, ints, params, times, weights, at, _, _, _, unknown, _, _, _, _ = given
     rows, d, n, inner = signals.shape[1], paths.shape[2], plan[11].size, steps * at.shape[0]
     stored = plan[10][plan[10].size - 1]
