@@ -68,7 +68,7 @@ def newton(system: DiscreteSystem, setting: Setting, path: np.ndarray, tolerance
             part = min(max(shrunk**2, _TIGHT), _LOOSE)
             reach, iteration = max(reach, size(path)), iteration + 1
             kept.append(path)
-        _check_condition(setting, path, slope, factor, iteration)
+        _check_condition(system, setting, path, slope, factor, iteration)
         at = path
         last, rest = _move(system, setting, path, step)
         if size(rest) < size(slope):
@@ -179,20 +179,23 @@ def _factorise(
     try:
         return setting.frame.factor(blocks)
     except SingularMatrixError as error:
-        raise _singular(setting, path, slope, size(blocks.entries), iteration, error) from error
+        raise _singular(system, setting, path, slope, size(blocks.entries), iteration, error) from error
 
 
-def _check_condition(setting: Setting, path: np.ndarray, slope: np.ndarray, factor: ChainLU, iteration: int) -> None:
+def _check_condition(
+    system: DiscreteSystem, setting: Setting, path: np.ndarray, slope: np.ndarray, factor: ChainLU, iteration: int
+) -> None:
     """``SingularMatrixError`` for equations that are singular at the orbit, to working precision."""
     try:
         factor.check(_RCOND)
     except SingularMatrixError as error:
-        raise _singular(setting, path, slope, factor.norm, iteration, error) from error
+        raise _singular(system, setting, path, slope, factor.norm, iteration, error) from error
 
 
 def _singular(
-    setting: Setting, path: np.ndarray, slope: np.ndarray, scale: float, iteration: int, error: SingularMatrixError
-) -> Exception:
+    system: DiscreteSystem, setting: Setting, path: np.ndarray, slope: np.ndarray, scale: float, iteration: int,
+    error: SingularMatrixError,
+) -> Exception:  # fmt: skip
     where = _progress(slope, iteration)
     if iteration and size(slope) > 1e-6 * scale * size(path):
         return ConvergenceError(
@@ -200,8 +203,11 @@ def _singular(
             "guess or a shorter time",
             partial=path, residual=size(slope),
         )  # fmt: skip
+    cause = _cause(system, setting, path)
+    if not iteration and size(slope) > 1e-6 * scale * size(path):
+        cause += "; where the system is not linear, another guess may do"
     return SingularMatrixError(
-        f"the Hessian of the action is singular {where}: {_cause(setting)} ({error})", partial=path, rcond=error.rcond
+        f"the Hessian of the action is singular {where}: {cause} ({error})", partial=path, rcond=error.rcond
     )
 
 
@@ -209,22 +215,42 @@ def _progress(slope: np.ndarray, iteration: int) -> str:
     return f"after {iteration} Newton steps, max |∂S/∂q| = {size(slope):.3g}"
 
 
-def _cause(setting: Setting) -> str:
+def _cause(system: DiscreteSystem, setting: Setting, path: np.ndarray) -> str:
     """Why a Hessian is singular."""
     if setting.rule.degree == 0:
         return "an equilibrium that is not alone, or a fold where two of them meet"
+    found = "the ends are conjugate points (sin ωT = 0 for an oscillator)"
     if setting.frame.periodic:
-        return "a resonance, or an autonomous orbit, whose phase is free"
-    return "the ends are conjugate points (sin ωT = 0 for an oscillator)"
+        found = "a resonance, or an autonomous orbit, whose phase is free"
+    rule = setting.rule
+    if not (rule.shares_ends or rule.spans) and _lacks_inertia(system, setting, path):
+        found += (
+            f"; or, as the mass matrix ∂²L/∂q̇∂q̇ is singular, nodes that {rule} does not determine on "
+            f"{setting.steps} steps: use the rule Trapezoidal()"
+        )
+    return found
+
+
+def _lacks_inertia(system: DiscreteSystem, setting: Setting, path: np.ndarray) -> bool:
+    """Whether there are motions without a mass on a path."""
+    d = path.shape[1]
+    if system.lists(setting):
+        return False
+    *_, flat = system.run(system.kernels.blocks, setting, system.points(setting, path), FREE, [d * d] * 4)
+    masses = flat[: setting.points].reshape(-1, d, d)
+    if not np.isfinite(masses).all():
+        return False
+    values = np.linalg.svd(masses, compute_uv=False)
+    return bool(np.any(values[:, -1] <= d * np.finfo(float).eps * values[:, 0]))
 
 
 def _check_softness(orbit: Orbit) -> None:
     """``SingularMatrixError`` for an orbit that the grid cannot tell from a conjugate point."""
     if orbit.grid_error >= _GRID_ERROR:
         raise SingularMatrixError(
-            f"the Hessian of the action is singular to the accuracy of the grid: {_cause(orbit.setting)}. On "
-            f"{orbit.setting.steps} steps the path is off by {orbit.grid_error:.2g} times its own size; take more "
-            "steps, or another T",
+            "the Hessian of the action is singular to the accuracy of the grid: "
+            f"{_cause(orbit.system, orbit.setting, orbit.q)}. On {orbit.setting.steps} steps the path is off by "
+            f"{orbit.grid_error:.2g} times its own size; take more steps, or another T",
             partial=orbit.q, rcond=orbit.rcond, grid_error=orbit.grid_error,
         )  # fmt: skip
 

@@ -165,3 +165,35 @@ def test_terminal_target_is_read_at_the_end() -> None:
     assert at_end.cost == pytest.approx((at_end.q[-1, 0] - 2.0) ** 2 / 2, rel=1e-14)
     assert trainer.free({k: 1.0}, targets={y: lambda t: 2 * t}).cost == pytest.approx(at_end.cost, rel=1e-14)
     assert trainer.sensitivity(at_end).signals["y"][-1] == pytest.approx(2.0 - at_end.q[-1, 0], rel=1e-13)
+
+
+def test_motions_of_first_order_between_two_ends() -> None:
+    """L = qṙ − H has a motion between two values of r; in the gauge (qṙ − rq̇)/2 four ends are given of it, and that of
+    a damped coordinate without inertia follows from its beginning."""
+    H = k * (q**2 + r**2) / 2 + c * q**4
+    half = sd.Lagrangian(q * s - H, [q, r], [v, s])
+    found = sd.extremize(half, sd.FixedEnds({r: 0.3}, {r: 0.2}, 1.0), 64, {k: 1.0, c: 0.0}, rule="trapezoidal")
+    t = found.t
+    B = (0.2 - 0.3 * np.cos(1.0)) / np.sin(1.0)
+    assert np.abs(found["r"] - 0.3 * np.cos(t) - B * np.sin(t)).max() < 1e-2
+    whole = sd.Lagrangian((q * s - r * v) / 2 - H, [q, r], [v, s])
+    for ends in (([0.3, 0.1], [0.1, 0.2]), ({q: 0.3}, {r: 0.2})):
+        for rule in ("midpoint", "trapezoidal", "galerkin"):
+            with pytest.raises(sd.SymbolicError, match="of first order, and takes 2 conditions, where ends give 4"):
+                sd.extremize(whole, sd.FixedEnds(*ends, 1.0), 9, {k: 1.0, c: 0.1}, rule=rule)
+    slow = sd.Lagrangian(v**2 / 2 - k * (q - r) ** 2, [q, r], [v, s], dissipation=c * s**2)
+    with pytest.raises(sd.SymbolicError, match="the motion of r, damped and without inertia, is of first order"):
+        sd.extremize(slow, sd.FixedEnds({q: 0.0}, {q: 1.0}, 1.0), 9, {k: 1.0, c: 0.1}, rule="trapezoidal")
+
+
+def test_nodes_of_motions_of_first_order_that_a_rule_leaves_open() -> None:
+    """With an even number of midpoints there are two steps of every motion that alternate."""
+    gyro = sd.Lagrangian((q * s - r * v) / 2 - k * (q**2 + r**2) / 2 + f * q, [q, r], [v, s], inputs=[f])
+    given = {"params": {k: 1.7}, "inputs": {f: lambda t: np.cos(np.pi * t)}}
+    for rule, steps in (("midpoint", 10), ("galerkin", 8), ("galerkin", 9)):
+        with pytest.raises(sd.SingularMatrixError, match="the mass matrix .* is singular, .* use the rule Trapezoidal"):
+            sd.extremize(gyro, sd.Periodic(2.0), steps, rule=rule, **given)
+    odd = sd.extremize(gyro, sd.Periodic(2.0), 101, **given)
+    for steps in (100, 101):
+        found = sd.extremize(gyro, sd.Periodic(2.0), steps, rule="trapezoidal", **given)
+        assert np.abs(found.q.max(axis=0) - odd.q.max(axis=0)).max() < 1e-2

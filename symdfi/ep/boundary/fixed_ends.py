@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
+from symdfi.compile.kernels.groups import count_of
 from symdfi.dynamics.axes import with_sizes
 from symdfi.dynamics.system import Lagrangian
 from symdfi.ep.boundary.base import Boundary, Places, flat, massless, positive, sizes_of
@@ -66,6 +68,7 @@ class FixedEnds(Boundary):
                         f"L does not hold the velocity of {name}: its ends cannot be fixed. Give q{end} by coordinate, "
                         f"without {name}, or use Static for a system without time"
                     )
+        _check_order(system)
         check_rule(system, rule)
 
     def frame(self, places: Places, nodes: int, degree: int) -> Open:
@@ -78,6 +81,33 @@ class FixedEnds(Boundary):
         start = np.nan_to_num(np.where(np.isnan(first), last, first), posinf=None, neginf=None)
         end = np.where(np.isnan(last), start, last)
         return 2 * (0.5 * start + part[:, None] * (0.5 * end - 0.5 * start))  # halves, whose difference is finite
+
+
+def _check_order(system: Lagrangian) -> None:
+    """``SymbolicError`` for a motion of first order to which two ends are too many conditions, or too few.
+
+    A coordinate whose velocity L holds has one at each end: its value, or its momentum, where that is a function of
+    coordinates a condition on them, too. d equations of first order take d of them.
+    """
+    slow = massless(system)
+    for q, v in zip(system.coordinates, system.velocities, strict=True):
+        if name_of(q) in slow and (system.dissipation.has(v) or any(force.has(v) for force in system.external_forces)):
+            raise SymbolicError(
+                f"the motion of {name_of(q)}, damped and without inertia, is of first order: it follows from its "
+                "beginning, and ends do not determine it. Use InitialState or Periodic"
+            )
+    if not system.is_first_order:
+        return
+    fast = [q for q in system.coordinates if name_of(q) not in slow]
+    # Sizes are not known yet: what differs at all of them differs where each is 1.
+    left = sp.expand(2 * count_of(fast) - count_of(system.coordinates))
+    if left.subs(dict.fromkeys(left.free_symbols, 1)) != 0:
+        raise SymbolicError(
+            f"L is linear in the velocities: its motion is of first order, and takes {count_of(system.coordinates)} "
+            f"conditions, where ends give {2 * count_of(fast)}. Add a total derivative that leaves half "
+            "of the velocities in L, as in L = pq̇ − H, and hold these coordinates at both ends; or use InitialState or "
+            "Periodic"
+        )
 
 
 def check_rule(system: Lagrangian, rule: Rule) -> None:
