@@ -45,7 +45,10 @@ def run(cache: Path) -> tuple[float, int, int]:
 
 
 def entry(cache: Path) -> Path:
-    (found,) = (cache / "kernels").iterdir()
+    """The one kernel; beside it lies what Python enters it by."""
+    sources = {path: (path / f"{path.name}.py").read_text() for path in (cache / "kernels").iterdir()}
+    (found,) = (path for path, source in sources.items() if "def kernel(" in source)
+    assert len(sources) == 2
     return found
 
 
@@ -156,9 +159,9 @@ def test_entries_and_clear(filled, monkeypatch):
     from symdfi.compile.kernels import cache
 
     monkeypatch.setenv("SYMDFI_CACHE_DIR", str(filled))
-    assert cache.entries() == [entry(filled)]
+    assert entry(filled) in cache.entries() and len(cache.entries()) == 2
     assert cache.size(entry(filled)) > 1000
-    assert cache.clear() == 1
+    assert cache.clear() == 2
     assert cache.entries() == []
     assert run(filled) == (VALUE, 0, 1)
 

@@ -139,7 +139,7 @@ def test_four_threads_want_one_cold_kernel(root):
         worker.start()
     for worker in workers:
         worker.join(120)
-    assert len(found) == 4 and len(list(root.iterdir())) == 1
+    assert len(found) == 4 and len(list(root.iterdir())) == 2  # with what Python enters it by
     for e in found:
         np.testing.assert_allclose(e, np.exp(values / 7).sum(axis=1), rtol=1e-14)
 

@@ -43,8 +43,9 @@ def value(process: subprocess.Popen[str]) -> float:
 def test_cold_processes(tmp_path):
     processes = [start(tmp_path) for _ in range(COLD)]
     assert [value(process) for process in processes] == [VALUE] * COLD
-    (entry,) = (tmp_path / "kernels").iterdir()
-    assert (entry / "manifest.json").exists()
+    entries = list((tmp_path / "kernels").iterdir())
+    assert len(entries) == 2  # the kernel, and what Python enters it by
+    assert all((entry / "manifest.json").exists() for entry in entries)
 
 
 def test_killed_at_random_moments(tmp_path):
