@@ -18,11 +18,12 @@ from symdfi.compile.kernels.spread import Spread, row_kernel
 from symdfi.compile.passes.accumulate import accumulated
 from symdfi.compile.passes.align import aligned
 from symdfi.compile.passes.components import apart
-from symdfi.compile.passes.fuse import planned
+from symdfi.compile.passes.fuse import Plan, planned
+from symdfi.compile.passes.inlined import inlined
 from symdfi.compile.passes.lanes import innermost, side_by_side, widened
 from symdfi.compile.passes.split import definition
 from symdfi.compile.program.bounds import Check, checks
-from symdfi.compile.program.loops import Assignment, Definition, Variable, box, room, variables
+from symdfi.compile.program.loops import Assignment, Definition, Variable, box, is_storable, room, variables
 from symdfi.compile.program.lower import Program
 from symdfi.compile.source import checked, interpreted, runtime
 from symdfi.compile.source.assemble import Layout, Parameter, source
@@ -153,6 +154,13 @@ def _live(definitions: list[Definition], outputs: frozenset) -> list[Definition]
     return kept[::-1]
 
 
+def _without_room(plan: Plan, among: set[Variable]) -> set[Variable]:
+    """Which of ``among`` no nest keeps, and sizes do not tell how many there are of."""
+    local = plan.once.local | plan.each.local
+    apart = (d for d in plan.definitions if d.target in among and d.target not in local)
+    return {d.target for d in apart if not is_storable(d.assignment.loops)}
+
+
 class KernelBuilder:
     """Collects assignments and outputs over grouped arguments, then emits the kernel.
 
@@ -211,11 +219,10 @@ class KernelBuilder:
         sizes = tuple(sorted(self.sizes, key=sp.default_sort_key))
         self._checked = checked.is_active()
         names = Names(checked=self._checked)
-        definitions = _live(_split(assignments, self.program), frozenset(outputs))
-        definitions = accumulated(definitions, frozenset(outputs), self.program)
-        definitions = list(map(innermost, aligned(apart(definitions, frozenset(outputs)))))
-        given = [count_of([v]) for v in (*(m for g in self.groups for m in g.members), *outputs)]
-        plan = planned(definitions, frozenset(outputs), self.program, given)
+        plan = self._planned(assignments, outputs)
+        while lost := _without_room(plan, {a.target for a in assignments if not a.sums} - outputs.keys()):
+            assignments = inlined(assignments, lost)
+            plan = self._planned(assignments, outputs)
         definitions, once, each = plan.definitions, plan.once, plan.each
 
         batched, batched_outputs = any(g.batched for g in self.groups), self._batched_outputs()
@@ -249,6 +256,14 @@ class KernelBuilder:
             sizes = tuple(map(self._renaming.back, sizes))
             found = tuple(check.mapped(self._renaming.back) for check in found)
         return CompiledKernel(text, sizes, batched_outputs, batched, found, legend=legend, spread=spread, checked=count)
+
+    def _planned(self, assignments: list[Assignment], outputs: Mapping[Variable, Storage]) -> Plan:
+        """The nests that compute the assignments."""
+        definitions = _live(_split(assignments, self.program), frozenset(outputs))
+        definitions = accumulated(definitions, frozenset(outputs), self.program)
+        definitions = list(map(innermost, aligned(apart(definitions, frozenset(outputs)))))
+        given = [count_of([v]) for v in (*(m for g in self.groups for m in g.members), *outputs)]
+        return planned(definitions, frozenset(outputs), self.program, given)
 
     def _widened(
         self, outputs: dict[Variable, Storage], assignments: list[Assignment]

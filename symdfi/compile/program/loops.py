@@ -80,6 +80,15 @@ def hull(loops: tuple[Loop, ...]) -> tuple[Loop, ...]:
     return tuple(found)
 
 
+def is_bounded(loops: tuple[Loop, ...]) -> bool:
+    """Whether loops have a ``hull``."""
+    try:
+        hull(loops)
+    except CompileError:
+        return False
+    return True
+
+
 def box(loops: tuple[Loop, ...]) -> tuple[Loop, ...]:
     """The ``hull`` of what is kept in memory. ``CompileError`` where sizes do not tell how much that is."""
     found = hull(loops)

@@ -12,7 +12,7 @@ from sympy.logic.boolalg import Boolean
 
 from symdfi.compile.program.guards import Guards, kept, not_empty
 from symdfi.compile.program.levels import is_inside, never_empty
-from symdfi.compile.program.loops import Assignment, Loop, Variable, hull, in_words, ranges, variables
+from symdfi.compile.program.loops import Assignment, Loop, Variable, hull, in_words, is_bounded, ranges, variables
 from symdfi.compile.program.separate import separated
 from symdfi.compile.program.sharing import rebuilt, shared
 from symdfi.compile.program.unroll import unrolled
@@ -340,8 +340,11 @@ class Program:
         return expr.func(*rebuilt)
 
     def stored(self, expr: sp.Expr, loops: tuple[Loop, ...], guards: Guards) -> sp.Expr:
-        """Store ``expr`` over those of the loops that it varies with, where ``guards`` hold: the reference to it."""
+        """Store ``expr`` over those of the loops that it varies with, where ``guards`` hold: the reference to it;
+        itself where nothing tells how far these reach, Min(j, p[j])..Max(j, p[j])."""
         deps = self._needed(variables(expr), loops)
+        if not expr.has(sp.Sum) and not is_bounded(deps):
+            return expr
         return self.define(guarded(expr, self._asked(expr, (), guards, deps, loops)), deps)
 
     def _asked(

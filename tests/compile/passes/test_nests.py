@@ -204,6 +204,33 @@ def test_a_sum_over_a_list_is_no_scalar_of_a_loop_in_it():
         sd.compile({"y": (slope, (k, 0, n - 1))}, [w, p])
 
 
+def test_what_cannot_be_stored_is_computed_where_it_is_read():
+    """Of rows of a list, whose lengths sizes do not tell, and of ranges that entries span."""
+    ptr, p = sp.IndexedBase("ptr", shape=(n + 1,)), sp.IndexedBase("p", shape=(n,))
+    rows = sp.Sum(sp.exp(-l) * w[sp.Abs(k - i)] ** 2 * w[i], (k, 0, n - 1), (l, ptr[i], ptr[i + 1] - 1), (i, 0, n - 1))
+    spans = sp.Sum(1 / (w[p[i]] ** 2 * w[sp.Min(j, i)] ** 2 + 1), (j, sp.Min(i, p[i]), sp.Max(i, p[i])), (i, 0, n - 1))
+    starts, entries, values = np.array([0, 2, 2, 5]), np.array([2, 0, 1]), np.array([0.3, -0.7, 1.1])
+
+    def by_rows(v):
+        return sum(
+            np.exp(-e) * v[abs(a - b)] ** 2 * v[a]
+            for a in range(3) for e in range(starts[a], starts[a + 1]) for b in range(3)
+        )  # fmt: skip
+
+    def by_spans(v):
+        span = lambda a: range(min(a, entries[a]), max(a, entries[a]) + 1)  # noqa: E731
+        return sum(1 / (v[entries[a]] ** 2 * v[min(b, a)] ** 2 + 1) for a in range(3) for b in span(a))
+
+    for energy, exact, taken in ((rows, by_rows, [w, ptr]), (spans, by_spans, [w, p])):
+        slope = (sd.derivative(energy, w[j]), (j, 0, n - 1))
+        f = sd.compile({"E": energy, "g": sd.gradient(energy, w), "d": slope}, taken)
+        found = f.python({w: values, taken[1]: starts if taken[1] is ptr else entries})
+        expected = [exact(values + 1e-30j * unit).imag / 1e-30 for unit in np.eye(3)]
+        np.testing.assert_allclose(found["E"], exact(values), rtol=1e-14)
+        np.testing.assert_allclose(found["g"], expected, rtol=1e-13)
+        np.testing.assert_allclose(found["d"], expected, rtol=1e-13)
+
+
 @pytest.mark.parametrize("size", [1, 2, 5])
 def test_two_that_are_stored_by_component(size):
     """What a product with a sum over j = 0, 1 and its change along (c, A) have for their slopes."""
