@@ -141,6 +141,9 @@ MISTAKES = {
     "an event as text": (lambda: integrate(dt=None, method="dop853", events="q"), TypeError, "a SymPy expression"),
     # states and parameters
     "no parameters": (lambda: integrate(params={}), ValueError, "no value for the parameter k", "params={k: ...}"),
+    "a parameter given twice": (
+        lambda: integrate(params={k: 1.0, "k": 2.0}), ValueError, "params: two values are given for k",
+    ),
     "a parameter in a list": (lambda: integrate(params=[1.0]), TypeError, "give a dict, {k: 1.0}, by symbol or name"),
     "a parameter as text": (lambda: integrate(params={k: "1"}), ValueError, "the parameter k", "give real numbers"),
     "a parameter with a slip": (

@@ -150,8 +150,8 @@ class Arguments(Kernels):
 
     def named(self, values: Mapping[Any, Any] | None) -> dict[Variable, Any]:
         """Parameters and sizes given by name or symbol, by symbol, and those that belong to the system. ``ValueError``
-        for one that it lacks."""
-        found: dict[Variable, Any] = dict(self.system.values)
+        for one that it lacks, and for two values of one that differ."""
+        found: dict[Variable, Any] = {}
         if values is not None and not isinstance(values, Mapping):
             raise TypeError(
                 f"params are given as a {type(values).__name__}: give a dict, {{k: 1.0}}, by symbol or name"
@@ -162,8 +162,10 @@ class Arguments(Kernels):
                 names = ", ".join(name_of(p) for p in self.system.parameters) or "it has none"
                 close = meant(name_of(key), map(name_of, self.system.parameters))
                 raise ValueError(f"{name_of(key)} is no parameter of this system: {names}{close}")
+            if symbol in found and not np.array_equal(found[symbol], value):
+                raise ValueError(f"params: two values are given for {name_of(symbol)}")
             found[symbol] = value
-        return found
+        return {**self.system.values, **found}
 
     def input_values(
         self, inputs: Mapping[Any, Any] | None, sizes: Mapping[sp.Symbol, int], *, batched: bool = True
