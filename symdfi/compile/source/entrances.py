@@ -16,6 +16,7 @@ from typing import Any
 import numba
 from numba import types
 from numba.core import cgutils
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import CPUDispatcher
 from numba.core.sigutils import normalize_signature
 from numba.extending import intrinsic
@@ -31,29 +32,31 @@ class Entered(CPUDispatcher):
     load: Callable[[str], Any]
     #: The source of its ``enter``.
     source: str
+    _entering: Callable[..., Any] | None = None
 
     def __call__(self, *args: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         return self.from_python(*args)
 
-    @functools.cached_property
+    # Not cached_property: until Python 3.12 it holds a lock of its own, which a fork may leave locked in the child.
+
+    @property
     def from_python(self) -> Callable[..., Any]:
         """The function, for many calls from Python."""
-        return functools.partial(self._enter, self._address)
+        if self._entering is None:
+            self._entering = functools.partial(Entered.load(self.source).enter, self._address)
+        return self._entering
 
-    @functools.cached_property
+    @property
     def unchecked(self) -> Callable[..., Any]:
         """The same without Numba's look at what it is given, half the time of a short call: for arguments of the very
         types of its signature."""
-        return functools.partial(result_of(self._enter).entry_point, self._address)
+        return functools.partial(result_of(Entered.load(self.source).enter).entry_point, self._address)
 
-    @functools.cached_property
-    def _enter(self) -> Any:
-        return Entered.load(self.source).enter
-
-    @functools.cached_property
+    @property
     def _address(self) -> int:
         result = result_of(self)
-        return result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
+        with global_compiler_lock:  # for which a fork waits: LLVM has locks of its own
+            return result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
 
 
 def entered(function: Any, signature: str, counts: bool) -> Entered:
