@@ -19,7 +19,7 @@ def test_real_numbers():
 @pytest.mark.parametrize(
     "value, match",
     [
-        ("1", "x holds <U1: give real numbers"),
+        ("1", "x holds text: give real numbers"),
         (["1", None], "x holds '1': give real numbers"),
         (1j, "x holds complex128: give real numbers"),
         (None, "x holds None"),
