@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from symdfi.compile.kernels import threads
+from symdfi.compile.kernels.compiled import CompiledKernel
 from symdfi.compile.kernels.index_values import IndexValues
-from symdfi.compile.kernels.kernel import CompiledKernel
 from symdfi.dfi.boundary import Boundary, BoundaryCondition, RowsWithBoundary
 from symdfi.dfi.components import Components
 from symdfi.dfi.domain import Box

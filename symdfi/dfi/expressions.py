@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 import sympy as sp
 
-from symdfi.compile.kernels.kernel import CompiledKernel
+from symdfi.compile.kernels.compiled import CompiledKernel
 from symdfi.dfi.kernels import ProblemKernels
 from symdfi.errors import SymbolicError
 from symdfi.symbolic.ansatz import Ansatz

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from symdfi.compile.kernels.compiled import CompiledKernel
 from symdfi.compile.kernels.groups import Group
-from symdfi.compile.kernels.kernel import CompiledKernel, KernelBuilder
+from symdfi.compile.kernels.kernel import KernelBuilder
 from symdfi.compile.passes.autodiff import adjoint, gradient_loops, tangent
 from symdfi.compile.program.loops import Assignment, Variable
 from symdfi.dfi.strips import Strips

@@ -17,8 +17,9 @@ import numpy as np
 import sympy as sp
 
 from symdfi.compile.kernels import threads
+from symdfi.compile.kernels.compiled import CompiledKernel
 from symdfi.compile.kernels.groups import Group
-from symdfi.compile.kernels.kernel import CompiledKernel, KernelBuilder
+from symdfi.compile.kernels.kernel import KernelBuilder
 from symdfi.compile.program.loops import Loop
 from symdfi.dfi.domain import Box
 from symdfi.dfi.kernels import ProblemKernels

@@ -10,10 +10,10 @@ import numpy as np
 import sympy as sp
 
 from symdfi.choices import meant
+from symdfi.compile.kernels.compiled import CompiledKernel
 from symdfi.compile.kernels.function import solve_sizes
 from symdfi.compile.kernels.groups import count_of, shape_of
 from symdfi.compile.kernels.index_values import IndexValues
-from symdfi.compile.kernels.kernel import CompiledKernel
 from symdfi.compile.program.loops import Variable
 from symdfi.dynamics.kernels import Kernels
 from symdfi.numbers import reals

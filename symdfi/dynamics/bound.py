@@ -10,7 +10,7 @@ import numpy as np
 
 from symdfi.compile.kernels import cache
 from symdfi.compile.kernels.call import floats
-from symdfi.compile.kernels.kernel import CompiledKernel
+from symdfi.compile.kernels.compiled import CompiledKernel
 from symdfi.dynamics.kernels import Kernels
 from symdfi.numbers import one_real
 

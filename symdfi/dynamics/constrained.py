@@ -21,8 +21,9 @@ import numpy as np
 import sympy as sp
 
 from symdfi.compile.kernels import cache
+from symdfi.compile.kernels.compiled import CompiledKernel
 from symdfi.compile.kernels.groups import count_of, shape_of
-from symdfi.compile.kernels.kernel import CompiledKernel, KernelBuilder
+from symdfi.compile.kernels.kernel import KernelBuilder
 from symdfi.compile.passes.autodiff import tangent
 from symdfi.compile.program.bounds import Check
 from symdfi.compile.program.loops import Assignment, Loop, plain_names

@@ -12,9 +12,9 @@ import numpy as np
 import sympy as sp
 
 from symdfi.compile.kernels import cache, threads
+from symdfi.compile.kernels.compiled import CompiledKernel
 from symdfi.compile.kernels.groups import shape_of
 from symdfi.compile.kernels.index_values import IndexValues, ends_of
-from symdfi.compile.kernels.kernel import CompiledKernel
 from symdfi.compile.program.loops import Variable
 from symdfi.dynamics.arguments import Arguments, integers_of
 from symdfi.dynamics.axes import read_axes

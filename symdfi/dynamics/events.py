@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdfi.compile.kernels.kernel import CompiledKernel
+from symdfi.compile.kernels.compiled import CompiledKernel
 from symdfi.dynamics.system import CompiledLagrangian
 from symdfi.errors import SymbolicError
 from symdfi.numbers import count

@@ -8,8 +8,9 @@ from dataclasses import fields
 
 import sympy as sp
 
+from symdfi.compile.kernels.compiled import CompiledKernel
 from symdfi.compile.kernels.groups import Group, count_of, shape_of
-from symdfi.compile.kernels.kernel import CompiledKernel, KernelBuilder
+from symdfi.compile.kernels.kernel import KernelBuilder
 from symdfi.compile.passes.jacobian import jacobian
 from symdfi.compile.program.loops import Assignment, Loop
 from symdfi.dynamics.assembly import Assembly, dense_parts

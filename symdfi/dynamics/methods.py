@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from symdfi.compile.kernels import cache, threads
-from symdfi.compile.kernels.kernel import CompiledKernel
+from symdfi.compile.kernels.compiled import CompiledKernel
 from symdfi.dynamics.compositions import substeps
 from symdfi.dynamics.constrained import load_loops
 from symdfi.dynamics.first_order import initial_rates, midpoint_steps

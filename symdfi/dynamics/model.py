@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from symdfi.compile.kernels import cache, threads
-from symdfi.compile.kernels.kernel import CompiledKernel
+from symdfi.compile.kernels.compiled import CompiledKernel
 from symdfi.dynamics.holding import CONSISTENT
 from symdfi.dynamics.plans import PlannedKernel, with_plans
 from symdfi.dynamics.states import Ensemble

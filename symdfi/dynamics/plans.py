@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import sympy as sp
 
-from symdfi.compile.kernels.kernel import CompiledKernel
+from symdfi.compile.kernels.compiled import CompiledKernel
 from symdfi.dynamics.nests import Rows, number
 from symdfi.linalg.structured import ordering
 from symdfi.symbolic.renaming import Renaming

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 import sympy as sp
 
+from symdfi.compile.kernels.compiled import CompiledKernel
 from symdfi.compile.kernels.groups import Group, count_of, shape_of
-from symdfi.compile.kernels.kernel import CompiledKernel
 from symdfi.compile.source import assemble
 from symdfi.dynamics.assembly import Assembly, dense_parts, row_major
 from symdfi.dynamics.elimination import bordered

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from symdfi.compile.kernels.kernel import CompiledKernel
+from symdfi.compile.kernels.compiled import CompiledKernel
 from symdfi.dynamics.bound import BoundLagrangian
 from symdfi.dynamics.holding import Holding
 from symdfi.numbers import count

@@ -198,19 +198,19 @@ class Slots:
 
     def read(self, params: Mapping[Any, Any], inputs: Signals | None, targets: Signals | None) -> bool:
         """As ``Bound.reads``."""
-        try:
-            if self._are_written(params, inputs or {}, targets or {}):
-                return True
-        except (AttributeError, TypeError, ValueError):
-            pass  # and is read with care
-        return self.bound.reads(params, inputs, targets, self.packed, self.rows)
+        given = params, {} if inputs is None else inputs, {} if targets is None else targets
+        return self._are_written(*given) or self.bound.reads(params, inputs, targets, self.packed, self.rows)
 
-    def _are_written(self, params: Mapping[Any, Any], inputs: Signals, targets: Signals) -> bool:
-        """Whether all are floats and arrays of floats, as they were."""
+    def _are_written(self, *groups: Any) -> bool:
+        """Whether all are floats and arrays of floats in dictionaries, as they were."""
         places = self._places
-        if places is None or (tuple(params), tuple(inputs), tuple(targets)) != self._keys:
+        if (
+            places is None
+            or any(type(group) is not dict for group in groups)
+            or tuple(map(tuple, groups)) != self._keys
+        ):
             return False
-        given = (*params.values(), *inputs.values(), *targets.values())
+        given = [value for group in groups for value in group.values()]
         for value, (place, shape) in zip(given, places, strict=True):
             if type(value) is np.ndarray:
                 if value.dtype is not _FLOAT or value.shape != shape:

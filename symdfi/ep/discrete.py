@@ -20,8 +20,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from symdfi.compile.kernels import cache, threads
+from symdfi.compile.kernels.compiled import CompiledKernel
 from symdfi.compile.kernels.groups import count_of
-from symdfi.compile.kernels.kernel import CompiledKernel
 from symdfi.dynamics.system import Lagrangian, check_system
 from symdfi.ep.blocks import FULLEST, Blocks, Pattern
 from symdfi.ep.boundary.periodic import PERIODIC

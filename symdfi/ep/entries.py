@@ -15,7 +15,8 @@ import sympy as sp
 from scipy.sparse import csr_array
 
 from symdfi.compile.kernels import threads
-from symdfi.compile.kernels.kernel import CompiledKernel, KernelBuilder
+from symdfi.compile.kernels.compiled import CompiledKernel
+from symdfi.compile.kernels.kernel import KernelBuilder
 from symdfi.compile.passes.jacobian import jacobian
 from symdfi.dynamics.assembly import Assembly, row_major
 from symdfi.dynamics.forces import Sweep

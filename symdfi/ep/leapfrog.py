@@ -10,8 +10,9 @@ from typing import Any
 import sympy as sp
 
 from symdfi.compile.kernels import cache
+from symdfi.compile.kernels.compiled import CompiledKernel
 from symdfi.compile.kernels.groups import Group
-from symdfi.compile.kernels.kernel import CompiledKernel, KernelBuilder
+from symdfi.compile.kernels.kernel import KernelBuilder
 from symdfi.compile.passes.autodiff import adjoint, gradient_loops, tangent
 from symdfi.compile.passes.jacobian import jacobian
 from symdfi.compile.program.loops import Assignment, Variable

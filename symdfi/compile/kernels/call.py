@@ -12,8 +12,8 @@ import numpy as np
 import sympy as sp
 
 from symdfi.compile.kernels import threads
+from symdfi.compile.kernels.compiled import CompiledKernel
 from symdfi.compile.kernels.index_values import IndexValues, ends_of
-from symdfi.compile.kernels.kernel import CompiledKernel
 from symdfi.compile.source.entrances import Entered
 from symdfi.numbers import reals
 

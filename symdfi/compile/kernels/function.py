@@ -10,9 +10,10 @@ import sympy as sp
 
 from symdfi.compile.kernels import call
 from symdfi.compile.kernels.call import BoundFunction, Layout
+from symdfi.compile.kernels.compiled import CompiledKernel
 from symdfi.compile.kernels.counts import counts, sizes_among
 from symdfi.compile.kernels.groups import Group, shape_of
-from symdfi.compile.kernels.kernel import CompiledKernel, KernelBuilder
+from symdfi.compile.kernels.kernel import KernelBuilder
 from symdfi.compile.kernels.outputs import Output, Part, read, sweeps
 from symdfi.compile.program.loops import Variable
 from symdfi.errors import CompileError

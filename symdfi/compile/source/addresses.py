@@ -10,6 +10,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.sigutils import normalize_signature
 from numba.extending import intrinsic
 
 
@@ -45,4 +46,5 @@ def addresses(functions: Mapping[str, Any]) -> np.ndarray:
 
 
 def _kind(text: str) -> Any:
-    return eval(text, {}, vars(types))  # as Numba reads signatures
+    (kind,), _ = normalize_signature(f"void({text})")
+    return kind

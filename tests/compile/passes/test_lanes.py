@@ -7,8 +7,9 @@ import pytest
 import sympy as sp
 
 from symdfi.compile.kernels import cache
+from symdfi.compile.kernels.compiled import CompiledKernel
 from symdfi.compile.kernels.groups import Group
-from symdfi.compile.kernels.kernel import CompiledKernel, KernelBuilder
+from symdfi.compile.kernels.kernel import KernelBuilder
 from symdfi.compile.passes.autodiff import adjoint, gradient_loops
 from symdfi.compile.source import assemble
 

@@ -7,8 +7,9 @@ import pytest
 import sympy as sp
 
 import symdfi as sd
+from symdfi.compile.kernels.compiled import CompiledKernel
 from symdfi.compile.kernels.groups import Group
-from symdfi.compile.kernels.kernel import CompiledKernel, KernelBuilder
+from symdfi.compile.kernels.kernel import KernelBuilder
 from symdfi.symbolic.indexed import normalise
 
 EPS, TINY = np.finfo(float).eps, 1e-30
