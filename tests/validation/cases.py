@@ -163,6 +163,16 @@ def solitons() -> sd.Problem:
     return kdv.MODEL.problem({"points": 600})
 
 
+def modified() -> sd.Problem:
+    """A soliton of the modified Korteweg-de Vries equation by eight Gaussians: fresh, no rule was chosen on it."""
+    equation = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), -6 * u**2 * u.diff(X) - u.diff(X, 3)))
+    return sd.Problem(equation, sd.gaussians([X], 8), _box(20), sd.Grid(600), boundary="in the ansatz")
+
+
+def modified_soliton(points: np.ndarray, times: np.ndarray) -> np.ndarray:
+    return 1 / np.cosh(points + 5 - times[:, None])
+
+
 # V5, V6: fronts and shocks by periodic networks.
 
 PHASES = (
@@ -301,5 +311,8 @@ CASES: dict[str, Case] = {
         functools.cache(fisher), SEED, 3.0, 0.015, -2 + 4 * np.arange(256) / 256, _spectral(_FISHER, SEED)
     ),
     "double well": Case(functools.cache(well), SPILL, 2.0, 0.01, _CIRCLE - np.pi, spilt),
+    "modified Korteweg-de Vries": Case(
+        functools.cache(modified), 1 / sp.cosh(X + 5), 6.0, 0.005, np.linspace(-20, 20, 801), modified_soliton
+    ),
     "soliton of light": Case(functools.cache(light), pulsed, 4.0, 0.005, np.linspace(-12, 12, 401), pulse),
 }  # fmt: skip

@@ -29,7 +29,8 @@ class DFI(Stepper):
     Dirac–Frenkel in the directions kept); as small as the velocity allows unless given (``Budget()``); μ by
     ``Memory()``, and steps that are not to be trusted repeated with a higher γ (``Trust()``). Needs no tuning.
     ``DFI(epsilon=...)``: γ = ε/h, μ = 1, no trust: converges to the equation above as h → 0.
-    ``DFI(gamma=..., mu=0.99, trust=False)``: SPRING; ``mu=0`` Tikhonov.
+    ``DFI(gamma=..., mu=0.99, trust=False)``: SPRING; ``mu=0`` Tikhonov by "euler" (a stage of "rk4" weighs γ/s over
+    the part s of a step, up to four times as much; ``DiracFrenkel(gamma=..., relative=True)`` does not).
 
     ``gamma`` is a number or a ``Budget``, ``mu`` a number or a ``Memory``, ``trust`` a ``Trust``, True or False.
     ``scheme``: a ``Scheme``, or the name of one, "euler" (order 1), "bdf2" (2), "rk4" (stages anchored at one another),
