@@ -159,6 +159,11 @@ class Ansatz(Rebuilt):
                 chosen.append(parameter)
         return tuple(chosen)
 
+    @property
+    def affine(self) -> bool:
+        """Whether û is affine in θ, as a polynomial or a Fourier series with free coefficients is."""
+        return len(self.linear) == len(self.parameters)
+
     def length(self, sizes: Mapping[Any, int] | None = None) -> int:
         """p, with numbers for the sizes that are symbols. ``ValueError`` for a missing or unknown one."""
         given = Lookup(self.sizes, "sizes of the ansatz").read(sizes, lambda name: f"unknown size {name} of the ansatz")

@@ -8,18 +8,22 @@ import sympy as sp
 
 import symdfi as sd
 from symdfi.dfi import Budget
+from symdfi.linalg.anchored.subspace import Entries
 
 X = sp.Symbol("x")
 u = sp.Function("u")(sd.t, X)
 EPS = np.finfo(float).eps
 
 
-def norms(problem, theta, gammas):
-    """‖v_γ‖ by singular values."""
+def exactly(problem, theta, gammas):
+    """‖v_γ‖ and ρ_γ by singular values."""
     jacobian, f = problem.rows(theta, 0.0)
-    left, sigma, _ = np.linalg.svd(jacobian, full_matrices=False)
-    parts = sigma * (left.T @ f)
-    return np.array([np.linalg.norm(parts / (sigma**2 + gamma * sigma[0] ** 2)) for gamma in gammas])
+    left, sigma, right = np.linalg.svd(jacobian, full_matrices=False)
+    found = []
+    for gamma in gammas:
+        v = right.T @ (sigma / (sigma**2 + gamma * sigma[0] ** 2) * (left.T @ f))
+        found.append((np.linalg.norm(v), np.linalg.norm(jacobian @ v - f) / np.linalg.norm(f)))
+    return np.array(found).T
 
 
 @pytest.fixture(scope="module")
@@ -31,57 +35,68 @@ def fronts():
     return problem, theta
 
 
-def test_gamma_is_the_least_within_the_budget(fronts):
+@pytest.mark.parametrize("factor", [1.2, 1.9, 3.0])
+def test_the_first_gamma_is_the_least_that_is_worth_it(fronts, factor):
+    """To what is lost by going in tenths."""
     problem, theta = fronts
-    for factor in (2.0, 4.0):
-        budget = Budget(factor)
-        begun = sd.evolve(problem, theta, (0, 0.01), 0.01, sd.DFI(gamma=budget))
-        # The first γ is one of a sequence: at the next one velocities are over the budget, or there is none.
-        gamma = begun.last.own["budget"]
-        reference, at, below = norms(problem, theta, [budget.reference, gamma, gamma / budget.rise])
-        assert at <= factor * reference * (1 + 1e-3)
-        assert gamma == budget.least or below > factor * reference * (1 - 1e-3)
-        assert budget.least < gamma < budget.reference
+    budget = Budget(factor, first=1e-15)
+    gamma = sd.evolve(problem, theta, (0, 0.01), 0.01, sd.DFI(gamma=budget)).last.own["budget"]
+    assert budget.least <= gamma <= budget.reference
+    tried = np.geomspace(100 * budget.reference, gamma / 10, 200)
+    costs = np.multiply(*exactly(problem, theta, tried))
+    worth = costs <= factor * np.minimum.accumulate(costs)
+    over = tried[~worth].max(initial=0.0)
+    assert over / 10 <= gamma * (1 + 1e-9)
+    assert worth[tried >= 10 * gamma].all()
 
 
-def test_a_run_stays_within_the_budget_but_for_a_moment(fronts):
-    problem, theta = fronts
-    budget = Budget(3.0)
-    motion, over = theta, []
-    for k in range(30):
-        motion = sd.evolve(problem, motion, (0.02 * k, 0.02 * (k + 1)), 0.02, sd.DFI(gamma=budget)).last
-        reference, at = norms(problem, motion.theta, [budget.reference, motion.own["budget"]])
-        over.append(at / reference / budget.factor)
-    assert np.median(over) <= 1
-    assert max(over) <= budget.rise
+def curve(speed, residual):
+    return lambda gamma: (speed(gamma), residual(gamma))
 
 
-def test_no_less_than_the_level_of_the_residual():
-    """γ goes to γ* by bounded factors, to the reference at most."""
-    budget, slow = Budget(), lambda gammas: [1.0 for _ in gammas]
-    last = 10 * budget.least
-    for residual in (0.0, 1.0):
-        assert budget.gamma(slow, last, 2 * last, residual) == pytest.approx(2 * last)
-        assert budget.gamma(slow, last, 0.9 * last, residual) == pytest.approx(0.9 * last)
-        assert budget.gamma(slow, last, 0.5 * last, residual) == last / budget.fall
-        assert budget.gamma(slow, last, np.inf, residual) == pytest.approx(budget.rise * last)
-    assert budget.gamma(slow, budget.reference, np.inf, 1.0) == budget.reference
+def test_where_nothing_costs_gamma_goes_to_the_least():
+    budget = Budget()
+    free = curve(lambda gamma: 1.0, lambda gamma: 1e-9)
+    assert budget.gamma(free, None) == pytest.approx(budget.least)
+    assert budget.gamma(free, 1e-8) == pytest.approx(1e-8 * (budget.least / 1e-8) ** budget.pace)
+    assert budget.gamma(free, budget.least) == pytest.approx(budget.least)
 
 
-def test_below_the_least_where_the_residual_is_small():
-    budget, slow = Budget(), lambda gammas: [1.0 for _ in gammas]
-    last, level = budget.least, budget.least / 2
-    assert budget.gamma(slow, last, level, 1.0) == budget.gamma(slow, last, level, 1e-3) == last
-    assert budget.gamma(slow, last, level, 9e-6) == pytest.approx(max(9e-6**2 / 2, last / budget.fall))
-    assert budget.gamma(slow, last, level, 1e-9) == last / budget.fall
-    assert budget.gamma(slow, budget.floor, 0.0, 0.0) == budget.floor
+def test_a_residual_that_falls_as_fast_is_worth_the_velocity():
+    """ρ ~ √γ at ‖v‖ ~ γ^(−1/4), not at γ^(−1/2)."""
+    falls = lambda gamma: 1e-6 * gamma**0.5  # noqa: E731
+    budget = Budget(pace=1.0)
+    assert budget.gamma(curve(lambda gamma: gamma**-0.25, falls), 1e-8) == pytest.approx(budget.least)
+    # Over 100·reference by γ^(−1/4): at the factor already.
+    assert budget.gamma(curve(lambda gamma: gamma**-0.5, falls), 1e-8) == budget.reference
+    assert budget.gamma(curve(lambda gamma: gamma**-0.3, falls), 1e-8) == pytest.approx(1e-4 * 1.9**-20)
 
 
-def test_over_the_budget_gamma_rises_whatever_the_level():
-    budget, fast = Budget(), lambda gammas: [gamma**-0.5 for gamma in gammas]
-    assert budget.gamma(fast, 1e-9, 0.0, 0.0) == pytest.approx(budget.rise * 1e-9)
-    assert budget.gamma(fast, 1e-9, 1.0, 0.0) == pytest.approx(budget.rise * 1e-9)
-    assert budget.gamma(fast, 1e-6, 0.0, 0.0) <= budget.reference
+def test_no_less_than_what_the_residual_may_drive():
+    budget = Budget(pace=1.0)
+    stays = curve(lambda gamma: 1.0, lambda gamma: 1e-3)
+    assert budget.gamma(stays, 1e-8) == pytest.approx((1e-3 / 140) ** 2)
+    assert budget.gamma(stays, None) == pytest.approx(1e-10)
+    for last in (None, 1e-8):
+        assert budget.gamma(curve(lambda gamma: 1.0, lambda gamma: 0.9), last) == pytest.approx(budget.safe)
+    bold = Budget(safe=1e-3, pace=1.0)
+    assert bold.gamma(curve(lambda gamma: 1.0, lambda gamma: 0.9), 1e-8) == bold.reference
+
+
+def test_of_a_linear_ansatz_velocities_cost_nothing():
+    budget, driven = Budget(pace=1.0), curve(lambda gamma: gamma**-0.5, lambda gamma: 0.5)
+    assert budget.gamma(driven, 1e-7) == budget.reference
+    for last in (None, 1e-7):
+        assert budget.gamma(driven, last, linear=True) == pytest.approx(budget.safe)
+
+
+def test_where_rounding_hides_the_velocity_or_nothing_moves():
+    budget = Budget(pace=1.0)
+    assert budget.gamma(lambda gamma: (1.0, 1e-9) if gamma > 5e-9 else None, 1e-7) == pytest.approx(1e-8)
+    assert budget.gamma(lambda gamma: None, 1e-7) == budget.reference
+    still = curve(lambda gamma: 0.0, lambda gamma: 1.0)
+    assert budget.gamma(still, 1e-7) == pytest.approx(1e-7)
+    assert budget.gamma(still, None) == budget.reference
 
 
 def test_one_run_in_two_parts(fronts):
@@ -93,20 +108,25 @@ def test_one_run_in_two_parts(fronts):
     assert rest.last.own == whole.last.own
 
 
-def test_velocities_by_the_normal_equations_and_by_a_solver(fronts):
-    """Of relative error eps/γ at most, either way; within a subspace they are smaller."""
+def test_curves_by_the_normal_equations_and_by_singular_values(fronts):
+    """Of relative error eps/γ at most, residuals to √eps; within a subspace velocities are smaller."""
     problem, theta = fronts
     solves = sd.dfi.Solves(problem)
     gammas = [1e-3, 1e-6, 1e-9]
-    exact = norms(problem, theta, gammas)
-    found = solves.speeds(sd.QR(), theta, 0.0)(gammas)
-    for own, true, gamma in zip(found, exact, gammas, strict=True):
+    speeds, residuals = exactly(problem, theta, gammas)
+    found = solves.curve(sd.QR(), theta, 0.0)
+    for gamma, speed, residual in zip(gammas, speeds, residuals, strict=True):
         # σ₁ by iteration, to 5e-4 at worst.
-        assert own == pytest.approx(true, rel=2e-3 + 100 * EPS / gamma)
+        assert found(gamma) == pytest.approx((speed, residual), rel=2e-3 + 100 * EPS / gamma)
     few = problem.sampled((problem.points[::10], 10 * problem.weights[::10]))
-    found = sd.dfi.Solves(few).speeds(sd.SVD(), theta, 0.0)(gammas)
-    np.testing.assert_allclose(found, norms(few, theta, gammas), rtol=1e-6)
-    assert sd.dfi.Solves(problem).speeds(sd.Auto(), 0 * theta, 0.0)(gammas) == pytest.approx([0, 0, 0])
+    found = sd.dfi.Solves(few).curve(sd.SVD(), theta, 0.0)
+    np.testing.assert_allclose([found(gamma) for gamma in gammas], exactly(few, theta, gammas).T, rtol=1e-6)
+    assert sd.dfi.Solves(problem).curve(sd.Auto(), 0 * theta, 0.0)(1e-6) == (0, 1)
+    assert sd.dfi.Solves(few).curve(sd.Auto(), 0 * theta, 0.0)(1e-6) == (0, 1)
+    restricted = sd.dfi.Solves(problem)
+    with restricted.within(lambda theta, time, spaces: Entries(np.arange(0, theta.size, 2), theta.size)):
+        less = restricted.curve(sd.QR(), theta, 0.0)(1e-6)
+    assert less[0] < speeds[1] and less[1] > residuals[1]
 
 
 def test_the_normal_equations_are_formed_once(fronts):
@@ -114,7 +134,7 @@ def test_the_normal_equations_are_formed_once(fronts):
     problem, theta = fronts
     solves, anchor = sd.dfi.Solves(problem), np.linspace(-1, 1, theta.size)
     plain = solves.solve(sd.Cholesky(), theta, 0.0, anchor, 1e-6, relative=True)
-    solves.speeds(sd.Cholesky(), theta, 0.0)([1e-6])
+    solves.curve(sd.Cholesky(), theta, 0.0)
     formed = solves.solve(sd.Cholesky(), theta, 0.0, anchor, 1e-6, relative=True)
     np.testing.assert_allclose(formed, plain, atol=100 * EPS / 1e-6 * np.linalg.norm(plain))
 
@@ -130,12 +150,13 @@ def test_with_columns_of_j_alone(fronts):
     ("bad", "message"),
     [
         (dict(factor=1.0), "factor = 1.0 must be larger than 1"),
-        (dict(rise=np.inf), "rise = inf must be larger than 1, and finite"),
-        (dict(fall=0.5), "fall = 0.5 must be larger than 1"),
+        (dict(factor=np.inf), "factor = inf must be larger than 1, and finite"),
+        (dict(driven=0.0), "driven = 0.0 must be positive"),
+        (dict(safe=np.nan), "safe = nan must be positive"),
+        (dict(first=-1.0), "first = -1.0 must be positive"),
+        (dict(pace=1.5), "pace = 1.5 must be positive, and at most 1"),
         (dict(least=1e-14), "least = 1e-14 must be 1e-12 at least"),
         (dict(least=1e-5), "at most reference = 1e-06"),
-        (dict(floor=0.0), "floor = 0.0 must be 1e-15 at least"),
-        (dict(floor=1e-9), "floor = 1e-09 must be 1e-15 at least, and at most least = 5e-11"),
         (dict(reference=np.nan), "at most reference = nan"),
     ],
 )

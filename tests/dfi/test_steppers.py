@@ -35,35 +35,41 @@ def test_memory_fades_with_the_change_of_the_velocity():
     assert memory.mu(Motion(v, 0 * v, 0 * v)) == 1
 
 
-def test_memory_fades_with_the_residual():
-    memory = sd.dfi.Memory(kappa=0.5, residual=0.02)
+def test_memory_fades_with_what_the_residual_may_drive():
+    memory = sd.dfi.Memory(kappa=0.5, driven=2.0)
     v = np.array([3.0, 4.0])
-    assert memory.mu(Motion(v, v, v, {"residual": 0.02})) == pytest.approx(1 / 2)
-    assert memory.mu(Motion(v, v, 0.5 * v, {"residual": 0.04})) == pytest.approx(1 / 6)
+    assert memory.mu(Motion(v, v, v, {"driven": 2.0})) == pytest.approx(1 / 2)
+    assert memory.mu(Motion(v, v, 0.5 * v, {"driven": 4.0})) == pytest.approx(1 / 18)
+    assert memory.mu(Motion(v, v, v, {"driven": np.inf})) == pytest.approx(0, abs=1e-100)
 
 
 @pytest.mark.parametrize("trust", [True, False])
-def test_the_residual_belongs_to_the_run(collapsing, trust):
-    """At the first stage of the last step."""
+@pytest.mark.parametrize("setting", [dict(gamma=1e-4), dict(epsilon=1e-3, mu=sd.dfi.Memory())])
+def test_what_the_residual_may_drive_belongs_to_the_run(collapsing, trust, setting):
+    """‖r‖σ₁/(2√γ ‖f‖) at the first stage of the last step."""
     problem, theta0 = collapsing
-    solution = sd.evolve(problem, theta0, (0, 0.01), 0.01, sd.DFI(gamma=1e-4, trust=trust, scheme="euler"))
+    solution = sd.evolve(problem, theta0, (0, 1e-3), 1e-3, sd.DFI(trust=trust, scheme="euler", **setting))
     rows, f = problem.rows(theta0, 0.0)
-    residual = rows @ solution.velocity[0] - f
-    assert solution.last.own["residual"] == pytest.approx(np.linalg.norm(residual) / np.linalg.norm(f))
-
-
-@pytest.mark.parametrize("trust", [True, False])
-@pytest.mark.parametrize("scheme", ["euler", "rk4", "tr-bdf2"])
-def test_the_level_belongs_to_the_run(collapsing, trust, scheme):
-    """γ* is where the most that a solve makes of the residual in any direction of J, ‖r‖/(2√γ σ₁), is ‖v‖."""
-    problem, theta0 = collapsing
-    stepper = sd.DFI(gamma=sd.dfi.Budget(), trust=trust, scheme=scheme)
-    solution = sd.evolve(problem, theta0, (0, 1e-3), 1e-3, stepper)
-    rows, f = problem.rows(theta0, 0.0)
-    v = solution.velocity[0]
-    level = (np.linalg.norm(rows @ v - f) / (2 * np.linalg.norm(v) * np.linalg.norm(rows, 2))) ** 2
+    left = np.linalg.norm(rows @ solution.velocity[0] - f) / np.linalg.norm(f)
+    gamma = setting.get("gamma") or 1.0 / np.linalg.norm(rows, 2) ** 2
     # σ₁ by iteration, to 5e-4 at worst.
-    assert solution.last.own["level"] == pytest.approx(level, rel=2e-3)
+    assert solution.last.own["driven"] == pytest.approx(left / (2 * gamma**0.5), rel=2e-3)
+
+
+@pytest.mark.parametrize("mu", [0.0, 0.3, 0.99])
+def test_a_steady_velocity_is_the_same_in_every_scheme(mu):
+    """û = a, a' = 1 by two equal parameters, whose sum alone is seen: γ(1 − μ) is left on it."""
+    a, b = sp.symbols("a b")
+    equation = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), 1 + 0 * u))
+    problem = sd.Problem(equation, sd.Ansatz((a + b) * (1 + X**2), [X], [a, b]), sd.Box([(0, 1)]), sd.Grid(16))
+    rows, f = problem.rows(np.array([0.3, 0.2]), 0.0)
+    weight = 0.1 * (1 - mu) * np.linalg.norm(rows, 2) ** 2
+    steady = np.linalg.solve(rows.T @ rows + weight * np.eye(2), rows.T @ f)
+    for scheme in ("euler", "rk4", "esdirk4", "tr-bdf2", "implicit-euler"):
+        stepper = sd.DFI(gamma=0.1, mu=mu, trust=False, scheme=scheme)
+        solution = sd.evolve(problem, [0.3, 0.2], (0, 40), 0.05, stepper)
+        # σ₁ by iteration, to 5e-4 at worst.
+        np.testing.assert_allclose((solution.theta[-1] - solution.theta[-2]) / 0.05, steady, rtol=1e-3)
 
 
 def test_a_run_that_comes_to_rest_is_not_a_solution(collapsing):
@@ -118,7 +124,7 @@ def test_a_problem_without_trouble_never_sees_trust(collapsing):
     problem = sd.Problem(pde, sd.Ansatz(waves, [X], [a, b]), sd.Box([(0, 2 * np.pi)], periodic=True), sd.Grid(32))
     theta0 = [1, 0.5, 0.2, 0.3, -0.4, 0.1]
     solution = sd.evolve(problem, theta0, (0, 1), 0.05)
-    assert solution.last.own["budget"] <= solution.last.own["gamma"] < sd.dfi.Budget().least
+    assert solution.last.own["budget"] <= solution.last.own["gamma"] < 2 * sd.dfi.Budget().least
     x = np.linspace(0, 6, 50)
     np.testing.assert_allclose(solution.evaluate(x), problem.evaluate(theta0, x - 1), atol=1e-5)
 
@@ -143,8 +149,8 @@ def test_trust_refuses_bad_settings(bad, message):
 def test_memory_and_the_stepper_refuse_bad_settings():
     with pytest.raises(ValueError, match="kappa = 0 must be positive"):
         sd.dfi.Memory(0)
-    with pytest.raises(ValueError, match="residual = -1 must be positive"):
-        sd.dfi.Memory(residual=-1)
+    with pytest.raises(ValueError, match="driven = -1 must be positive"):
+        sd.dfi.Memory(driven=-1)
     with pytest.raises(TypeError, match="mu = 'much' is no number and no Memory"):
         sd.DFI(mu="much")
     with pytest.raises(TypeError, match="trust = 2 is no Trust"):

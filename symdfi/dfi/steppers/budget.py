@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,76 +10,96 @@ import numpy as np
 from symdfi.numbers import one_real
 from symdfi.showing import Settings
 
-#: ``speeds(gammas)``: ‖v‖ of v = argmin ‖J v − f‖² + γσ₁²‖v‖² for several γ.
-Speeds = Callable[[Sequence[float]], list[float]]
+#: ``curve(gamma)``: ‖v‖ and ‖J v − f‖/‖f‖ of v = argmin ‖J v − f‖² + γσ₁²‖v‖², None where γ is too small for them to
+#: be told.
+Curve = Callable[[float], tuple[float, float] | None]
 
 
 @dataclass(frozen=True)
 class Budget(Settings):
-    """γ, in units of σ₁(J)², as small as the velocity allows: ‖v_γ‖ ≤ ``factor``·‖v_ref‖, where
-    v_γ = argmin ‖J v − f‖² + γσ₁²‖v‖² and v_ref is the one of γ = ``reference``.
+    """γ, in units of σ₁(J)², as small as what it takes off the residual is worth in velocity.
 
-    What weak directions of J take off the residual they cost in velocity, ‖v_γ‖ ~ γ^(−1/2) in the worst case. Where
-    û can follow f, v_γ hardly changes with γ, and γ goes down to ``least``. Where it cannot, weak directions are driven
-    by a residual that they do not take away. Their velocity is sensitive, for with H = Σ r_s ∂²û_s/∂θ² small changes of
-    θ grow at the rate of (JᵀJ + γ)⁻¹H, and θ runs to where J is worse still. (The Korteweg–de Vries equation with ten
-    Gaussians: from 20 a unit of time at γ = 1e-6 to 200 at 1e-8, for a tenth of the residual.)
+    v_γ = argmin ‖J v − f‖² + γσ₁²‖v‖² leaves the relative residual ρ_γ = ‖J v_γ − f‖/‖f‖. What weak directions of J
+    take off it they cost in velocity, and their velocity is sensitive: with H = Σ r_s ∂²û_s/∂θ² small changes of θ grow
+    at the rate of (JᵀJ + γ)⁻¹H, and θ runs to where J is worse still. (Over the cases of tests/validation/cases.py the
+    best γ of Tikhonov's method, 1e-12 to 1e-6, is just above the one at which that rate begins to rise with 1/γ.) From
+    γ = 100·``reference`` downwards a smaller one is worth its velocity as long as
 
-    What a residual r drives in weak directions, at most ‖r‖/(2√γ σ₁), shall be no more than the velocity v itself:
-    γ ≥ γ* = (‖r‖/(2‖v‖))²/σ₁², with r and v of the last step, up to ``reference``. Where γ* is below ``least``, and û
-    follows f but for a small relative residual ρ, γ goes down to ρ²/2 (not below ``floor``): what the residual drives
-    is then no more than the velocity of strong directions, ‖f‖/σ₁.
+        ρ_γ^w ‖v_γ‖  ≤  ``factor`` · min over larger γ' of ρ_γ'^w ‖v_γ'‖,    w = 1/2,
 
-    From step to step γ falls by ``fall`` at most (by ``Trust.fall`` where that is slower), and rises by ``rise``.
+    and what the residual may drive in weak directions, at most ‖r‖/(2√γ σ₁), is no more than ``driven`` times ‖f‖/σ₁,
+    or γ is ``safe``.
+    The aim is the smallest such γ, between ``reference`` and ``least``. γ goes to it by the share ``pace`` of the way,
+    of log γ, a step: the velocities of a moment (a wave at its turning point) are none to judge by.
 
-    Tried instead, on the cases of tests/validation/cases.py: a γ for all problems (best between 1e-6, Korteweg–de
-    Vries, and 1e-12, Burgers), a residual within 10 % to 100 % of the least one (the breather 4e-2 to 2e-1, here 3e-3),
-    and the corner of the curve of residual and velocity (the double well 6e-3 to 3e-2, here 6e-4): both take γ too
-    large where û is poor already, and make it poorer.
+    At the start w = 1, and instead of the second bound γ ≥ ``first``·ρ_γ, a lower one where ρ is large: a fit leaves
+    parameters where velocities have to be large at first, and what is not followed then is lost.
+
+    Tried instead: one γ for all problems (best between 1e-6, Korteweg–de Vries, and 1e-12, Burgers); a bound on ‖v_γ‖
+    alone, in units of the one of γ = 1e-6 (does not hold Korteweg–de Vries) or 1e-4 (Burgers' front 7e-4, here 4e-5);
+    the velocities of θ in units of what each moves û (Korteweg–de Vries 7e-2, here 5e-3); γ ≥ (‖r‖/(2‖v‖σ₁))², which
+    runs away, for a larger γ makes a larger r (a soliton of the modified Korteweg–de Vries equation 5e-3, here 8e-6).
     """
 
-    factor: float = 4.0
+    factor: float = 1.9
     reference: float = 1e-6
-    #: A little less than what normal equations serve in the stages of RK4: ``linalg.Auto`` takes QR factors there, with
-    #: smaller rounding errors in weak directions (V10's squeezed state: 5e-10, where normal equations give 2e-7).
-    least: float = 5e-11
-    floor: float = 1e-13
-    rise: float = 3.0
-    fall: float = 1.2
+    least: float = 1e-12
+    driven: float = 70.0
+    first: float = 1e-7
+    safe: float = 5e-10
+    pace: float = 0.1
 
     def __post_init__(self) -> None:
-        for name in ("factor", "rise", "fall"):
-            if not 1 < one_real(getattr(self, name), name) < np.inf:
-                raise ValueError(f"{name} = {getattr(self, name)} must be larger than 1, and finite")
+        if not 1 < one_real(self.factor, "factor") < np.inf:
+            raise ValueError(f"factor = {self.factor} must be larger than 1, and finite")
+        for name in ("driven", "first", "safe"):
+            if not one_real(getattr(self, name), name) > 0:
+                raise ValueError(f"{name} = {getattr(self, name)} must be positive")
+        if not 0 < one_real(self.pace, "pace") <= 1:
+            raise ValueError(f"pace = {self.pace} must be positive, and at most 1")
         # Below, normal equations do not tell how fast parameters move.
         if not 1e-12 <= one_real(self.least, "least") <= one_real(self.reference, "reference") < np.inf:
             raise ValueError(
                 f"least = {self.least} must be 1e-12 at least, and at most reference = {self.reference}, "
                 "which must be finite"
             )
-        if not 1e-15 <= one_real(self.floor, "floor") <= self.least:
-            raise ValueError(f"floor = {self.floor} must be 1e-15 at least, and at most least = {self.least}")
 
-    def gamma(self, speeds: Speeds, last: float | None, level: float, residual: float) -> float:
-        """γ of a step, after one of γ = ``last``, γ* = ``level`` and ρ = ``residual``; of the first one if ``last`` is
-        None."""
+    def gamma(self, curve: Curve, last: float | None, *, linear: bool = False) -> float:
+        """γ of a step after one of γ = ``last``, of the first one if that is None; of an ansatz ``linear`` in θ as
+        small as its residual allows, for there H = 0."""
         if last is None:
-            return self._first(speeds)
-        aim = level if level > self.least else min(self.least, max(residual**2 / 2, self.floor))
-        lower = max(last / self.fall, min(self.rise * last, aim, self.reference))
-        allowed, found = speeds([self.reference, lower])
-        allowed *= self.factor
-        if found <= allowed:
-            return lower
-        (found,) = speeds([last])
-        if found <= allowed or allowed == 0:
-            return max(last, lower)
-        return max(lower, min(last * min(self.rise, (found / allowed) ** 2), self.reference))
+            return self._aim(curve, self.reference, linear, 1.0, lambda residual: min(self.first * residual, self.safe))
+        aim = self._aim(curve, last, linear, 0.5, lambda residual: min((residual / (2 * self.driven)) ** 2, self.safe))
+        return float(np.clip(last ** (1 - self.pace) * aim**self.pace, self.least, self.reference))
 
-    def _first(self, speeds: Speeds) -> float:
-        """The smallest of a sequence for which it, and all that are larger, are within the budget."""
-        count = int(np.ceil(np.log(self.reference / self.least) / np.log(self.rise))) + 1
-        tried = np.geomspace(self.reference, self.least, count) if count > 1 else np.array([self.reference])
-        found = np.array(speeds(tried.tolist()))
-        within = np.cumprod(found <= self.factor * found[0]).sum()
-        return float(tried[max(within, 1) - 1])
+    def _aim(self, curve: Curve, still: float, linear: bool, worth: float, enough: Callable[[float], float]) -> float:
+        """The smallest γ that is worth its velocity and ``enough`` for its residual; ``still`` if nothing moves."""
+        cheapest, above = np.inf, None
+        for gamma in self._tried():
+            point = curve(gamma)
+            if point is None:
+                break
+            speed, residual = point
+            if not speed > 0:
+                return still
+            cost = worth * np.log(residual) + (0.0 if linear else np.log(speed))
+            cheapest = min(cheapest, cost)
+            if gamma > self.reference:
+                continue
+            rooms = np.log(self.factor) + cheapest - cost, np.log(gamma / enough(residual))
+            if min(rooms) < 0:
+                if above is None:
+                    return self.reference
+                # Linear in log γ in between.
+                share = min(was / (was - room) for was, room in zip(above[1], rooms, strict=True) if room < 0)
+                return above[0] * (gamma / above[0]) ** share
+            above = gamma, rooms
+        return above[0] if above else self.reference
+
+    def _tried(self) -> Iterator[float]:
+        """Powers of ten times ``reference``, from 100·``reference`` on, and ``least``."""
+        power = 2
+        while (gamma := self.reference * 10.0**power) > 1.5 * self.least:
+            yield gamma
+            power -= 1
+        yield self.least

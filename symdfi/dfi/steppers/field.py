@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,15 +16,13 @@ from symdfi.linalg import AnchoredSolver
 class AnchoredField:
     """v = argmin ‖J v − f‖² + γ‖v − μ a‖² by ``solver``, γ in units of σ₁(J)² if ``relative``.
 
-    ``weights(span, fade)`` gives γ and μ over a part of a step (``schemes.Field``). ``unit`` is the unit of γ at the
-    first solve, NaN before it.
+    ``weights(span, fade)`` gives γ and μ over a part of a step (``schemes.Field``).
     """
 
     solves: Solves
     solver: AnchoredSolver
     weights: Callable[[float, float], tuple[float, float]]
     relative: bool
-    unit: float = field(default=np.nan, init=False)
 
     @property
     def problem(self) -> Problem:
@@ -34,9 +32,7 @@ class AnchoredField:
         self, theta: np.ndarray, time: float, anchor: np.ndarray, *, span: float = 1.0, fade: float = 1.0
     ) -> np.ndarray:
         gamma, mu = self.weights(span, fade)
-        v = self.solves.solve(self.solver, theta, time, anchor, gamma, relative=self.relative, mu=mu)
-        self._note()
-        return v
+        return self.solves.solve(self.solver, theta, time, anchor, gamma, relative=self.relative, mu=mu)
 
     def change(
         self, stage: Problem, theta: np.ndarray, time: float, v: np.ndarray, anchor: np.ndarray, *, span: float = 1.0,
@@ -45,14 +41,8 @@ class AnchoredField:
         gamma, mu = self.weights(span, fade)
         target = mu * anchor
         y = self.solves.solve(self.solver, theta, time, target - v, gamma, relative=self.relative, rows_of=stage)
-        self._note()
         assert self.solves.last is not None
         return y, self.solves.last.gamma, target
-
-    def _note(self) -> None:
-        if np.isnan(self.unit):
-            assert self.solves.last is not None
-            self.unit = self.solves.last.sigma_max**2 if self.relative else 1.0
 
     def allowed(self, theta: np.ndarray, time: float, v: np.ndarray) -> np.ndarray:
         return self.solves.allowed(theta, time, v)

@@ -12,11 +12,9 @@ from symdfi.dfi.steppers.budget import Budget
 from symdfi.dfi.steppers.field import AnchoredField
 from symdfi.dfi.steppers.memory import Memory
 from symdfi.dfi.steppers.solves import Solves
-from symdfi.dfi.steppers.trust import Trust, residuals
+from symdfi.dfi.steppers.trust import Trust, residual_of
 from symdfi.linalg import AnchoredSolver, Auto, TruncatedSVD
 from symdfi.numbers import one_real
-
-_TINY = float(np.finfo(float).tiny)
 
 
 @dataclass(frozen=True)
@@ -26,11 +24,10 @@ class DFI(Stepper):
     Each solve is ``min ‖J v − f‖² + γ‖v − μ a‖²``, a the last velocity. Three ways of use:
 
     ``DFI()``, or ``DFI(gamma=...)``: γ relative to σ₁(J)², in a step of length h what ε/h is (converges to
-    Dirac–Frenkel in the directions kept); as small as the velocity allows unless given (``Budget()``); μ by
+    Dirac–Frenkel in the directions kept); as small as is worth it in velocity unless given (``Budget()``); μ by
     ``Memory()``, and steps that are not to be trusted repeated with a higher γ (``Trust()``). Needs no tuning.
     ``DFI(epsilon=...)``: γ = ε/h, μ = 1, no trust: converges to the equation above as h → 0.
-    ``DFI(gamma=..., mu=0.99, trust=False)``: SPRING; ``mu=0`` Tikhonov by "euler" (a stage of "rk4" weighs γ/s over
-    the part s of a step, up to four times as much; ``DiracFrenkel(gamma=..., relative=True)`` does not).
+    ``DFI(gamma=..., mu=0.99, trust=False)``: SPRING; ``mu=0`` Tikhonov.
 
     ``gamma`` is a number or a ``Budget``, ``mu`` a number or a ``Memory``, ``trust`` a ``Trust``, True or False.
     ``scheme``: a ``Scheme``, or the name of one, "euler" (order 1), "bdf2" (2), "rk4" (stages anchored at one another),
@@ -86,9 +83,8 @@ class DFI(Stepper):
         if isinstance(self.gamma, int | float):
             return self.gamma
         budget = self.gamma or Budget()
-        own = motion.own
-        speeds = solves.speeds(self.solver, motion.theta, time)
-        return budget.gamma(speeds, own.get("budget"), own.get("level", np.inf), own.get("residual", 1.0))
+        curve = solves.curve(self.solver, motion.theta, time)
+        return budget.gamma(curve, motion.own.get("budget"), linear=solves.problem.ansatz.affine)
 
     @staticmethod
     def _of_epsilon(epsilon: float, h: float) -> float:
@@ -109,18 +105,25 @@ class DFI(Stepper):
         mu = memory.mu(motion) if isinstance(memory, Memory) else memory
 
         def attempt(gamma: float, mu: float) -> Step:
-            field = self._field(solves, gamma, mu)
-            step = scheme.step(field, motion, time, h)
-            return replace(step, motion=replace(step.motion, own={"unit": field.unit}))
+            step = scheme.step(self._field(solves, gamma, mu), motion, time, h)
+            return replace(step, motion=replace(step.motion, own={"weight": self._relative(solves, gamma)}))
 
         step = attempt(least, mu) if trust is None else trust.step(solves.problem, attempt, motion, h, mu, least)
         own = dict(step.motion.own)
-        if trust is None and (self._adapts or isinstance(memory, Memory)):
-            own |= residuals(solves.problem, step.stages[0])
-        unit, behind = own.pop("unit"), own.pop("lag", None)
+        weight, left = own.pop("weight"), own.pop("residual", None)
         if self._adapts:
-            own |= {"budget": least, "level": (behind / 2) ** 2 / max(unit, _TINY)}
+            own["budget"] = least
+        if isinstance(memory, Memory):
+            left = residual_of(solves.problem, step.stages[0]) if left is None else left
+            own["driven"] = left / (2 * weight**0.5) if weight > 0 else np.inf if left > 0 else 0.0
         return replace(step, motion=replace(step.motion, own=own))
+
+    def _relative(self, solves: Solves, gamma: float) -> float:
+        """γ in units of σ₁(J)² of the last solve, where memory asks for it."""
+        if self.epsilon is None or not isinstance(self._memory, Memory):
+            return gamma
+        assert solves.last is not None
+        return gamma / solves.last.sigma_max**2
 
     def velocity(self, solves: Solves, motion: Motion, time: float, h: float) -> np.ndarray:
         last = motion.own.get("budget") if self._adapts else None
@@ -142,6 +145,11 @@ class DFI(Stepper):
         return velocity
 
     def _field(self, solves: Solves, gamma: float, mu: float) -> AnchoredField:
-        return AnchoredField(
-            solves, self.solver, lambda span, fade: (gamma / span, mu**fade), relative=self.epsilon is None
-        )
+        # A steady v is the same in every scheme: the parts of a step leave the weight γ(1 − μ) on it, as a whole one.
+        faded = np.log(mu) if mu > 0 else -np.inf
+
+        def weights(span: float, fade: float) -> tuple[float, float]:
+            share = fade * np.expm1(faded) / np.expm1(fade * faded) if faded < 0 < fade else 1.0
+            return gamma * share / span, mu**fade
+
+        return AnchoredField(solves, self.solver, weights, relative=self.epsilon is None)

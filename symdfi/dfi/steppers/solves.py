@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -10,8 +10,9 @@ import numpy as np
 
 from symdfi.dfi.problem import Problem
 from symdfi.dfi.source import Rows, Workspace
+from symdfi.errors import SingularMatrixError
 from symdfi.linalg import AnchoredSolution, AnchoredSolver
-from symdfi.linalg.anchored.normal import minimiser_norms
+from symdfi.linalg.anchored.normal import tikhonov_curve
 from symdfi.linalg.anchored.source import Formed
 from symdfi.linalg.anchored.subspace import Subspace, solve_within
 from symdfi.linalg.subnormals import flushed
@@ -20,6 +21,7 @@ from symdfi.linalg.subnormals import flushed
 SpaceRule = Callable[[np.ndarray, float, list[Subspace]], Subspace]
 #: The most parameters whose normal equations are formed to see how fast they move.
 _FORMED = 2**14
+_EPS = float(np.finfo(float).eps)
 
 
 @dataclass
@@ -56,24 +58,36 @@ class Solves:
         self.last = solve_within(spaces, solver, source, anchor, gamma, relative=relative, mu=mu)
         return self.last.v
 
-    def speeds(
+    def curve(
         self, solver: AnchoredSolver, theta: np.ndarray, time: float
-    ) -> Callable[[Sequence[float]], list[float]]:
-        """‖argmin ‖J v − f‖² + γσ₁²‖v‖²‖ at θ for several γ.
+    ) -> Callable[[float], tuple[float, float] | None]:
+        """‖v‖ and ‖J v − f‖/‖f‖ of v = argmin ‖J v − f‖² + γσ₁²‖v‖² at θ, by γ; None where γ is too small to tell.
 
-        By normal equations, which serve the next solve too if it is at the same θ; by ``solver`` where there are fewer
-        rows than parameters, very many of these, or velocities are restricted.
+        By normal equations, which serve the next solve too if it is at the same θ; by singular values where there are
+        fewer rows than parameters; by ``solver`` where there are very many of these, or velocities are restricted.
         """
         rows = self._at(theta, time)
         n, p = rows.shape() or (0, 0)
-        if self._rules or n < p or p > _FORMED:
-            zero = np.zeros(theta.size)
-            solve = lambda gamma: self.solve(solver, theta, time, zero, gamma, relative=True)  # noqa: E731
-            return lambda gammas: [float(np.linalg.norm(solve(gamma))) for gamma in gammas]
+        if self._rules or p > _FORMED:
+            return lambda gamma: self._point(solver, theta, time, gamma)
+        if n < p:
+            return _by_singular_values(*rows.whole())
         with flushed():
             formed = rows.normal(None)
         self._formed = theta, time, Formed(rows, formed, self.workspace.lender)
-        return lambda gammas: minimiser_norms(formed.grams, formed.gradient, gammas, self.workspace.lender)
+        _, side = self.problem.tangents(theta, np.zeros(p), time, fresh=False)
+        return tikhonov_curve(formed.grams, formed.gradient, float(np.linalg.norm(side)), self.workspace.lender)
+
+    def _point(
+        self, solver: AnchoredSolver, theta: np.ndarray, time: float, gamma: float
+    ) -> tuple[float, float] | None:
+        try:
+            v = self.solve(solver, theta, time, np.zeros(theta.size), gamma, relative=True)
+        except SingularMatrixError:
+            return None
+        moved, side = self.problem.tangents(theta, v, time, fresh=False)
+        left, size = float(np.linalg.norm(moved - side)), float(np.linalg.norm(side))
+        return float(np.linalg.norm(v)), max(left / size, _EPS) if size > 0 else 1.0
 
     def allowed(self, theta: np.ndarray, time: float, v: np.ndarray) -> np.ndarray:
         """The part of v among the velocities that there are."""
@@ -107,3 +121,19 @@ class Solves:
     def fault(self) -> str | None:
         """What is not finite (or too large to be squared) in the latest rows, and where; None if nothing is."""
         return None if self.rows is None else self.rows.fault()
+
+
+def _by_singular_values(jacobian: np.ndarray, f: np.ndarray) -> Callable[[float], tuple[float, float]]:
+    left, sigma, _ = np.linalg.svd(jacobian, full_matrices=False)
+    parts, size = left.T @ f, float(np.linalg.norm(f))
+    beside = float(np.linalg.norm(f - left @ parts))
+
+    def point(gamma: float) -> tuple[float, float]:
+        if not (sigma[0] > 0 and size > 0):
+            return 0.0, 1.0
+        square = gamma * sigma[0] ** 2
+        shares = parts / (sigma**2 + square)
+        residual = float(np.hypot(np.linalg.norm(square * shares), beside)) / size
+        return float(np.linalg.norm(sigma * shares)), max(residual, _EPS)
+
+    return point

@@ -91,7 +91,6 @@ class Trust(Settings):
             "gamma": found if found > gamma else max(least, self.fall * gamma),
             "excess": max(left, self.fall * motion.own.get("excess", 0.0)),
             "residual": best.residual,
-            "lag": best.lag,
             "stuck": stuck,
         }
         return replace(best.step, motion=replace(best.step.motion, own={**best.step.motion.own, **own}))
@@ -115,16 +114,15 @@ class Trust(Settings):
             # Singular, or rows that are not finite: of a mistake in a scheme the second trial says the same again.
             return _Trial(None, np.inf, 0.0, fault=fault)
         allowed += self.tolerance * h * rates[0]
-        residual, first = residuals[0] / max(rates[0], _TINY), step.stages[0].velocity
+        residual = residuals[0] / max(rates[0], _TINY)
         defect = defect if np.isfinite(defect) else np.inf
-        return _Trial(step, defect, allowed, residual, residuals[0] / max(float(np.linalg.norm(first)), _TINY))
+        return _Trial(step, defect, allowed, residual)
 
 
-def residuals(problem: Problem, stage: Stage) -> dict[str, float]:
-    """‖J v − f‖/‖f‖ ("residual") and ‖J v − f‖/‖v‖ ("lag") of a stage."""
+def residual_of(problem: Problem, stage: Stage) -> float:
+    """‖J v − f‖/‖f‖ of a stage."""
     moved, side = problem.tangents(stage.theta, stage.velocity, stage.time, fresh=False)
-    left, rate, speed = (float(np.linalg.norm(a)) for a in (moved - side, side, stage.velocity))
-    return {"residual": left / max(rate, _TINY), "lag": left / max(speed, _TINY)}
+    return float(np.linalg.norm(moved - side)) / max(float(np.linalg.norm(side)), _TINY)
 
 
 @dataclass(frozen=True)
@@ -132,9 +130,8 @@ class _Trial:
     step: Step | None
     defect: float
     allowed: float
-    #: ‖r‖/‖f‖ and ‖r‖/‖v‖ of the first stage.
+    #: ‖r‖/‖f‖ of the first stage.
     residual: float = 1.0
-    lag: float = np.inf
     fault: Exception | None = None
 
     @property

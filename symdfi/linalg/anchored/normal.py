@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.linalg import get_blas_funcs, get_lapack_funcs
@@ -75,14 +75,27 @@ def solved(factor: TriangularFactor | BlockFactor, right: Array) -> Array:
     return np.concatenate([solved(*one) for one in zip(factor.parts, np.split(right, ends[:-1]), strict=True)])
 
 
-def minimiser_norms(grams: Sequence[Array], gradient: Array, gammas: Sequence[float], lender: Lender) -> list[float]:
-    """||(G + gamma sigma_1^2 I)^-1 gradient|| for several gamma, of diagonal blocks of G = J^T J that stay as they
-    are."""
+def tikhonov_curve(
+    grams: Sequence[Array], gradient: Array, size: float, lender: Lender
+) -> Callable[[float], tuple[float, float] | None]:
+    """||v|| and ||J v - f||, in units of ||f|| = ``size``, of v = (G + gamma sigma_1^2 I)^-1 gradient, by gamma; of
+    diagonal blocks of G = J^T J that stay as they are.
+
+    None where rounding errors eat pivots. A residual is told from what v takes off ||f||^2, so down to
+    sqrt(roundoff) ||f||, which is added to it.
+    """
     square = max(_sigma_max(gram) for gram in grams) ** 2
-    if square == 0:
-        return [0.0] * len(gammas)
-    norms = []
-    for gamma in gammas:
-        factor = factorised_blocks([lender.copied(gram) for gram in grams], gamma * square, False)
-        norms.append(float(np.linalg.norm(solved(factor, gradient))))
-    return norms
+
+    def point(gamma: float) -> tuple[float, float] | None:
+        if square == 0:
+            return 0.0, 1.0
+        try:
+            factor = factorised_blocks([lender.copied(gram) for gram in grams], gamma * square, False)
+        except SingularMatrixError:
+            return None
+        v = solved(factor, gradient)
+        speed = float(np.linalg.norm(v))
+        left = size**2 - float(gradient @ v) - gamma * square * speed**2
+        return speed, (max(left / size**2, 0.0) + _EPS) ** 0.5 if size > 0 else 1.0
+
+    return point
