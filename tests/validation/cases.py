@@ -164,7 +164,7 @@ def solitons() -> sd.Problem:
 
 
 def modified() -> sd.Problem:
-    """A soliton of the modified Korteweg-de Vries equation by eight Gaussians: fresh, no rule was chosen on it."""
+    """A soliton of the modified Korteweg-de Vries equation by eight Gaussians."""
     equation = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), -6 * u**2 * u.diff(X) - u.diff(X, 3)))
     return sd.Problem(equation, sd.gaussians([X], 8), _box(20), sd.Grid(600), boundary="in the ansatz")
 
@@ -212,8 +212,7 @@ def squeezed(points: np.ndarray, times: np.ndarray) -> np.ndarray:
     return np.stack([schrodinger.exact(schrodinger.MODEL.settings, points, time) for time in times])
 
 
-# Further cases: a front and a double well, on which the budget was chosen too, and a soliton of light, on which
-# nothing was.
+# Further cases, on which the budget was chosen too: a front, a double well and a soliton of light.
 
 
 def fisher() -> sd.Problem:
@@ -271,10 +270,57 @@ def pulsed(problem: sd.Problem) -> np.ndarray:
     return sd.fit(problem, (nodes, moving(nodes)), start=start)
 
 
+# Fresh cases, on which no rule was chosen.
+
+
+def nagumo() -> sd.Problem:
+    reaction = 4 * u * (1 - u) * (u - sp.Float(0.3))
+    equation = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), sp.Float(2e-2) * u.diff(X, 2) + reaction))
+    return sd.Problem(equation, sd.gaussians([X], 9, period=[6]), _box(3, periodic=True), sd.Grid(256))
+
+
+def lone() -> sd.Problem:
+    """One soliton of the Korteweg-de Vries equation by six Gaussians."""
+    return sd.Problem(kdv.EQUATION, sd.gaussians([X], 6, period=[20]), _box(10, periodic=True), sd.Grid(400))
+
+
+def travelling(points: np.ndarray, times: np.ndarray) -> np.ndarray:
+    away = (points + 4 - 2 * times[:, None] + 10) % 20 - 10
+    return 1 / np.cosh(away / np.sqrt(2)) ** 2
+
+
+def steepening() -> sd.Problem:
+    """Burgers' equation by ten Gaussians."""
+    equation = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), sp.Float(5e-2) * u.diff(X, 2) - u * u.diff(X)))
+    box = sd.Box([(-sp.pi, sp.pi)], periodic=True)
+    return sd.Problem(equation, sd.gaussians([X], 10, period=[PI2]), box, sd.Grid(256))
+
+
+def carried() -> sd.Problem:
+    """Advection of a bump by a network."""
+    equation = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), sp.Float(2e-3) * u.diff(X, 2) - u.diff(X)))
+    return sd.Problem(equation, sd.mlp([X], [7, 7], period=[2]), _box(1, periodic=True), sd.Grid(256))
+
+
+def flames() -> sd.Problem:
+    """The Kuramoto-Sivashinsky equation by a network: stiff, steps of RK4 are at the end of their stability."""
+    linear = -sp.Float(0.5) * u.diff(X, 2) - sp.Float(0.05) * u.diff(X, 4)
+    equation = sd.EvolutionEquation(sp.Eq(u.diff(sd.t), linear - u * u.diff(X)))
+    box = sd.Box([(0, PI2)], periodic=True)
+    return sd.Problem(equation, sd.mlp([X], [8, 8], period=[PI2]), box, sd.Grid(256))
+
+
+SWELL, HUMP = sp.Float(0.9) * sp.exp(-2 * X**2), sp.exp(2 * sp.cos(X) - 2)
+LUMP, RIPPLE = sp.exp(3 * sp.cos(sp.pi * X) - 3), sp.cos(X) + sp.sin(2 * X) / 3
+
 _advection = functools.cache(advection)
 _FISHER = SpectralProblem(-2, 2, lambda k: 2 - 1e-2 * k**2, np.ones_like, lambda v: -2 * v**2)
 _ALLEN = SpectralProblem(0, 2 * np.pi, lambda k: 1 - 5e-3 * k**2, np.ones_like, lambda v: -(v**3))
 _BURGERS = SpectralProblem(-1, 1, lambda k: -1e-3 * k**2, lambda k: -0.5j * k, np.square)
+_NAGUMO = SpectralProblem(-3, 3, lambda k: -1.2 - 2e-2 * k**2, np.ones_like, lambda v: 5.2 * v**2 - 4 * v**3)
+_STEEP = SpectralProblem(-np.pi, np.pi, lambda k: -5e-2 * k**2, lambda k: -0.5j * k, np.square)
+_CARRIED = SpectralProblem(-1, 1, lambda k: -1j * k - 2e-3 * k**2, np.ones_like, np.zeros_like)
+_FLAMES = SpectralProblem(0, 2 * np.pi, lambda k: 0.5 * k**2 - 0.05 * k**4, lambda k: -0.5j * k, np.square)
 _CIRCLE = 2 * np.pi * np.arange(256) / 256
 _AXIS = np.linspace(-8, 8, 401)
 
@@ -315,4 +361,18 @@ CASES: dict[str, Case] = {
         functools.cache(modified), 1 / sp.cosh(X + 5), 6.0, 0.005, np.linspace(-20, 20, 801), modified_soliton
     ),
     "soliton of light": Case(functools.cache(light), pulsed, 4.0, 0.005, np.linspace(-12, 12, 401), pulse),
+    "Nagumo's front": Case(
+        functools.cache(nagumo), SWELL, 3.0, 0.015, -3 + 6 * np.arange(256) / 256, _spectral(_NAGUMO, SWELL)
+    ),
+    "one soliton": Case(
+        functools.cache(lone), lambda p: sd.fit(p, lambda x: travelling(x, np.zeros(1))[0]), 4.0, 0.01,
+        -10 + 20 * np.arange(256) / 256, travelling,
+    ),
+    "Burgers by Gaussians": Case(
+        functools.cache(steepening), HUMP, 3.0, 0.01, _CIRCLE - np.pi, _spectral(_STEEP, HUMP)
+    ),
+    "advected bump": Case(
+        functools.cache(carried), LUMP, 2.0, 0.01, -1 + 2 * np.arange(256) / 256, _spectral(_CARRIED, LUMP)
+    ),
+    "Kuramoto-Sivashinsky": Case(functools.cache(flames), RIPPLE, 2.0, 0.01, _CIRCLE, _spectral(_FLAMES, RIPPLE)),
 }  # fmt: skip
