@@ -48,7 +48,7 @@ MODEL = EvolutionModel(
     title="Rotating detonation waves",
     description="A hot spot grows into a detonation front that travels round the ring, and a second front is born.",
     defaults={
-        **CONSTANTS, **COMMON, "T": 8.0, "dt": 1e-2, "points": 512, "gamma": 2.5e-9, "mu": "memory",
+        **CONSTANTS, **COMMON, "T": 8.0, "dt": 1e-2, "points": 512, "gamma": 2.5e-9, "mu": 0.9,
         "widths": "8,8,8",
     },
     build=build,
