@@ -34,7 +34,7 @@ import platformdirs
 from numba.core.compiler_lock import global_compiler_lock
 
 from symdfi.compile.kernels import forks
-from symdfi.compile.source import assemble, entrances, instructions, runtime, vmath
+from symdfi.compile.source import assemble, entrances, instructions, pipeline, runtime, vmath
 from symdfi.compile.source.entrances import Entered, result_of
 
 _HEADER = "from symdfi.compile.source.runtime import compiled_names\n\nglobals().update(compiled_names())\n\n\n"
@@ -241,7 +241,7 @@ def _environment() -> str:
     import numba
 
     features = llvm.get_host_cpu_features().flatten()
-    files = (Path(module.__file__ or "") for module in (runtime, entrances, vmath, instructions))
+    files = (Path(module.__file__ or "") for module in (runtime, entrances, pipeline, vmath, instructions))
     own = "".join(hashlib.sha256(file.read_bytes()).hexdigest() for file in files)
     python = f"{sys.implementation.name}{sys.version_info.major}.{sys.version_info.minor}"
     parts = (

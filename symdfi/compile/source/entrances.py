@@ -21,6 +21,8 @@ from numba.core.registry import CPUDispatcher
 from numba.core.sigutils import normalize_signature
 from numba.extending import intrinsic
 
+from symdfi.compile.source.pipeline import Pipeline
+
 #: Beside its source, and without the interpreter's lock.
 KEPT = {"cache": True, "nogil": True}
 
@@ -79,7 +81,8 @@ def result_of(function: Any) -> Any:
 def entrance(signature: str, counts: bool) -> Callable[[Callable], Callable]:
     """The decorator of ``enter``, for the functions of a signature that count references or do not."""
     arguments, result = normalize_signature(signature)
-    return numba.njit(result(types.int64, *arguments), error_model="numpy", no_cfunc_wrapper=True, _nrt=counts, **KEPT)
+    flags: dict[str, Any] = KEPT | {"no_cfunc_wrapper": True, "_nrt": counts}
+    return numba.njit(result(types.int64, *arguments), error_model="numpy", pipeline_class=Pipeline, **flags)
 
 
 def calling(signature: str) -> Any:

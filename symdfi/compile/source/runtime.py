@@ -14,6 +14,7 @@ from numba.core.registry import cpu_target
 from symdfi.compile.source import vmath
 from symdfi.compile.source.entrances import KEPT, calling, entered, entrance, result_of
 from symdfi.compile.source.instructions import opaque, restricted
+from symdfi.compile.source.pipeline import Pipeline
 from symdfi.compile.source.stack import stack
 
 # Numba imports the rest of itself, for a quarter of a second, when it first compiles or loads something. As part
@@ -78,7 +79,7 @@ def _entered(signature: str, counts: bool, **flags: Any) -> Callable[[Callable],
 
 def _compiled(signature: str, counts: bool, **flags: Any) -> Callable[[Callable], Any]:
     flags |= KEPT | {"_nrt": counts}  # not among the options that Numba documents
-    return numba.njit(signature, fastmath=FASTMATH, error_model="numpy", **flags)
+    return numba.njit(signature, fastmath=FASTMATH, error_model="numpy", pipeline_class=Pipeline, **flags)
 
 
 def _found_at_once(function: Any) -> Any:
