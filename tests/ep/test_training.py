@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
@@ -39,16 +40,23 @@ GIVEN = {n: NODES, K: np.full(len(EDGES), 0.7), a: 0.2, left: EDGES[:, 0], right
 trainer = sd.EPTrainer(network, cost, sd.Periodic(T), STEPS, [K])
 
 
-def lessons(samples: int) -> dict:
-    """Drives of random phases at all nodes, and the motion of the network with the springs to be found."""
+def drives(samples: int) -> np.ndarray:
+    """Random phases and amplitudes at all nodes."""
     rng, times = np.random.default_rng(2), (np.arange(STEPS) + 0.5) * T / STEPS
     phases, sizes = 2 * np.pi * rng.random((samples, 1, NODES)), 5 * rng.normal(size=(samples, 1, NODES))
-    drives = sizes * np.cos(2 * np.pi / T * times[:, None] + phases)
-    paths = [trainer.free({**GIVEN, K: SPRINGS}, {f: drive}, {y: np.zeros(NODES)}).q for drive in drives]
-    return {f: drives, y: np.array([(path[1:] + path[:-1]) / 2 for path in paths])}
+    return sizes * np.cos(2 * np.pi / T * times[:, None] + phases)
 
 
-DATA = lessons(3)
+@functools.cache
+def taught() -> dict:
+    """Three drives, and the motion of the network with the springs to be found."""
+    driven = drives(3)
+    paths = [trainer.free({**GIVEN, K: SPRINGS}, {f: drive}, {y: np.zeros(NODES)}).q for drive in driven]
+    return {f: driven, y: np.array([(path[1:] + path[:-1]) / 2 for path in paths])}
+
+
+#: Of the shapes of what is taught.
+SHAPED = {f: drives(3), y: np.zeros((3, STEPS, NODES))}
 
 
 def same(one: Training, other: Training) -> bool:
@@ -60,12 +68,12 @@ def same(one: Training, other: Training) -> bool:
 def test_a_teacher_is_recovered() -> None:
     """E6: ten springs to 1e-6, and the curves of EP and the adjoint are one."""
     optimizer = sd.LBFGS(bounds={K: (0, None)})
-    run = trainer.train(GIVEN, DATA, 100, optimizer=optimizer)
+    run = trainer.train(GIVEN, taught(), 100, optimizer=optimizer)
     assert "NORM OF PROJECTED GRADIENT" in run.message and not run.failures
     assert np.abs(run.best["K"] - SPRINGS).max() < 1e-6
     # Quadratic in what the springs are off by, which was 0.46.
     assert run.best_loss < 1e-11 * run.loss[0]
-    adjoint = trainer.train(GIVEN, DATA, 12, optimizer=optimizer, gradient="adjoint")
+    adjoint = trainer.train(GIVEN, taught(), 12, optimizer=optimizer, gradient="adjoint")
     assert run.loss[:12] == pytest.approx(adjoint.loss, rel=1e-9)
 
 
@@ -78,10 +86,10 @@ OPTIMIZERS = {
 
 @pytest.mark.parametrize("optimizer, options", OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_the_same_for_any_workers_and_when_gone_on_with(optimizer, options, tmp_path, monkeypatch) -> None:
-    whole = trainer.train(GIVEN, DATA, 6, optimizer=optimizer, **options)
+    whole = trainer.train(GIVEN, taught(), 6, optimizer=optimizer, **options)
     assert len(whole.loss) == 6 and whole.message == "6 epochs done" and whole.loss[5] < whole.loss[0]
     with ThreadPoolExecutor(2) as two:
-        assert same(trainer.train(GIVEN, DATA, 6, optimizer=optimizer, executor=two, **options), whole)
+        assert same(trainer.train(GIVEN, taught(), 6, optimizer=optimizer, executor=two, **options), whole)
     # Stopped within an epoch, then after one, and gone on with to more epochs.
     path, calls, evaluate = tmp_path / "run.nc", [], Batches.evaluate
 
@@ -93,30 +101,30 @@ def test_the_same_for_any_workers_and_when_gone_on_with(optimizer, options, tmp_
 
     with monkeypatch.context() as patch, pytest.raises(Interrupted, match="after [1-3] epochs") as caught:
         patch.setattr(Batches, "evaluate", stopped)
-        trainer.train(GIVEN, DATA, 4, optimizer=optimizer, checkpoint=path, checkpoint_every=10, **options)
+        trainer.train(GIVEN, taught(), 4, optimizer=optimizer, checkpoint=path, checkpoint_every=10, **options)
     done = len(caught.value.partial.loss)
     assert np.array_equal(caught.value.partial.loss, whole.loss[:done])
-    part = trainer.resume(path, DATA, optimizer=optimizer)
+    part = trainer.resume(path, taught(), optimizer=optimizer)
     assert np.array_equal(part.loss, whole.loss[:4]) and part.message == "4 epochs done"
-    assert same(trainer.resume(path, DATA, 6, optimizer=optimizer), whole)
+    assert same(trainer.resume(path, taught(), 6, optimizer=optimizer), whole)
 
 
 def test_processes() -> None:
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor:
-        apart = trainer.train(GIVEN, DATA, 2, optimizer=sd.Adam(), executor=executor)
-    assert same(apart, trainer.train(GIVEN, DATA, 2, optimizer=sd.Adam()))
+        apart = trainer.train(GIVEN, taught(), 2, optimizer=sd.Adam(), executor=executor)
+    assert same(apart, trainer.train(GIVEN, taught(), 2, optimizer=sd.Adam()))
 
 
 def test_a_nudging_beside_the_default() -> None:
-    near = trainer.train(GIVEN, DATA, 3, optimizer=sd.Adam(0.1), gradient=sd.Centered(1e-3))
-    exact = trainer.train(GIVEN, DATA, 3, optimizer=sd.Adam(0.1), gradient=Infinitesimal())
+    near = trainer.train(GIVEN, taught(), 3, optimizer=sd.Adam(0.1), gradient=sd.Centered(1e-3))
+    exact = trainer.train(GIVEN, taught(), 3, optimizer=sd.Adam(0.1), gradient=Infinitesimal())
     assert near.loss == pytest.approx(exact.loss, rel=1e-6) and not same(near, exact)
 
 
 def test_optimizers_by_hand() -> None:
     """The same steps written out anew, from the gradients of one sample."""
-    data = {f: DATA[f][:1], y: DATA[y][:1]}
-    sample = {f: DATA[f][0]}, {y: DATA[y][0]}
+    data = {f: taught()[f][:1], y: taught()[y][:1]}
+    sample = {f: taught()[f][0]}, {y: taught()[y][0]}
     for optimizer in (sd.SGD(2.0, 0.5), sd.Adam(0.1, (0.8, 0.9), 1e-6)):
         theta, m, s, losses = GIVEN[K], 0.0, 0.0, []
         for k in range(1, 4):
@@ -134,18 +142,21 @@ def test_optimizers_by_hand() -> None:
         assert run.loss == pytest.approx(losses, rel=1e-12)
 
 
-LOST = {f: np.concatenate([DATA[f], 1e200 * DATA[f][:1]]), y: np.concatenate([DATA[y], DATA[y][:1]])}
+def lost() -> dict:
+    """The same, and a sample that no motion answers."""
+    data = taught()
+    return {f: np.concatenate([data[f], 1e200 * data[f][:1]]), y: np.concatenate([data[y], data[y][:1]])}
 
 
 @pytest.mark.parametrize("optimizer", (sd.Adam(0.02), sd.LBFGS()))
 def test_samples_that_fail_are_skipped(optimizer) -> None:
-    run = trainer.train(GIVEN, LOST, 3, optimizer=optimizer)
+    run = trainer.train(GIVEN, lost(), 3, optimizer=optimizer)
     assert run.skipped.tolist() == [1, 1, 1]
     assert run.failures[0].sample == 3 and "Error: " in run.failures[0].reason
-    assert np.array_equal(run.loss, trainer.train(GIVEN, DATA, 3, optimizer=optimizer).loss)
+    assert np.array_equal(run.loss, trainer.train(GIVEN, taught(), 3, optimizer=optimizer).loss)
     assert "3 samples skipped" in repr(run)
     with pytest.raises(ConvergenceError, match="none of the 1 samples of .* was solved; sample 0: ") as caught:
-        trainer.train(GIVEN, {f: LOST[f][3:], y: LOST[y][3:]}, 3, optimizer=optimizer)
+        trainer.train(GIVEN, {f: lost()[f][3:], y: lost()[y][3:]}, 3, optimizer=optimizer)
     assert isinstance(caught.value.partial, Training) and len(caught.value.partial.loss) == 0
 
 
@@ -158,7 +169,7 @@ def test_a_trial_that_is_not_solved_is_turned_back_from(monkeypatch) -> None:
         return dataclasses.replace(found, failures=((1, "lost"),)) if len(calls) == 2 else found
 
     monkeypatch.setattr(Batches, "evaluate", once)
-    run = trainer.train(GIVEN, DATA, 4, optimizer=sd.LBFGS())
+    run = trainer.train(GIVEN, taught(), 4, optimizer=sd.LBFGS())
     assert [(failure.epoch, failure.sample, failure.reason) for failure in run.failures] == [(1, 1, "lost")]
     assert np.all(np.diff(run.loss) < 0) and run.skipped.tolist() == [0, 1, 0, 0]
 
@@ -172,12 +183,12 @@ class Lost(sd.SGD):
 
 
 def test_ends() -> None:
-    assert trainer.train(GIVEN, DATA, 9, optimizer=sd.SGD(1e3), patience=2).message == "no lower loss in 2 epochs"
+    assert trainer.train(GIVEN, taught(), 9, optimizer=sd.SGD(1e3), patience=2).message == "no lower loss in 2 epochs"
     seen = []
-    run = trainer.train(GIVEN, DATA, 9, on_epoch=lambda k, so_far: seen.append((k, len(so_far.loss))) or k == 2)
+    run = trainer.train(GIVEN, taught(), 9, on_epoch=lambda k, so_far: seen.append((k, len(so_far.loss))) or k == 2)
     assert seen == [(1, 1), (2, 2)] and run.message == "ended by on_epoch"
     with pytest.raises(DivergenceError, match="not finite in epoch 2: reduce the rate = 2") as caught:
-        trainer.train(GIVEN, DATA, 9, optimizer=Lost(2.0))
+        trainer.train(GIVEN, taught(), 9, optimizer=Lost(2.0))
     assert len(caught.value.partial.loss) == 2
 
 
@@ -197,7 +208,7 @@ def test_initial_values_and_a_sequence_of_samples() -> None:
 
 
 def test_dataset_and_figure(tmp_path: Path) -> None:
-    run = trainer.train(GIVEN, LOST, 2)
+    run = trainer.train(GIVEN, lost(), 2)
     dataset = run.dataset
     assert dataset["loss"].shape == (2,) and dataset["K"].shape == (10,) and dataset["best_K"].shape == (10,)
     assert "sample 3: " in dataset.attrs["failures"]
@@ -217,12 +228,12 @@ BAD = {
     "bounds of a shape": ({"optimizer": sd.SGD(1.0, bounds={K: (np.zeros(3), 1)})}, ValueError, "shape"),
     "data": ({"data": 3.0}, TypeError, "data are arrays by name"),
     "no sample": ({"data": []}, ValueError, "no sample"),
-    "lengths": ({"data": {f: DATA[f], y: DATA[y][:1]}}, ValueError, "3 of f, 1 of y"),
-    "not finite": ({"data": {f: DATA[f] * np.nan, y: DATA[y]}}, ValueError, "finite"),
-    "no target": ({"data": {f: DATA[f]}}, ValueError, "no value for the target y"),
+    "lengths": ({"data": {f: SHAPED[f], y: SHAPED[y][:1]}}, ValueError, "3 of f, 1 of y"),
+    "not finite": ({"data": {f: SHAPED[f] * np.nan, y: SHAPED[y]}}, ValueError, "finite"),
+    "no target": ({"data": {f: SHAPED[f]}}, ValueError, "no value for the target y"),
     "an executor": ({"executor": 2}, TypeError, "executor"),
     "on_epoch": ({"on_epoch": 3}, TypeError, "on_epoch is 3: give a function"),
-    "given twice": ({"data": {**DATA, "y": DATA[y]}}, ValueError, "the data: two values are given for y"),
+    "given twice": ({"data": {**SHAPED, "y": SHAPED[y]}}, ValueError, "the data: two values are given for y"),
     "no value": ({"params": {n: NODES}}, ValueError, "no value for the parameter K"),
 }
 
@@ -230,12 +241,12 @@ BAD = {
 @pytest.mark.parametrize("options, error, match", BAD.values(), ids=BAD)
 def test_refused(options, error, match) -> None:
     with pytest.raises(error, match=match):
-        trainer.train(**{"params": GIVEN, "data": DATA, "epochs": 1, **options})
+        trainer.train(**{"params": GIVEN, "data": taught(), "epochs": 1, **options})
 
 
 def test_a_sample_is_named() -> None:
     with pytest.raises(ValueError, match="shape") as caught:
-        trainer.train(GIVEN, [{f: DATA[f][0], y: DATA[y][0]}, {f: DATA[f][1][:3], y: 0.0}], 1)
+        trainer.train(GIVEN, [{f: taught()[f][0], y: taught()[y][0]}, {f: taught()[f][1][:3], y: 0.0}], 1)
     assert caught.value.__notes__ == ["in sample 1"]
 
 
@@ -264,17 +275,17 @@ def test_bounds_are_given_by_name() -> None:
 
 def test_bad_checkpoints(tmp_path: Path) -> None:
     path = tmp_path / "run.nc"
-    trainer.train(GIVEN, DATA, 1, checkpoint=path)
+    trainer.train(GIVEN, taught(), 1, checkpoint=path)
     for given in (
-        (DATA, {"optimizer": sd.Adam(0.5)}, "another optimizer"),
-        ({f: DATA[f] + 1, y: DATA[y]}, {}, "another data"),
-        (DATA, {"gradient": "adjoint"}, "another gradient"),
+        (taught(), {"optimizer": sd.Adam(0.5)}, "another optimizer"),
+        ({f: taught()[f] + 1, y: taught()[y]}, {}, "another data"),
+        (taught(), {"gradient": "adjoint"}, "another gradient"),
     ):
         data, options, match = given
         with pytest.raises(CheckpointError, match=match):
             trainer.resume(path, data, **options)
     other = sd.EPTrainer(network, cost, sd.Periodic(T), STEPS + 1, [K])
     with pytest.raises(CheckpointError, match="another trainer"):
-        other.resume(path, DATA)
+        other.resume(path, taught())
     with pytest.raises(FileNotFoundError):
-        trainer.resume(tmp_path / "none.nc", DATA)
+        trainer.resume(tmp_path / "none.nc", taught())

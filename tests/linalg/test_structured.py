@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,16 @@ from symdfi.linalg import structured
 from symdfi.linalg.structured import narrow, ordering
 
 EPS = np.finfo(float).eps
-dense, full, bordered, sparse, pivoted = map(structured.load, ("dense", "full", "bordered", "sparse", "pivoted"))
+
+
+class Solvers:
+    """The modules of the kinds of matrices, ``solvers.dense`` and so on, compiled when they are first asked for."""
+
+    def __getattr__(self, kind: str) -> ModuleType:
+        return structured.load(kind)
+
+
+solvers = Solvers()
 NONE = np.empty(0)
 
 
@@ -47,7 +58,7 @@ def test_full(n, kind):
     if kind != "general":
         matrix = matrix + matrix.T + (3 * n * np.eye(n) if kind == "definite" else 0)
     x = b.copy()
-    full.solve(n, kind != "general", matrix.ravel().copy(), x)
+    solvers.full.solve(n, kind != "general", matrix.ravel().copy(), x)
     check(matrix, x, b)
 
 
@@ -63,19 +74,19 @@ def test_full_singular_gives_nan(symmetric, kind):
         matrix[7] = matrix[:, 7] = 0.0
     if kind == "nan":
         matrix[7, 7] = np.nan
-    full.solve(n, symmetric, matrix.ravel(), x)
+    solvers.full.solve(n, symmetric, matrix.ravel(), x)
     assert np.isnan(x).all()
 
 
 def test_dense_needs_its_pivots():
     matrix, x = np.array([[0.0, 1.0], [2.0, 3.0]]), np.array([1.0, 5.0])
-    dense.solve_with(2, matrix.ravel().copy(), x)
+    solvers.dense.solve_with(2, matrix.ravel().copy(), x)
     np.testing.assert_allclose(x, [1.0, 1.0])
 
 
 def test_badly_scaled_is_not_singular():
     matrix, x = np.diag([1.0, 1e-30, 1e30]), np.array([1.0, 1e-30, 1e30])
-    dense.solve_with(3, matrix.ravel().copy(), x)
+    solvers.dense.solve_with(3, matrix.ravel().copy(), x)
     np.testing.assert_allclose(x, 1.0)
 
 
@@ -86,7 +97,7 @@ def test_singular_gives_nan(n):
     lower = np.tril(rng.integers(-2, 3, (n, n)) / 2, -1) + np.eye(n)
     matrix = lower @ np.diag([*rng.integers(1, 9, n - 1), 0.0]) @ lower.T
     x = np.ones(n)
-    dense.solve_with(n, matrix.ravel(), x)
+    solvers.dense.solve_with(n, matrix.ravel(), x)
     assert np.isnan(x).all()
 
 
@@ -96,7 +107,7 @@ def test_singular_up_to_rounding_gives_nan(n):
     springs = np.triu(np.random.default_rng(n).integers(1, 4, (n, n)), 1) / 3
     springs += springs.T
     x = np.ones(n)
-    dense.solve_with(n, (np.diag(springs.sum(axis=1)) - springs).ravel(), x)
+    solvers.dense.solve_with(n, (np.diag(springs.sum(axis=1)) - springs).ravel(), x)
     assert np.isnan(x).all()
 
 
@@ -181,7 +192,7 @@ def test_a_ring_is_cut_open(n, width, symmetric):
     a = bands_of(matrix, width, symmetric, wrap=True)
     columns, rows, corner = np.zeros(n * width), np.zeros(n * width), np.zeros((width, width))
     rows = columns if symmetric else rows
-    bordered.open_ring(n, width, symmetric, width, 0, a, columns, rows, corner.reshape(-1))
+    solvers.bordered.open_ring(n, width, symmetric, width, 0, a, columns, rows, corner.reshape(-1))
     np.testing.assert_array_equal(columns.reshape(n, width)[:cut], matrix[:cut, cut:])
     np.testing.assert_array_equal(rows.reshape(n, width)[:cut], matrix[cut:, :cut].T)
     np.testing.assert_array_equal(corner, matrix[cut:, cut:])
@@ -208,11 +219,11 @@ def test_sparse(symmetric):
     plan = ordering.plan(total, rows, columns, np.array([0]))
     b = rng.normal(size=total)
     x = b.copy()
-    sparse.solve(plan, symmetric, entries, x)
+    solvers.sparse.solve(plan, symmetric, entries, x)
     check(matrix, x, b)
     # Fewer right-hand sides than unknowns: the others are zero.
     x = b[:-3].copy()
-    sparse.solve(plan, symmetric, entries, x)
+    solvers.sparse.solve(plan, symmetric, entries, x)
     padded = np.concatenate([b[:-3], np.zeros(3)])
     expected = np.linalg.solve(matrix, padded)[:-3]
     np.testing.assert_allclose(x, expected, atol=100 * EPS * np.linalg.cond(matrix) * np.abs(expected).max())
@@ -223,7 +234,7 @@ def test_sparse_with_pivots():
     rows, columns = np.array([0, 1, 2, 3, 3]), np.array([1, 0, 3, 2, 3])
     entries, x = np.array([2.0, 4.0, 1.0, 1.0, 1.0]), np.array([2.0, 8.0, 1.0, 3.0])
     plan = ordering.plan(4, rows, columns, np.empty(0, np.int64))
-    sparse.solve(plan, False, entries, x)
+    solvers.sparse.solve(plan, False, entries, x)
     np.testing.assert_allclose(x, [2.0, 1.0, 2.0, 1.0])
 
 
@@ -260,7 +271,7 @@ def test_narrow(n, width, borders):
 
 
 def pivoted_solve(matrix: np.ndarray, b: np.ndarray, width: int, borders: int) -> np.ndarray | None:
-    n, most = len(b) - borders, borders + pivoted.MORE
+    n, most = len(b) - borders, borders + solvers.pivoted.MORE
     band, columns, rows = np.zeros((n, 3 * width + 1)), np.zeros((n, most)), np.zeros((most, n))
     for d in range(-width, width + 1):
         for p in range(max(0, -d), min(n, n - d)):
@@ -268,7 +279,7 @@ def pivoted_solve(matrix: np.ndarray, b: np.ndarray, width: int, borders: int) -
     corner, tail, x = np.zeros((most, most)), np.zeros(most), b[:n].copy()
     columns[:, :borders], rows[:borders], corner[:borders, :borders] = matrix[:n, n:], matrix[n:, :n], matrix[n:, n:]
     tail[:borders] = b[n:]
-    if not pivoted.solve(width, borders, band, columns, rows, corner, x, tail):
+    if not solvers.pivoted.solve(width, borders, band, columns, rows, corner, x, tail):
         return None
     return np.concatenate([x, tail[:borders]])
 
